@@ -1,0 +1,5 @@
+"""`python -m smalti.cli` is `smalti`."""
+
+from smalti.cli import main
+
+main()

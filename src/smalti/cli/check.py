@@ -1,0 +1,20 @@
+"""`smalti check`."""
+
+from smalti.cli.options import Data, Download, Json, TaskName
+from smalti.cli.output import show, write_json
+
+__all__ = ["check"]
+
+
+def check(data: Data, /, *, task: TaskName = None, download: Download = False, json: Json = False) -> int:
+    """Say what is in the data and what is wrong with it; exit code 2 where training should not start."""
+    from smalti.data.check_table import check_table
+
+    from smalti import api
+
+    result = api.check(data, task=task, download=download)
+    if json:
+        write_json(result.to_dict())
+    else:
+        show(check_table(result))
+    return 0 if result.trainable else 2

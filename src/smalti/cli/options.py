@@ -1,0 +1,30 @@
+"""Words that mean the same in every command."""
+
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+from cyclopts import Parameter, Token
+
+__all__ = ["Data", "Download", "Json", "Model", "TaskName", "Whole"]
+
+
+def _whole(_: object, tokens: Sequence[Token]) -> int:
+    try:
+        return int(tokens[0].value)
+    except ValueError:
+        raise ValueError(f"{tokens[0].value} is not a whole number") from None
+
+
+Whole = Annotated[int, Parameter(converter=_whole)]  # cyclopts by itself rounds 1.5 epochs to 2
+
+Data = Annotated[
+    str,
+    Parameter(help="A folder, archive, array file or manifest, or the name of a standard set (digits, mnist)."),
+]
+Model = Annotated[str, Parameter(help="A model file or a run folder.")]
+TaskName = Annotated[
+    Literal["classify", "multilabel", "regress"] | None,
+    Parameter(help="What the targets mean; found from the data where it can be."),
+]
+Download = Annotated[bool, Parameter(help="Allow fetching a standard set that is not on this disk.")]
+Json = Annotated[bool, Parameter(name="--json", help="Machine output on stdout; progress and errors on stderr.")]

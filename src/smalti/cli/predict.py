@@ -1,0 +1,76 @@
+"""`smalti predict`."""
+
+import csv
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from smalti.cli.options import Json, Model, Whole
+from smalti.cli.output import show, table, write_json
+from smalti.errors import InputError, printable
+
+if TYPE_CHECKING:
+    from smalti.ready import Prediction
+
+__all__ = ["predict", "prediction_rows"]
+
+
+def predict(
+    model: Model,
+    inputs: Annotated[tuple[Path, ...], Parameter(help="Pictures and folders of pictures.")],
+    /,
+    *,
+    top: Annotated[Whole, Parameter(help="How many of the most probable labels to give.")] = 5,
+    batch_size: Annotated[Whole, Parameter(help="Pictures computed at once.")] = 32,
+    as_csv: Annotated[bool, Parameter(name="--csv", help="Comma-separated values on stdout.")] = False,
+    json: Json = False,
+) -> int:
+    """Say what is in pictures; exit code 2 where one could not be read (the others are still answered)."""
+    from smalti import api
+
+    if as_csv and json:
+        raise InputError("--csv and --json exclude each other", mend="choose one of them")
+    predictions = api.predict(model, inputs, top=top, batch_size=batch_size)
+    if json:  # as they come, for any number of pictures
+        failed = False
+        for prediction in predictions:
+            write_json(prediction.to_dict())
+            failed |= prediction.error is not None
+        return 2 if failed else 0
+    results = list(predictions)
+    if as_csv:
+        csv.writer(sys.stdout, lineterminator="\n").writerows(prediction_rows(results, exact=True))
+    else:
+        header, *rows = prediction_rows(results, exact=False)
+        show(table("", header, rows))
+    return 2 if any(prediction.error for prediction in results) else 0
+
+
+def prediction_rows(predictions: "Sequence[Prediction]", *, exact: bool) -> list[list[str]]:
+    """A heading and a row a picture: label and probability, or a column a target; the error last, where any failed.
+
+    Args:
+        predictions: of one model, so all of one kind.
+        exact: names and numbers in full, for a program; else as a person reads them.
+    """
+
+    def number(value: float) -> str:
+        return repr(value) if exact else f"{value:.4f}"
+
+    name = str if exact else printable
+    targets = next((list(one.values) for one in predictions if one.values and not one.top), [])
+    failed = any(prediction.error for prediction in predictions)
+    rows = [["file", *(targets or ["label", "probability"]), *(["error"] if failed else [])]]
+    for prediction in predictions:
+        if prediction.error is not None:
+            error = prediction.error
+            cells = [*([""] * (len(targets) or 2)), f"{error.what} ({error.why})" if error.why else error.what]
+        elif targets and prediction.values:
+            cells = [number(prediction.values[target]) for target in targets] + [""] * failed
+        else:
+            cells = [name(prediction.label), number(prediction.probability)] + [""] * failed
+        rows.append([name(prediction.file), *cells])
+    return rows

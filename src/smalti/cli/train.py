@@ -1,0 +1,79 @@
+"""`smalti train`."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from smalti.cli.options import Data, Download, Json, TaskName, Whole
+from smalti.cli.output import metrics_dict, metrics_table, show, write_json
+from smalti.errors import InputError
+
+__all__ = ["train"]
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Options:
+    """What a new run can be told; the rest is chosen from the data and the budget."""
+
+    task: TaskName = None
+    model: Annotated[str | None, Parameter(help="A preset (see: smalti models); else chosen from the data.")] = None
+    out: Annotated[Path | None, Parameter(help="The run folder to make.")] = None
+    minutes: Annotated[float | None, Parameter(help="Budget: the whole run fits, evaluation included.")] = None
+    epochs: Annotated[Whole | None, Parameter(help="Budget: passes over the training data.")] = None
+    steps: Annotated[Whole | None, Parameter(help="Budget: optimiser steps.")] = None
+    config: Annotated[Path | None, Parameter(help="Settings from a file, such as run.toml of another run.")] = None
+    set: Annotated[
+        tuple[str, ...],
+        Parameter(name="--set", help="KEY=VALUE, one setting, such as optim.lr=0.001; repeatable.", show_default=False),
+    ] = ()
+    seed: Annotated[Whole, Parameter(help="Of the weights, the order and the augmentation.")] = 0
+    bad_images: Annotated[Literal["stop", "skip"], Parameter(help="Pictures that cannot be read.")] = "stop"
+    leaks: Annotated[Literal["stop", "drop"], Parameter(help="Training pictures that are also test pictures.")] = "stop"
+    download: Download = False
+    workers: Annotated[Whole | None, Parameter(help="Processes that read pictures.")] = None
+    device: Annotated[str | None, Parameter(help="cpu, cuda or mps; found where not given.")] = None
+
+
+def train(
+    data: Data | None = None,
+    /,
+    *,
+    options: Options | None = None,
+    resume: Annotated[Path | None, Parameter(help="Go on with the run in this folder, as it was set up.")] = None,
+    json: Json = False,
+) -> None:
+    """Train a model on DATA: the task, the model and the recipe are found from the data and the budget."""
+    options = options or Options()
+    if resume is not None:
+        if data is not None or options != Options():
+            raise InputError("--resume goes on with a run as it was set up", mend="leave out DATA and other options")
+        from smalti import api
+
+        result = api.resume(resume)
+    elif data is None:
+        raise InputError("DATA is missing", mend="name a folder or archive of pictures, or --resume RUN")
+    else:
+        settings = asdict(options)
+        overrides = _overrides(settings.pop("set"))
+        from smalti import api
+
+        result = api.train(data, overrides=overrides, **settings)
+    if json:
+        metrics = metrics_dict(result.metrics)
+        write_json({"run": result.run, "model": result.model, "task": result.task, "metrics": metrics})
+        return
+    show(metrics_table("test", result.metrics), f"run: {result.run}")
+
+
+def _overrides(settings: tuple[str, ...]) -> dict[str, str]:
+    """`("optim.lr=0.001",)` as `{"optim.lr": "0.001"}`."""
+    pairs = {}
+    for setting in settings:
+        key, sign, value = setting.partition("=")
+        if not sign or not key:
+            raise InputError(f"--set {setting} is not KEY=VALUE", mend="write it as --set optim.lr=0.001")
+        pairs[key.strip()] = value.strip()
+    return pairs

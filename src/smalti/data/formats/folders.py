@@ -1,0 +1,146 @@
+"""Class folders: `<class>/**/picture`, or the same under `train/`, `val/` and `test/`, in a folder or an archive."""
+
+from collections import Counter
+
+import numpy as np
+
+from smalti.data.formats.labels import class_targets, split_of
+from smalti.data.formats.tree import Tree, counted, few, is_picture
+from smalti.data.source import UNASSIGNED, Source
+from smalti.errors import InputError, printable
+
+__all__ = ["class_folders"]
+
+_LAYOUTS = (
+    "arrange them as <class>/<picture>, or as train/<class>/<picture> and test/<class>/<picture>, "
+    "or name them in a manifest.csv with the columns path and label"
+)
+_IMAGES = {"images", "image", "imgs", "img", "jpegimages"}
+_MASKS = {"masks", "mask", "semantic_masks", "segmentationclass", "labels", "annotations"}
+
+
+def class_folders(tree: Tree, remarks: tuple[str, ...] = ()) -> Source:
+    """Reads the layout from paths alone.
+
+    The class is the first folder, or the first one below a split; deeper folders belong to it. One folder around
+    everything is looked through. `<class>/<split>/<picture>` is read as well.
+
+    Args:
+        tree: the files.
+        remarks: what is to be said where no classes are found (a manifest that lacks a column).
+
+    Raises:
+        InputError: there are no pictures, no class folders, or the layout is that of another task.
+    """
+    paths = [(i, path.split("/")) for i, path in enumerate(tree.paths) if is_picture(path)]
+    _refuse_other_tasks(tree, [parts for _, parts in paths])
+    if not paths:
+        raise _no_pictures(tree, remarks)
+    base = _base([parts for _, parts in paths])
+    kept: list[int] = []
+    classes, splits, outside = [], [], []
+    split_at, class_at = _columns([parts for _, parts in paths], base)
+    for i, parts in paths:
+        split = UNASSIGNED if split_at is None or len(parts) <= split_at + 1 else split_of(parts[split_at])
+        if len(parts) <= class_at + 1 or split is None:
+            outside.append(tree.paths[i])
+            continue
+        kept.append(i)
+        classes.append(printable(parts[class_at], 300))
+        splits.append(split)
+    if not kept or (remarks and len(set(classes)) == 1):  # a lone folder of pictures beside a manifest is no class
+        if remarks:
+            mend = "give the manifest a column label (or labels, or target) with the answer of each picture"
+            raise InputError("no classes found", where=tree.name, why="; ".join(remarks), mend=mend)
+        why = f"the pictures lie together, as {few([tree.paths[paths[0][0]]])}"
+        raise InputError(
+            f"{counted(len(paths), 'picture')} but no class folders", where=tree.name, why=why, mend=_LAYOUTS
+        )
+    notes = [*tree.notes]
+    if base:
+        notes.append(f"read below {printable('/'.join(base))}/, which holds everything")
+    if outside:
+        notes.append(f"{counted(len(outside), 'picture')} left out, in no class folder: {few(outside)}")
+    others = [path for path in tree.paths if not is_picture(path)]
+    if others:
+        notes.append(f"{counted(len(others), 'file')} left out, not pictures: {few(others)}")
+    split_array = np.asarray(splits, np.int8)
+    labels, targets = class_targets(classes, split_array, tree.name)
+    holding = Counter("/".join(parts[: max(class_at, split_at or 0) + 1]) for _, parts in paths)
+    return Source(
+        name=tree.name,
+        task="classify",
+        labels=labels,
+        names=tuple(tree.paths[i] for i in kept),
+        targets=targets,
+        splits=split_array,
+        storage=tree.storage.select(kept),
+        notes=(*notes, *remarks),
+        empty_classes=tuple(
+            folder for folder in _class_folders(tree, base, split_at, class_at) if folder not in holding
+        ),
+    )
+
+
+def _base(paths: list[list[str]]) -> list[str]:
+    """The folders around everything: each the only one that holds pictures, none of them right inside it."""
+    base: list[str] = []
+    while True:
+        depth = len(base)
+        tops = {parts[depth] for parts in paths if len(parts) > depth + 1}
+        if len(tops) != 1 or split_of(*tops) is not None or any(len(parts) == depth + 2 for parts in paths):
+            return base
+        base.append(*tops)
+
+
+def _columns(paths: list[list[str]], base: list[str]) -> tuple[int | None, int]:
+    """Which part of the path names the split (None: no part does), and which the class."""
+    depth = len(base)
+    tops = {parts[depth] for parts in paths if len(parts) > depth + 1}
+    split_tops = {top for top in tops if split_of(top) is not None}
+    deep = {parts[depth] for parts in paths if len(parts) > depth + 2 and parts[depth] in split_tops}
+    # A class may be called "train" (car, plane, train): it is a split where class folders lie in it, or beside splits.
+    if deep or (split_tops and split_tops == tops):
+        return depth, depth + 1
+    if tops and all(
+        len(parts) > depth + 2 and split_of(parts[depth + 1]) is not None for parts in paths if len(parts) > depth + 1
+    ):
+        return depth + 1, depth
+    return None, depth
+
+
+def _class_folders(tree: Tree, base: list[str], split_at: int | None, class_at: int) -> list[str]:
+    """The folders whose place in the tree makes them a class (or a class within a split)."""
+    depth = max(class_at, split_at or 0) + 1
+    found = []
+    for folder in tree.folders:
+        parts = folder.split("/")
+        in_split = split_at is None or (len(parts) > split_at and split_of(parts[split_at]) is not None)
+        if len(parts) == depth and parts[: len(base)] == base and in_split:
+            found.append(folder)
+    return found
+
+
+def _no_pictures(tree: Tree, remarks: tuple[str, ...]) -> InputError:
+    why = f"it holds {few(tree.paths)}" if tree.paths else "it is empty"
+    return InputError("no pictures found", where=tree.name, why="; ".join([why, *remarks]), mend=_LAYOUTS)
+
+
+def _refuse_other_tasks(tree: Tree, pictures: list[list[str]]) -> None:
+    """Sets for detection and segmentation would pass for classes called "images" and "masks"."""
+    lower = [path.lower() for path in tree.paths]
+    words = {part for path in lower for part in path.split("/")[:-1]}
+    named = {part.lower() for parts in pictures for part in parts[:-1]}
+    found = ""
+    if "annotations" in words and any(path.endswith(".xml") for path in lower):
+        found = "boxes for object detection (Pascal VOC: Annotations/*.xml)"
+    elif any(path.endswith("coco.json") or (path.endswith(".json") and "/instances_" in f"/{path}") for path in lower):
+        found = "boxes for object detection (COCO JSON)"
+    elif "labels" in words and "images" in words and any("labels/" in path and path.endswith(".txt") for path in lower):
+        found = "boxes for object detection (YOLO: labels/*.txt)"
+    elif named & _IMAGES and named & _MASKS:
+        found = f"pictures paired with masks for segmentation ({'/, '.join(sorted(named & (_IMAGES | _MASKS)))}/)"
+    if found:
+        raise InputError(
+            f"not a classification set: it holds {found}", where=tree.name, mend=f"to classify the pictures, {_LAYOUTS}"
+        )

@@ -1,0 +1,57 @@
+"""Names of splits and classes: which words mean a split, in which order classes stand, how samples map onto them."""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smalti.data.source import SPLITS, UNASSIGNED
+from smalti.errors import InputError, printable
+
+__all__ = ["SPLIT_WORDS", "class_targets", "in_order", "split_of"]
+
+SPLIT_WORDS = {
+    **dict.fromkeys(("train", "training"), 0),
+    **dict.fromkeys(("val", "valid", "validation", "dev"), 1),
+    **dict.fromkeys(("test", "testing"), 2),
+}
+
+
+def split_of(name: str) -> int | None:
+    """The position in SPLITS that a folder or column value means, in any case; None where it means none."""
+    return SPLIT_WORDS.get(name.strip().lower())
+
+
+def in_order(names: Iterable[str]) -> tuple[str, ...]:
+    """Distinct names, sorted; by value where all are integers, so that "2" stands before "10"."""
+    distinct = set(names)
+    if all(name.isascii() and name.removeprefix("-").isdigit() for name in distinct):
+        return tuple(sorted(distinct, key=lambda name: (int(name), name)))
+    return tuple(sorted(distinct))
+
+
+def class_targets(
+    names: Sequence[str], splits: NDArray[np.int8], where: object
+) -> tuple[tuple[str, ...], NDArray[np.int64]]:
+    """Labels in order and (N,) positions in them, from the class name of each sample.
+
+    Raises:
+        InputError: there is a training part, and a class occurs only outside it, so that no model could ever answer it.
+    """
+    labels = in_order(names)
+    place = {label: i for i, label in enumerate(labels)}
+    targets = np.fromiter((place[name] for name in names), np.int64, len(names))
+    learned = (splits == 0) | (splits == UNASSIGNED)
+    if learned.any():
+        unseen = np.setdiff1d(targets, targets[learned])
+        if len(unseen):
+            label = labels[unseen[0]]
+            split = SPLITS[int(splits[targets == unseen[0]][0])]
+            more = f"{len(unseen)} classes do" if len(unseen) > 1 else ""
+            raise InputError(
+                f"class {printable(label)!r} occurs only in {split}",
+                where=where,
+                why=more,
+                mend="add pictures of it to train, correct its name, or remove it",
+            )
+    return labels, targets

@@ -1,0 +1,435 @@
+"""Manifests: a CSV, TSV or JSONL file that names pictures and says what each one is.
+
+Columns (any case): `path` (or file, file_name, filename, image), and one of
+`label` (one class name), `labels` (several, separated by | or ;, or a JSON list: multi-label),
+`target`, `targets` or several `target_*` (numbers: regression); further `split` and `group`, if wanted.
+"""
+
+import csv
+import difflib
+import io
+import json
+import math
+import os
+import posixpath
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from smalti.data.formats.labels import SPLIT_WORDS, class_targets, in_order, split_of
+from smalti.data.formats.tree import Tree, counted, few, is_picture, suffix_of
+from smalti.data.formats.walk import Files
+from smalti.data.source import UNASSIGNED, Source, Storage, Task
+from smalti.errors import InputError, printable
+
+__all__ = ["MANIFEST_SUFFIXES", "Found", "find", "read_file", "read_tree"]
+
+MANIFEST_SUFFIXES = (".csv", ".tsv", ".jsonl")
+_STEMS = {"metadata", "manifest", "labels"}
+_PATH = ("path", "file", "file_name", "filename", "image")
+_ANSWERS: dict[Task, tuple[str, ...]] = {
+    "multilabel": ("labels", "label"),
+    "classify": ("label", "labels", "target"),
+    "regress": ("target", "targets", "label"),
+}
+_LARGEST = float(np.finfo(np.float32).max)
+
+
+@dataclass(frozen=True)
+class _Table:
+    """One parsed manifest. `folder` is where its paths start from; `split` is for rows that name none."""
+
+    name: str
+    folder: str
+    split: int
+    columns: tuple[str, ...]
+    rows: list[tuple[int, dict[str, Any]]]  # (line number, column -> value)
+
+    @property
+    def path_column(self) -> str | None:
+        return next((column for column in _PATH if column in self.columns), None)
+
+    @property
+    def target_columns(self) -> tuple[str, ...]:
+        return tuple(column for column in self.columns if column.startswith("target_"))
+
+    @property
+    def answers(self) -> tuple[str, ...]:
+        return tuple(c for c in ("label", "labels", "target", "targets") if c in self.columns) + self.target_columns
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a tree holds in the way of manifests: those that can be used, and remarks on those that cannot."""
+
+    tables: tuple[_Table, ...] = ()
+    remarks: tuple[str, ...] = ()
+
+
+def find(tree: Tree) -> Found:
+    """Looks for metadata, manifest or labels (.csv, .tsv, .jsonl) at the top or in a split folder, or train.csv etc.
+
+    A file without a path column is no manifest. Raises InputError where two would do.
+    """
+    tables, remarks = [], []
+    top = {path.split("/")[0] for path in tree.paths}
+    wrapper = f"{top.pop()}/" if len(top) == 1 else ""
+    for path in tree.paths:
+        folder, _, file = path.removeprefix(wrapper).rpartition("/")
+        stem, suffix = posixpath.splitext(file)
+        split = split_of(folder) if folder else split_of(stem)
+        if (
+            suffix.lower() not in MANIFEST_SUFFIXES
+            or (folder and split is None)
+            or (stem.lower() not in _STEMS and (folder or split is None))
+        ):
+            continue
+        table = _parse(
+            tree.content(path), f"{tree.name}/{path}", posixpath.dirname(path), UNASSIGNED if split is None else split
+        )
+        if table.path_column and table.answers:
+            tables.append(table)
+        elif table.path_column:
+            remarks.append(f"{printable(path)} has no label or target column; its columns are {few(table.columns, 12)}")
+        else:
+            remarks.append(f"{printable(path)} has no path column; its columns are {few(table.columns, 12)}")
+    if len(tables) > 1 and (
+        any(table.split == UNASSIGNED for table in tables) or len({table.split for table in tables}) < len(tables)
+    ):
+        raise InputError(
+            f"{len(tables)} manifests",
+            where=tree.name,
+            why=few(table.name for table in tables),
+            mend="name the one to use as DATA",
+        )
+    return Found(tuple(tables), tuple(remarks))
+
+
+def read_tree(tree: Tree, tables: Sequence[_Table], task: Task | None) -> Source:
+    """The source that manifests inside a folder or archive describe. Raises InputError with file and line of a row."""
+    rows = [row for table in tables for row in _rows(table)]
+    if isinstance(tree.storage, Files):  # written by the person on this machine: any path is theirs to give
+        names = [_on_disk(tree.storage.root, row) for row in rows]
+        storage: Storage = Files(tree.storage.root, names)
+        _require_some(names, (os.path.exists(os.path.join(tree.storage.root, name)) for name in names), tree.name)
+    else:
+        names = [_in_archive(row) for row in rows]
+        positions = [tree.position(name) for name in names]
+        _require_some(names, (position is not None for position in positions), tree.name)
+        storage = tree.storage.select([-1 if position is None else position for position in positions])
+    listed = set(names)
+    rest = [path for path in tree.paths if is_picture(path) and path not in listed]
+    notes = [*tree.notes, *([f"{counted(len(rest), 'picture')} left out, in no manifest: {few(rest)}"] if rest else [])]
+    return _source(tree.name, rows, names, storage, task, notes)
+
+
+def read_file(path: str | os.PathLike[str], name: str, task: Task | None) -> Source:
+    """The source that one manifest on disk describes; its paths start from its own folder. Raises InputError."""
+    try:
+        with open(path, "rb") as file:
+            content = file.read()
+    except OSError as error:
+        raise InputError(
+            "cannot be read", where=name, why=error.strerror or str(error), mend="give yourself the right to read it"
+        ) from error
+    table = _parse(content, name if suffix_of(name) else os.fspath(path), "", UNASSIGNED)
+    if not table.path_column or not table.answers:
+        lacks = "path column" if not table.path_column else "label or target column"
+        mend = (
+            f"name it {' or '.join(_PATH)}"
+            if not table.path_column
+            else "name the column of the answer label, labels or target"
+        )
+        raise InputError(f"no {lacks}; the columns are {few(table.columns, 12)}", where=name, mend=mend)
+    rows = list(_rows(table))
+    root = os.path.dirname(os.path.abspath(path))
+    names = [_on_disk(root, row) for row in rows]
+    _require_some(names, (os.path.exists(os.path.join(root, file)) for file in names), name)
+    return _source(name, rows, names, Files(root, names), task, [])
+
+
+@dataclass(frozen=True)
+class _Row:
+    table: _Table
+    line: int
+    values: dict[str, Any]
+
+    @property
+    def where(self) -> str:
+        return f"{self.table.name}, line {self.line}"
+
+    def text(self, column: str) -> str:
+        value = self.values.get(column)
+        return "" if value is None else str(value).strip()
+
+
+def _rows(table: _Table) -> Iterator[_Row]:
+    if not table.rows:
+        raise InputError("no rows", where=table.name, mend="write one row a picture")
+    return (_Row(table, line, values) for line, values in table.rows)
+
+
+# --- parsing
+
+
+def _parse(content: bytes, name: str, folder: str, split: int) -> _Table:
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError("not UTF-8 text", where=name, why=f"at byte {error.start}", mend="save it as UTF-8") from error
+    rows = list(_jsonl(text, name) if suffix_of(name) == ".jsonl" else _csv(text, name))
+    columns = (
+        tuple(dict.fromkeys(key for _, row in rows for key in row))
+        if suffix_of(name) == ".jsonl"
+        else _header(text, name)
+    )
+    return _Table(name, folder, split, columns, rows)
+
+
+def _delimiter(text: str, name: str) -> str:
+    if suffix_of(name) == ".tsv":
+        return "\t"
+    first = text.lstrip().split("\n", 1)[0]
+    return ";" if ";" in first and "," not in first else "\t" if "\t" in first and "," not in first else ","
+
+
+def _reader(text: str, name: str) -> Iterator[tuple[int, list[str]]]:
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text, name))
+    try:
+        for row in reader:
+            if any(value.strip() for value in row):
+                yield reader.line_num, row
+    except csv.Error as error:
+        raise InputError(
+            "not a table", where=f"{name}, line {reader.line_num}", why=str(error), mend="save it as plain CSV"
+        ) from error
+
+
+def _header(text: str, name: str) -> tuple[str, ...]:
+    _, header = next(_reader(text, name), (0, []))
+    columns = tuple(column.strip().lower() for column in header)
+    double = next((column for column in columns if column and columns.count(column) > 1), None)
+    if double is not None:
+        raise InputError(
+            f"two columns are called {printable(double)!r}", where=name, mend="give every column its own name"
+        )
+    return columns
+
+
+def _csv(text: str, name: str) -> Iterator[tuple[int, dict[str, str]]]:
+    columns = _header(text, name)
+    rows = _reader(text, name)
+    next(rows, None)
+    for line, row in rows:
+        if len(row) > len(columns) and any(value.strip() for value in row[len(columns) :]):
+            raise InputError(
+                f"{len(row)} values for {len(columns)} columns",
+                where=f"{name}, line {line}",
+                mend="put values with commas in quotes",
+            )
+        yield line, dict(zip(columns, row, strict=False))
+
+
+def _jsonl(text: str, name: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    for line, content in enumerate(text.split("\n"), 1):
+        if not content.strip():
+            continue
+        try:
+            row = json.loads(content)
+        except (ValueError, RecursionError) as error:
+            raise InputError(
+                "not JSON", where=f"{name}, line {line}", why=str(error), mend="write one JSON object a line"
+            ) from error
+        if not isinstance(row, dict):
+            raise InputError(
+                "not a JSON object",
+                where=f"{name}, line {line}",
+                mend='write {"path": ..., "label": ...} in every line',
+            )
+        yield line, {str(key).strip().lower(): value for key, value in row.items()}
+
+
+# --- paths
+
+
+def _given_path(row: _Row) -> str:
+    column = row.table.path_column
+    assert column is not None
+    value = row.values.get(column)
+    if not isinstance(value, str) or not value.strip() or "\0" in value:
+        raise InputError(f"no file name in column {column}", where=row.where, mend="name the picture of every row")
+    return value.strip()
+
+
+def _on_disk(root: str, row: _Row) -> str:
+    """The path as given, from `root`; absolute paths and `..` are allowed."""
+    path = os.path.normpath(os.path.join(row.table.folder, _given_path(row)))
+    if "\\" in path and os.sep == "/" and not os.path.exists(os.path.join(root, path)):  # written on Windows
+        path = os.path.normpath(path.replace("\\", "/"))
+    return path
+
+
+def _in_archive(row: _Row) -> str:
+    given = _given_path(row).replace("\\", "/")
+    path = posixpath.normpath(posixpath.join(row.table.folder, given))
+    if path.startswith(("../", "/")) or path == ".." or re.match(r"[A-Za-z]:", given):
+        raise InputError(
+            f"the path {printable(given)!r} leads out of the archive",
+            where=row.where,
+            mend="name members of the archive",
+        )
+    return path
+
+
+def _require_some(names: Sequence[str], exist: Iterator[bool], where: str) -> None:
+    if not any(exist):
+        raise InputError(
+            f"none of the {len(names)} files named in the manifest exists",
+            where=where,
+            why=f"the first is {printable(names[0])}",
+            mend="give paths relative to the manifest's folder",
+        )
+
+
+# --- answers
+
+
+def _source(
+    name: str, rows: Sequence[_Row], names: Sequence[str], storage: Storage, task: Task | None, notes: Sequence[str]
+) -> Source:
+    splits = np.asarray([_split(row) for row in rows], np.int8)
+    groups = _groups(rows)
+    tables = list({id(row.table): row.table for row in rows}.values())
+    task = task or _task(name, tables)
+    if task == "regress":
+        labels, targets = _numbers(rows)
+    else:
+        column = next((c for c in _ANSWERS[task] if all(c in table.columns for table in tables)), None)
+        if column is None:
+            raise InputError(
+                f"no column for the task {task}; the columns are {few(tables[0].columns, 12)}",
+                where=name,
+                mend=f"name the column of the answer {_ANSWERS[task][0]}",
+            )
+        several = [_names(row, column, separate=task == "multilabel" or column == "labels") for row in rows]
+        if task == "classify":
+            labels, targets = class_targets(
+                [_single(row, found) for row, found in zip(rows, several, strict=True)], splits, name
+            )
+        else:
+            labels = in_order(label for found in several for label in found)
+            if not labels:
+                raise InputError("no row has a label", where=name, mend="name the labels of the pictures")
+            place = {label: i for i, label in enumerate(labels)}
+            targets = np.zeros((len(rows), len(labels)), np.float32)
+            for i, found in enumerate(several):
+                targets[i, [place[label] for label in found]] = 1
+    return Source(name, task, labels, names, targets, splits, storage, groups, tuple(notes))
+
+
+def _task(name: str, tables: Sequence[_Table]) -> Task:
+    """What the columns ask for. Raises InputError where they ask for two things."""
+    kinds: set[Task] = set()
+    for table in tables:
+        for column in table.answers:
+            kinds.add("classify" if column == "label" else "multilabel" if column == "labels" else "regress")
+    if len(kinds) > 1:
+        raise InputError(
+            f"columns for more than one task, {few(tables[0].answers)}",
+            where=name,
+            mend=f"choose one with --task {' or --task '.join(sorted(kinds))}",
+        )
+    return kinds.pop()
+
+
+def _split(row: _Row) -> int:
+    text = row.text("split")
+    if not text:
+        return row.table.split
+    split = split_of(text)
+    if split is None:
+        near = difflib.get_close_matches(text.lower(), SPLIT_WORDS, 1)
+        raise InputError(
+            f"unknown split {printable(text)!r}",
+            where=row.where,
+            mend=f"did you mean {near[0]!r}?" if near else "use train, val or test",
+        )
+    return split
+
+
+def _groups(rows: Sequence[_Row]) -> np.ndarray[Any, np.dtype[np.int64]] | None:
+    """A number a group; a row without one is a group of its own."""
+    if not any("group" in row.values for row in rows):
+        return None
+    numbers: dict[object, int] = {}
+    keys = [row.text("group") or (row.table.name, row.line) for row in rows]
+    return np.asarray([numbers.setdefault(key, len(numbers)) for key in keys], np.int64)
+
+
+def _names(row: _Row, column: str, *, separate: bool) -> list[str]:
+    value = row.values.get(column)
+    if isinstance(value, dict) or (isinstance(value, list) and any(isinstance(v, list | dict | None) for v in value)):
+        raise InputError(f"{column} is {printable(value, 60)}", where=row.where, mend="give a name, or a list of names")
+    found = [str(v) for v in value] if isinstance(value, list) else [row.text(column)]
+    if separate and not isinstance(value, list):
+        found = re.split(r"[|;]", found[0])
+    return [printable(text.strip(), 300) for text in found if text.strip()]
+
+
+def _single(row: _Row, found: list[str]) -> str:
+    if len(found) != 1:
+        raise InputError(
+            f"{len(found)} labels where one is expected" if found else "no label",
+            where=row.where,
+            mend="give one label, or train with --task multilabel"
+            if found
+            else "give the class of every picture, or remove the row",
+        )
+    return found[0]
+
+
+def _numbers(rows: Sequence[_Row]) -> tuple[tuple[str, ...], np.ndarray[Any, np.dtype[np.float32]]]:
+    """Names of the targets and (N, T) float32."""
+    named = rows[0].table.target_columns
+    column = next((c for c in _ANSWERS["regress"] if c in rows[0].table.columns), None)
+    if named and column != "targets":
+        columns = ((column,) if column == "target" else ()) + named
+        return columns, np.asarray([[_number(row, row.values.get(c)) for c in columns] for row in rows], np.float32)
+    if column is None:
+        raise InputError(
+            f"no target column; the columns are {few(rows[0].table.columns, 12)}",
+            where=rows[0].table.name,
+            mend="name it target",
+        )
+    values = [_several_numbers(row, column) for row in rows]
+    short = next((i for i, value in enumerate(values) if len(value) != len(values[0])), None)
+    if short is not None:
+        raise InputError(
+            f"{len(values[short])} targets where the first row has {len(values[0])}",
+            where=rows[short].where,
+            mend="give every row as many numbers",
+        )
+    labels = (column,) if len(values[0]) == 1 else tuple(f"target_{i}" for i in range(len(values[0])))
+    return labels, np.asarray(values, np.float32)
+
+
+def _several_numbers(row: _Row, column: str) -> list[float]:
+    value = row.values.get(column)
+    parts = value if isinstance(value, list) else re.split(r"[|;]", row.text(column))
+    return [_number(row, part) for part in parts]
+
+
+def _number(row: _Row, value: object) -> float:
+    try:
+        number = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
+        number = math.nan
+    if not math.isfinite(number) or abs(number) > _LARGEST:
+        shown = "empty" if value is None or not str(value).strip() else repr(printable(value, 40))
+        raise InputError(
+            f"target {shown} is not a finite number", where=row.where, mend="give a number, or remove the row"
+        )
+    return number

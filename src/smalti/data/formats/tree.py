@@ -1,0 +1,94 @@
+"""The files of a folder or of an archive as one list of paths: what every layout is recognised from."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import Protocol, Self
+
+from smalti.data.decode import PICTURE_SUFFIXES
+from smalti.data.source import Raw
+from smalti.errors import InputError, printable
+
+__all__ = ["FileStorage", "Tree", "counted", "few", "is_ignored", "is_picture", "suffix_of"]
+
+_IGNORED = frozenset({"__macosx", "thumbs.db", "desktop.ini", "@eadir"})  # what systems leave behind
+
+
+class FileStorage(Protocol):
+    """A Storage that knows how to keep a choice of its samples."""
+
+    def read(self, index: int) -> Raw: ...  # noqa: D102 - as Storage
+    def fingerprint(self) -> str: ...  # noqa: D102 - as Storage
+
+    def select(self, positions: Sequence[int]) -> Self:
+        """The storage of these positions alone, in this order; -1 stands for a file that is missing."""
+        ...
+
+
+@dataclass(frozen=True)
+class Tree:
+    """Regular files by path, read by their position.
+
+    Args:
+        name: what the person called it, for messages.
+        paths: relative, parts joined by "/"; what systems leave behind (".DS_Store", "__MACOSX") is left out.
+        folders: every folder below the top, empty ones too.
+        storage: reads file `paths[i]` as position i.
+        notes: what was met on the way and skipped: links that loop, FIFOs, members with unsafe names.
+    """
+
+    name: str
+    paths: Sequence[str]
+    folders: Sequence[str]
+    storage: FileStorage
+    notes: tuple[str, ...] = ()
+    _positions: dict[str, int] = field(default_factory=dict, repr=False, compare=False)
+
+    def position(self, path: str) -> int | None:
+        """Where `path` stands in `paths`; None where it is not there."""
+        if not self._positions:
+            self._positions.update({path: i for i, path in enumerate(self.paths)})
+        return self._positions.get(path)
+
+    def content(self, path: str) -> bytes:
+        """The bytes of one file that is part of the layout (a manifest, a batch). Raises InputError if unreadable."""
+        position = self.position(path)
+        try:
+            raw = self.storage.read(-1 if position is None else position)
+        except OSError as error:
+            raise InputError(
+                "cannot be read",
+                where=f"{self.name}/{path}",
+                why=error.strerror or str(error),
+                mend="copy the file again",
+            ) from error
+        assert isinstance(raw, bytes)
+        return raw
+
+
+def is_ignored(name: str) -> bool:
+    """Whether a file or folder name is hidden or one that systems leave behind."""
+    return name.startswith(".") or name.lower() in _IGNORED
+
+
+def suffix_of(path: str) -> str:
+    """The last suffix of a path, in lower case: ".jpg"."""
+    return PurePosixPath(path.rsplit("/", 1)[-1]).suffix.lower()
+
+
+def is_picture(path: str) -> bool:
+    """Whether the suffix of a path is that of a picture format."""
+    dot = path.rfind(".")
+    return dot >= 0 and path[dot:].lower() in PICTURE_SUFFIXES
+
+
+def few(names: Iterable[str], limit: int = 3) -> str:
+    """The first names of many, for a message: "a, b, c and 7 more"."""
+    names = list(names)
+    shown = ", ".join(printable(name, 80) for name in names[:limit])
+    return f"{shown} and {len(names) - limit} more" if len(names) > limit else shown
+
+
+def counted(n: int, noun: str) -> str:
+    """A number with its noun: "1 file", "3 files"."""
+    return f"{n} {noun}{'' if n == 1 else 's'}"

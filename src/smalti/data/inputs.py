@@ -1,0 +1,48 @@
+"""Loose pictures to predict on: files, folders and archives, one reader a picture."""
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from pathlib import Path
+
+from smalti.data.formats.archives import is_archive, list_archive
+from smalti.data.formats.tree import Tree, is_picture
+from smalti.data.formats.walk import read_regular, walk
+from smalti.data.source import Raw
+from smalti.errors import InputError
+
+__all__ = ["find_pictures"]
+
+
+def find_pictures(inputs: Iterable[str | os.PathLike[str]]) -> Iterator[tuple[str, Callable[[], Raw]]]:
+    """Names of pictures, each with a function that reads it.
+
+    A file is taken as it is, whatever its suffix; a folder stands for all pictures below it, in sorted order; a zip or
+    tar for the pictures in it ("photos.zip/cat/1.jpg").
+
+    Args:
+        inputs: paths, in the order wanted.
+
+    Yields:
+        (name, read): `read()` gives the encoded bytes, or raises OSError where the file is missing or unreadable, so
+        that one bad file does not stop the others.
+
+    Raises:
+        InputError: a folder or archive holds no picture, or cannot be listed.
+    """
+    for given in inputs:
+        path = os.path.expanduser(os.fspath(given))
+        if os.path.isdir(path):
+            yield from _below(walk(path, os.fspath(given)))
+        elif Path(path).is_file() and is_archive(path):
+            yield from _below(list_archive(path, os.fspath(given)))
+        else:
+            yield os.fspath(given), partial(read_regular, path)
+
+
+def _below(tree: Tree) -> Iterator[tuple[str, Callable[[], Raw]]]:
+    pictures = [i for i, path in enumerate(tree.paths) if is_picture(path)]
+    if not pictures:
+        raise InputError("no pictures found", where=tree.name, mend="name picture files, or folders that hold some")
+    for i in pictures:
+        yield os.path.join(tree.name, tree.paths[i]), partial(tree.storage.read, i)

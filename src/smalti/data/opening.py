@@ -1,0 +1,164 @@
+"""Opening a data set: from what a person names to a Source, the format found without a flag.
+
+Nothing here decodes a picture. The layouts themselves are in `formats/`, one file each.
+"""
+
+import difflib
+import os
+import stat
+from pathlib import Path
+
+from smalti.data.decode import PICTURE_SUFFIXES
+from smalti.data.formats import archives, builtin, cifar, folders, idx, manifest, npz, standard, walk
+from smalti.data.formats.tree import Tree, few, suffix_of
+from smalti.data.source import Source, Task
+from smalti.errors import InputError, printable
+
+__all__ = ["open"]
+
+_READ = "give a folder, a .zip or .tar of class folders, a manifest .csv or .jsonl, IDX, CIFAR batches, or an .npz"
+
+
+def open(data: str | os.PathLike[str], *, download: bool = False, task: Task | None = None) -> Source:  # noqa: A001 - data.open
+    """Opens a data set as an index of samples.
+
+    Args:
+        data: a folder, an archive, a file, "digits", or the name of a standard set ("mnist", "cifar10", ...). What lies
+            on disk under that name goes before the name.
+        download: whether a standard set may be fetched; without it nothing touches the network.
+        task: what to take the targets for, where the data could mean more than one thing.
+
+    Returns:
+        Source: names, targets and splits of all samples; pictures are read later, one by one.
+
+    Raises:
+        InputError: it is missing, no data set, damaged, or lays its pictures out in a way that is not read.
+    """
+    name = os.fspath(data)
+    path = Path(name).expanduser()
+    if not name or "\0" in name:
+        raise InputError("no data named", mend=_READ)
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return _by_name(name, path, download, task)
+    except OSError as error:
+        raise InputError(
+            "cannot be read", where=name, why=error.strerror or str(error), mend="give yourself the right to read it"
+        ) from error
+    if stat.S_ISDIR(mode):
+        source = _tree(walk.walk(path, name), task)
+    elif stat.S_ISREG(mode):
+        source = _file(path, name, mode, task)
+    else:
+        raise InputError("neither a folder nor a file", where=name, mend=_READ)
+    return source
+
+
+def _by_name(name: str, path: Path, download: bool, task: Task | None) -> Source:
+    if name == "digits":
+        return builtin.digits(task)
+    if (key := standard.standard_name(name)) is not None:
+        return _standard(key, download, task)
+    names = [*standard.STANDARD, "digits"]
+    if path.parent.is_dir():
+        names += [os.path.join(os.path.dirname(name), other) for other in sorted(os.listdir(path.parent))]
+    near = difflib.get_close_matches(name, names, 1, cutoff=0.6)
+    mend = (
+        f"did you mean {printable(near[0])!r}?"
+        if near
+        else "check the path, or name a standard set such as mnist or cifar10"
+    )
+    raise InputError("no such file, folder or data set", where=name, mend=mend)
+
+
+def _standard(key: str, download: bool, task: Task | None) -> Source:
+    """A standard set as torchvision keeps it, or as a folder or archive of its name beside, or downloaded."""
+    try:
+        return standard.read_standard(key, task=task)
+    except InputError:
+        beside = (standard.data_folder() / f"{key}{suffix}" for suffix in ("", ".zip", ".tar.gz", ".tar", ".npz"))
+        if (own := next((path for path in beside if path.exists()), None)) is not None:
+            return open(own, task=task)
+        if download:
+            return standard.read_standard(key, download=True, task=task)
+        raise
+
+
+def _tree(tree: Tree, task: Task | None) -> Source:
+    """A folder or archive: IDX, CIFAR batches, a manifest, else class folders."""
+    if idx.idx_folder(tree):
+        return idx.read_idx(tree, task)
+    if (folder := cifar.cifar_folder(tree)) is not None:
+        return cifar.read_cifar(tree, folder, task)
+    found = manifest.find(tree)
+    if found.tables:
+        return manifest.read_tree(tree, found.tables, task)
+    if task in ("multilabel", "regress"):
+        raise InputError(
+            f"class folders give one class a picture, nothing for the task {task}",
+            where=tree.name,
+            why="; ".join(found.remarks),
+            mend="name the pictures in a manifest.csv with a labels or target column",
+        )
+    nested = [
+        path
+        for path in tree.paths
+        if suffix_of(path) in (".npz", ".zip", ".tar", ".tgz", ".gz", ".xz", ".bz2", ".csv", ".jsonl")
+    ]
+    try:
+        return folders.class_folders(tree, found.remarks)
+    except InputError as error:
+        if nested and error.what == "no pictures found":
+            raise InputError(
+                error.what, where=error.where, why=error.why, mend=f"name one of its files as DATA: {few(nested)}"
+            ) from error
+        raise
+
+
+def _file(path: Path, name: str, mode: int, task: Task | None) -> Source:
+    """One file: judged by its content, by its suffix only where the content has no signature."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(16)
+    except OSError as error:
+        raise InputError(
+            "cannot be read", where=name, why=error.strerror or str(error), mend="give yourself the right to read it"
+        ) from error
+    suffix = suffix_of(path.as_posix())
+    if not start:
+        raise InputError("empty file, zero bytes", where=name, mend="copy it again")
+    if npz.is_npz(path) or suffix == ".npz":
+        return npz.read_npz(path, name, task)
+    if idx.is_idx_name(path.name) or start.startswith(b"\0\0\x08\x03"):
+        return _idx(path, name, task)
+    if archives.is_archive(path) or _looks_packed(path.name.lower()):
+        return _tree(archives.list_archive(path, name), task)
+    if suffix in manifest.MANIFEST_SUFFIXES:
+        return manifest.read_file(path, name, task)
+    if suffix in PICTURE_SUFFIXES:
+        raise InputError(
+            "one picture, not a data set",
+            where=name,
+            mend="give the folder around the class folders; `smalti predict` takes pictures",
+        )
+    raise InputError("not a data set that is read", where=name, why=f"a {suffix or 'nameless'} file", mend=_READ)
+
+
+def _looks_packed(name: str) -> bool:
+    return name.endswith((".zip", ".tar", ".tgz", ".tar.gz", ".tar.xz", ".txz", ".tar.bz2", ".tbz2"))
+
+
+def _idx(path: Path, name: str, task: Task | None) -> Source:
+    """One file of an IDX pair; its partner lies beside it."""
+    beside = sorted(other.name for other in path.parent.iterdir() if idx.is_idx_name(other.name) and other.is_file())
+    if path.name not in beside:
+        raise InputError(
+            "an IDX file without a partner",
+            where=name,
+            why="its name does not say which labels belong to it",
+            mend="name the pair train-images-idx3-ubyte and train-labels-idx1-ubyte",
+        )
+    return idx.read_idx(
+        Tree(os.path.dirname(name) or ".", beside, [], walk.Files(str(path.parent), beside)), task, only=path.name
+    )

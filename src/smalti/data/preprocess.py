@@ -1,0 +1,111 @@
+"""How a stored picture becomes the tensor a model sees: decided once from the data, carried inside the model file.
+
+Training, evaluation, prediction, search, serving and export all use this one object; that their pixels are equal is a test.
+"""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, Literal, Self
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from smalti.data.decode import decode
+from smalti.data.source import Raw
+from smalti.errors import InputError
+
+__all__ = ["Preprocess", "resize"]
+
+Fit = Literal["squash", "crop", "pad"]
+Interpolation = Literal["bicubic", "bilinear", "nearest"]
+
+
+@dataclass(frozen=True)
+class Preprocess:
+    """Decode, fit to `img_size`, scale to [0, 1], normalise.
+
+    Args:
+        img_size: (height, width) of the model's input, in pixels.
+        in_chans: channels; 1 turns colour grey, 3 repeats grey, other counts must match the pictures.
+        mean: a value a channel, of pixels in [0, 1].
+        std: a value a channel, of pixels in [0, 1].
+        fit: "squash" scales both sides to fit, every pixel kept; "crop" scales the short side and cuts the middle out;
+            "pad" scales the long side and fills with the mean.
+        interpolation: of the resize; always anti-aliased.
+        crop_pct: with "crop", the share of the short side that is kept.
+        white: the stored value that means white in 16-bit, 32-bit and float pictures (4095 for 12-bit X-rays).
+    """
+
+    img_size: tuple[int, int]
+    in_chans: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    fit: Fit = "squash"
+    interpolation: Interpolation = "bicubic"
+    crop_pct: float = 1.0
+    white: float = 65535.0
+
+    def __post_init__(self) -> None:
+        if len(self.mean) != self.in_chans or len(self.std) != self.in_chans:
+            raise InputError(f"mean and std need {self.in_chans} values, one a channel; got {self.mean} and {self.std}")
+
+    def load(self, raw: Raw) -> Tensor:
+        """One stored picture as uint8 (C, H, W) of `img_size`. Raises InputError where it cannot be decoded."""
+        return resize(decode(raw, self.in_chans, white=self.white), self)
+
+    def normalize(self, images: Tensor) -> Tensor:
+        """uint8 (B, C, H, W) in [0, 255] to float32 of mean 0 and deviation 1 over the data."""
+        mean = torch.tensor(self.mean, device=images.device).view(-1, 1, 1)
+        std = torch.tensor(self.std, device=images.device).view(-1, 1, 1)
+        return (images.float() - mean * 255) / (std * 255)
+
+    def __call__(self, raws: Iterable[Raw]) -> Tensor:
+        """Stored pictures as one float32 batch (B, C, H, W), ready for the model."""
+        return self.normalize(torch.stack([self.load(raw) for raw in raws]))
+
+    def with_size(self, img_size: tuple[int, int]) -> Self:
+        """The same rule for another input size (training keeps a margin for its crops)."""
+        return replace(self, img_size=img_size)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, for the model file."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Self:
+        """The object `to_dict` described. Raises InputError on a field it does not know."""
+        unknown = set(data) - {f.name for f in fields(cls)}
+        if unknown:
+            raise InputError(
+                f"unknown preprocess fields {sorted(unknown)}", mend="use a newer smalti to read this file"
+            )
+        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in data.items()})
+
+
+def resize(image: Tensor, rule: Preprocess) -> Tensor:
+    """uint8 (C, h, w) fitted to `rule.img_size` as uint8 (C, H, W)."""
+    (h, w), (H, W) = image.shape[-2:], rule.img_size
+    if (h, w) == (H, W) and rule.crop_pct == 1.0:
+        return image
+    if rule.fit == "squash":
+        return _scale(image, (H, W), rule.interpolation)
+    if rule.fit == "crop":
+        scale = max(H / h, W / w) / rule.crop_pct
+        image = _scale(image, (max(H, round(h * scale)), max(W, round(w * scale))), rule.interpolation)
+        top, left = (image.shape[-2] - H) // 2, (image.shape[-1] - W) // 2
+        return image[:, top : top + H, left : left + W].contiguous()
+    scale = min(H / h, W / w)
+    image = _scale(image, (max(1, min(H, round(h * scale))), max(1, min(W, round(w * scale)))), rule.interpolation)
+    canvas = torch.tensor(rule.mean).mul(255).round().to(torch.uint8).view(-1, 1, 1).repeat(1, H, W)
+    top, left = (H - image.shape[-2]) // 2, (W - image.shape[-1]) // 2
+    canvas[:, top : top + image.shape[-2], left : left + image.shape[-1]] = image
+    return canvas
+
+
+def _scale(image: Tensor, size: tuple[int, int], interpolation: Interpolation) -> Tensor:
+    if tuple(image.shape[-2:]) == size:
+        return image
+    antialias = interpolation != "nearest"
+    mode = interpolation if antialias else "nearest-exact"
+    return F.interpolate(image[None], size, mode=mode, antialias=antialias)[0]

@@ -1,0 +1,73 @@
+"""What lies on disk: an index of samples with their targets. Nothing is decoded here."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["SPLITS", "UNASSIGNED", "Raw", "Source", "Storage", "Task"]
+
+Task = Literal["classify", "multilabel", "regress"]
+Raw = bytes | NDArray[np.generic]  # an encoded picture, or its pixels as (H, W) or (H, W, C)
+
+SPLITS = ("train", "val", "test")
+UNASSIGNED = -1  # a sample whose split the data does not say
+
+
+class Storage(Protocol):
+    """Reads the raw content of samples, by position. Picklable, so that loader workers can open their own handle."""
+
+    def read(self, index: int) -> Raw:
+        """The encoded bytes or the pixel array of sample `index`.
+
+        Raises:
+            OSError: the file is gone or cannot be read.
+        """
+        ...
+
+    def fingerprint(self) -> str:
+        """A digest that changes when the stored content does (names, sizes and times; not the bytes)."""
+        ...
+
+
+@dataclass(frozen=True)
+class Source:
+    """An opened data set: N samples by position.
+
+    Args:
+        name: what the person called it, for messages ("cifar10.tar.gz").
+        task: what the targets mean.
+        labels: names of the classes (sorted), of the label columns, or of the regression targets.
+        names: N stable ids, one a sample: the path inside the source, or "test/00017" for arrays.
+        targets: classify (N,) int64 positions in `labels`; multilabel (N, K) float32, 0 and 1; regress (N, T) float32.
+        splits: (N,) int8, positions in SPLITS, or UNASSIGNED.
+        storage: reads sample content by the same position.
+        groups: (N,) int64, samples of one group must stay in one split; None where the data names no groups.
+        notes: remarks on what was found ("classes.csv skipped: not a picture"), shown by the check.
+        empty_classes: folders that stand for a class and hold no picture ("train/unicorn"), shown by the check.
+    """
+
+    name: str
+    task: Task
+    labels: tuple[str, ...]
+    names: Sequence[str]
+    targets: NDArray[np.generic]
+    splits: NDArray[np.int8]
+    storage: Storage
+    groups: NDArray[np.int64] | None = None
+    notes: tuple[str, ...] = ()
+    empty_classes: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __post_init__(self) -> None:
+        sizes = {len(self.names), len(self.targets), len(self.splits)}
+        if len(sizes) != 1 or (self.groups is not None and len(self.groups) != len(self.names)):
+            raise ValueError(f"names, targets, splits and groups differ in length: {sorted(sizes)}")
+
+    def read(self, index: int) -> Raw:
+        """The raw content of sample `index`: encoded bytes, or pixels (H, W[, C])."""
+        return self.storage.read(index)

@@ -1,0 +1,206 @@
+"""Which samples train, which choose, which judge: a split the data gives is kept, a missing one is made.
+
+A split is made class by class in the order of a keyed hash of the *content*, so it depends on the seed and the pictures
+and on nothing else: not on file names, not on their order. Equal pictures stay together, and so do the samples of a
+group; no content and no group is ever in two splits. Where the data itself puts one in two, the copy in the lesser
+split is left out: test is never changed, train gives way to test, val gives way to both.
+"""
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smalti.data.facts import Facts
+from smalti.data.source import SPLITS, UNASSIGNED, Source
+from smalti.errors import InputError, printable
+
+__all__ = ["Split", "roles", "split"]
+
+_TRAIN, _VAL, _TEST = range(len(SPLITS))
+_MOST_VAL = 5000  # enough to choose by; more would only cost training pictures and time
+_BINS = 10  # of a regression target
+_MANNER = {"classify": "class by class", "multilabel": "by rarest label", "regress": "by size of the target"}
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Positions in the source, sorted int64; with `dropped` and the unreadable samples they are all samples, each once.
+
+    Args:
+        train: what the model learns from.
+        val: what choices are made by.
+        test: what the reported figure is measured on, once.
+        reason: where the splits come from and what was left out, as a line to print.
+        dropped: readable samples in no split, because their content or their group is in another one.
+    """
+
+    train: NDArray[np.int64]
+    val: NDArray[np.int64]
+    test: NDArray[np.int64]
+    reason: str
+    dropped: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+
+
+def split(source: Source, facts: Facts, *, seed: int = 0, val: float = 0.1, test: float = 0.1) -> Split:
+    """Divides the readable samples of `source`.
+
+    | the data gives | train | val | test |
+    |---|---|---|---|
+    | all three | as given | as given | as given |
+    | train, test | the rest | `val` of train, at most 5,000 | as given |
+    | train, val | the rest | `val` of train, at most 5,000 | the given val |
+    | nothing, or train alone | the rest | `val` of all | `test` of all |
+
+    A given val becomes the test where there is none, so that no figure is measured on what chose the model. A class
+    (rarest positive label, decile of the target) is divided in proportion, to the nearest unit, which is all samples of
+    one content or group; so the 5,000 hold up to the rounding of each class. Train keeps at least one unit of each
+    class; of a class of two the other one goes to test (to val where test is given); from three on every split has one.
+
+    Args:
+        facts: of the same source (`Check.facts`).
+        seed: another seed makes another split.
+        val: share in [0, 1).
+        test: share in [0, 1); val + test is below 1.
+
+    Raises:
+        InputError: there is nothing to train on.
+    """
+    if not (val >= 0 and test >= 0 and val + test < 1):
+        mend = "give two shares whose sum is below 1"
+        raise InputError(f"val {val} and test {test} leave nothing to train on", mend=mend)
+    part, dropped = roles(source, facts), np.empty(0, np.int64)
+    if not facts.readable.any():
+        raise InputError("no readable picture", where=source.name, mend="add pictures, or mend them")
+    if (part == UNASSIGNED).all():
+        pool = np.flatnonzero(facts.readable)
+        part[pool] = _divide(source, facts, pool, seed, val, test)
+        shares = f"{1 - val - test:.3g} train, {val:.3g} val, {test:.3g} test"
+        reason = f"the data gives no test split: {shares}, {_manner(source)}"
+    else:
+        part, dropped, reason = _as_given(source, facts, part)
+        if not (part == _VAL).any():
+            pool = np.flatnonzero(part == _TRAIN)
+            part[pool] = _divide(source, facts, pool, seed, min(val, _MOST_VAL / len(pool)), 0.0)
+            reason += f"; {(part == _VAL).sum():,} of {len(pool):,} in train are set aside as val, {_manner(source)}"
+    if len(dropped):
+        few = ", ".join(printable(source.names[i], 60) for i in dropped[:3]) + (", ..." if len(dropped) > 3 else "")
+        reason += f"; {len(dropped):,} left out whose picture or group is in another split too: {few}"
+    train, choose, judge = (np.flatnonzero(part == place) for place in range(len(SPLITS)))
+    return Split(train, choose, judge, reason, dropped)
+
+
+def roles(source: Source, facts: Facts) -> NDArray[np.int8]:
+    """(N,) positions in SPLITS as the data gives them, UNASSIGNED for unreadable samples.
+
+    All are UNASSIGNED where the data gives neither val nor test; else samples it says nothing about are train.
+    """
+    part = np.where(facts.readable, source.splits, UNASSIGNED).astype(np.int8)
+    if not (part > _TRAIN).any():
+        return np.full_like(part, UNASSIGNED)
+    part[facts.readable & (part == UNASSIGNED)] = _TRAIN
+    return part
+
+
+def _as_given(source: Source, facts: Facts, part: NDArray[np.int8]) -> tuple[NDArray[np.int8], NDArray[np.int64], str]:
+    """The given `part` with a test split and without leaks, what was left out for that, and the reason."""
+    names = [name for place, name in enumerate(SPLITS) if (part == place).any()]
+    reason = f"{', '.join(names)} as the data gives {'it' if len(names) == 1 else 'them'}"
+    if "test" not in names:
+        part = np.where(part == _VAL, np.int8(_TEST), part)
+        reason = (
+            "the data gives no test split: its val is the test, so that no figure is measured on what chose the model"
+        )
+    kept = part.copy()
+    for lesser, greater in ((_TRAIN, (_TEST,)), (_VAL, (_TRAIN, _TEST))):
+        for ids in (facts.contents, source.groups):
+            if ids is not None:
+                kept[(kept == lesser) & np.isin(ids, ids[np.isin(kept, greater)])] = UNASSIGNED
+    if not (kept == _TRAIN).any():
+        raise InputError("no readable picture to train on", where=source.name, mend="add pictures to its train split")
+    return kept, np.flatnonzero(kept != part), reason
+
+
+def _divide(
+    source: Source, facts: Facts, pool: NDArray[np.int64], seed: int, val: float, test: float
+) -> NDArray[np.int8]:
+    """The samples `pool` as (len(pool),) positions in SPLITS: unit by unit, stratum by stratum, in keyed order."""
+    units = _units(facts.contents[pool], None if source.groups is None else source.groups[pool])
+    sizes = np.bincount(units)
+    keys = np.full(len(sizes), np.iinfo(np.uint64).max)
+    np.minimum.at(keys, units, _keyed(facts.hashes[pool], seed))
+    strata = _strata(source, pool, units)
+    part = np.full(len(sizes), _TRAIN, np.int8)
+    order = np.lexsort((keys, strata))
+    for members in np.split(order, np.flatnonzero(np.diff(strata[order])) + 1):
+        tests, vals = _cut(sizes[members], val, test)
+        part[members[:tests]] = _TEST
+        part[members[tests : tests + vals]] = _VAL
+    return part[units]
+
+
+def _cut(sizes: NDArray[np.int64], val: float, test: float) -> tuple[int, int]:
+    """How many units of a stratum go to test, and how many of the next to val; `sizes` are their samples, in order."""
+    total, middle = sizes.sum(), np.cumsum(sizes) - sizes / 2
+    tests = int(np.searchsorted(middle, test * total))
+    vals = int(np.searchsorted(middle, (test + val) * total)) - tests
+    room = len(sizes) - 1  # train keeps one
+    if test:
+        tests = min(max(tests, 1), room - 1 if val and room > 1 else room)
+    if val:
+        vals = min(max(vals, 1), room - tests)
+    return tests, vals
+
+
+def _units(contents: NDArray[np.int64], groups: NDArray[np.int64] | None) -> NDArray[np.int64]:
+    """(n,) numbers from 0: equal for samples that equal content or group links, directly or through others."""
+    contents = _numbered(contents)
+    if groups is None:
+        return contents
+    groups = _numbered(groups) + len(contents)
+    parent = list(range(2 * len(contents)))
+
+    def root(node: int) -> int:
+        while parent[node] != node:
+            parent[node] = node = parent[parent[node]]
+        return node
+
+    for content, group in zip(contents.tolist(), groups.tolist(), strict=True):
+        parent[root(content)] = root(group)
+    return _numbered(np.array([root(content) for content in contents.tolist()]))
+
+
+def _numbered(values: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The distinct `values` as numbers from 0."""
+    return np.unique_inverse(values).inverse_indices.astype(np.int64)
+
+
+def _keyed(hashes: NDArray[np.uint8], seed: int) -> NDArray[np.uint64]:
+    """(n,) numbers that put contents in a random order, another one for every seed."""
+    key = str(seed).encode()
+    digests = b"".join(hashlib.blake2b(row.tobytes(), digest_size=8, key=key).digest() for row in hashes)
+    return np.frombuffer(digests, "<u8").astype(np.uint64)
+
+
+def _strata(source: Source, pool: NDArray[np.int64], units: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The stratum of each unit: its rarest class or positive label, or the decile of its mean first target."""
+    count, labels = int(units.max()) + 1, len(source.labels)
+    if source.task == "regress":
+        targets = cast(NDArray[np.float32], source.targets[pool])
+        means = np.bincount(units, targets[:, 0]) / np.bincount(units)
+        bins = min(max(count // _BINS, 1), _BINS)
+        return np.searchsorted(np.sort(means), means) * bins // count
+    if source.task == "multilabel":
+        sample, label = np.nonzero(source.targets[pool])
+    else:
+        sample, label = np.arange(len(pool)), cast(NDArray[np.int64], source.targets[pool])
+    rarity = np.argsort(np.argsort(np.bincount(label, minlength=labels), kind="stable"))
+    strata = np.full(count, labels)  # of units without any label
+    np.minimum.at(strata, units[sample], rarity[label])
+    return strata
+
+
+def _manner(source: Source) -> str:
+    return f"{_MANNER[source.task]}, by hash of content" + ("" if source.groups is None else ", groups together")

@@ -1,0 +1,53 @@
+"""A convolutional stem in place of patches: what lets a Transformer learn from little data (CCT, arXiv:2104.05704)."""
+
+import math
+
+from torch import Tensor, nn
+
+from smalti.errors import InputError
+
+__all__ = ["ConvStem"]
+
+
+class ConvStem(nn.Module):
+    """Convolution, ReLU and a max-pool of stride 2, repeated until one token stands for `patch_size` x `patch_size` pixels.
+
+    Args:
+        img_size: (H, W) of the images.
+        patch_size: pixels a side for one token: a power of two, 2 or more.
+        in_chans: channels C of the images.
+        embed_dim: width D of the tokens.
+        kernel_size: side of the convolutions.
+        hidden_dim: channels between the convolutions.
+    """
+
+    def __init__(
+        self,
+        img_size: tuple[int, int],
+        patch_size: int,
+        in_chans: int,
+        embed_dim: int,
+        *,
+        kernel_size: int = 3,
+        hidden_dim: int = 64,
+    ) -> None:
+        super().__init__()
+        layers = round(math.log2(max(patch_size, 1)))
+        if 2**layers != patch_size or layers < 1:
+            raise InputError(
+                f"patch_size {patch_size} of a convolutional stem is not a power of two", mend="use 2, 4, 8 or 16"
+            )
+        widths = [in_chans] + [hidden_dim] * (layers - 1) + [embed_dim]
+        stages = []
+        for before, after in zip(widths, widths[1:], strict=False):
+            stages += [
+                nn.Conv2d(before, after, kernel_size, padding=kernel_size // 2, bias=False),
+                nn.ReLU(),
+                nn.MaxPool2d(kernel_size=3, stride=2, padding=1),
+            ]
+        self.stages = nn.Sequential(*stages)
+        self.grid_size = (math.ceil(img_size[0] / patch_size), math.ceil(img_size[1] / patch_size))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Images (B, C, H, W) to tokens (B, N, D), row by row."""
+        return self.stages(images).flatten(2).transpose(1, 2)

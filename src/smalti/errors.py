@@ -1,0 +1,68 @@
+"""Errors a person can act on: what was refused, where, why, and the mend; one line each, with the exit code of the command."""
+
+from typing import ClassVar
+
+__all__ = ["DamagedError", "DivergedError", "InputError", "Interrupted", "SmaltiError", "StorageError", "printable"]
+
+
+def printable(name: object, limit: int = 200) -> str:
+    """`name` as one safe line of a terminal or log: control characters and broken Unicode escaped, the middle of a long name cut."""
+    text = "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in str(name))
+    return text if len(text) <= limit else f"{text[: limit // 2]}…{text[-limit // 2 :]}"
+
+
+class SmaltiError(Exception):
+    """A refusal with its way out.
+
+    Args:
+        what: what is wrong, in a few words, with the value ("img_size 225 is not a multiple of patch_size 16").
+        where: the file, option or field it is about.
+        why: the cause, where it is not plain from `what`.
+        mend: what to do about it.
+    """
+
+    exit: ClassVar[int] = 2
+
+    def __init__(self, what: str, *, where: object = "", why: str = "", mend: str = "") -> None:
+        super().__init__(what)
+        self.what, self.where, self.why, self.mend = what, printable(where), why, mend
+
+    def __str__(self) -> str:
+        line = f"{self.where}: {self.what}" if self.where else self.what
+        line += f" ({self.why})" if self.why else ""
+        line += f"; {self.mend}" if self.mend else ""
+        return printable(line, limit=2000)
+
+    def as_dict(self) -> dict[str, str | int]:
+        """The stable shape of an error in `--json` output."""
+        return {"what": self.what, "where": self.where, "why": self.why, "mend": self.mend, "exit": self.exit}
+
+
+class InputError(SmaltiError, ValueError):
+    """Bad input or usage: exit code 2."""
+
+    exit = 2
+
+
+class DamagedError(SmaltiError):
+    """A model file, checkpoint or run folder that is not what it claims to be: exit code 3."""
+
+    exit = 3
+
+
+class DivergedError(SmaltiError):
+    """Training left the finite numbers: exit code 4."""
+
+    exit = 4
+
+
+class StorageError(SmaltiError):
+    """The disk or another device failed or is full: exit code 74."""
+
+    exit = 74
+
+
+class Interrupted(SmaltiError):  # noqa: N818 - not a fault
+    """Stopped by a person or the system, everything saved: exit code 75; `mend` is the resume command."""
+
+    exit = 75

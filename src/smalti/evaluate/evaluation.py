@@ -1,0 +1,214 @@
+"""A trained model measured on a part of a data set: figures, tables, and the mistakes it was surest of."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+
+from smalti.data.decode import decode
+from smalti.data.loader import Batches, Pictures
+from smalti.data.preprocess import Preprocess
+from smalti.data.source import Source
+from smalti.errors import InputError, printable
+from smalti.evaluate.classify import classification_metrics, confusion, per_class
+from smalti.evaluate.metrics import Metric
+from smalti.evaluate.multilabel import multilabel_metrics, per_label
+from smalti.evaluate.outputs import (
+    Outputs,
+    collect,
+    hflip,
+    identity,
+    mean_raw,
+    mean_sigmoid,
+    mean_softmax,
+    sigmoid,
+    softmax,
+)
+from smalti.evaluate.regress import per_target, regression_metrics
+from smalti.evaluate.report import Mistake
+from smalti.ready import Model
+
+__all__ = ["Evaluation", "evaluate_on", "match_labels", "thumbnail", "views_of"]
+
+MISTAKES = 24
+THUMBNAIL = 160  # pixels of the longer side of a picture in the report
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What was measured.
+
+    Args:
+        n: pictures.
+        metrics: figures with their intervals, the headline first.
+        labels: names of the outputs.
+        table: a row a class, label or target.
+        confusion: (K, K) counts, true by predicted; single-label only.
+        mistakes: the wrong answers the model was surest of (for regression the largest errors), worst first.
+        outputs: the raw answers.
+    """
+
+    n: int
+    metrics: dict[str, Metric]
+    labels: tuple[str, ...]
+    table: Sequence[Mapping[str, Any]]
+    confusion: NDArray[np.int64] | None
+    mistakes: tuple[Mistake, ...]
+    outputs: Outputs
+
+    def to_dict(self) -> dict[str, Any]:
+        """The stable shape of `evaluate --json`."""
+        return {"n": self.n, "metrics": {name: metric.to_dict() for name, metric in self.metrics.items()}}
+
+
+def views_of(flip_views: bool) -> tuple:
+    """The views of a picture whose answers are averaged."""
+    return (identity, hflip) if flip_views else (identity,)
+
+
+def evaluate_on(
+    model: Model, source: Source, indices: NDArray[np.int64], *, pictures: Pictures | None = None, batch_size: int = 128
+) -> Evaluation:
+    """Measures `model` on the samples `indices` of `source`, whose targets must be in the model's labels (`match_labels`).
+
+    Args:
+        model: in fp32, as it is used.
+        source: the data.
+        indices: (N,) positions.
+        pictures: where they are in memory already.
+        batch_size: pictures at a time.
+    """
+    pictures = pictures or Pictures(source, model.preprocess)
+    batches = Batches(pictures, indices, batch_size=batch_size)
+    outputs = collect(model.module, batches, views=views_of(model.flip_views), average=AVERAGES[model.task])
+    return MEASURES[model.task](model, source, outputs)
+
+
+def match_labels(source: Source, model: Model) -> Source:
+    """`source` with its targets renumbered, by name, to the model's labels.
+
+    Raises:
+        InputError: the task differs, or the source has a label the model does not know.
+    """
+    if source.task != model.task:
+        raise InputError(
+            f"the data is for {source.task}, the model for {model.task}",
+            where=source.name,
+            mend="use data of the model's kind",
+        )
+    unknown = [label for label in source.labels if label not in model.labels]
+    if unknown:
+        named = ", ".join(printable(label, 40) for label in unknown[:5])
+        raise InputError(
+            f"{len(unknown)} of its {len(source.labels)} labels are unknown to the model: {named}",
+            where=source.name,
+            mend=f"the model knows {', '.join(printable(label, 40) for label in model.labels[:8])}{', ...' if len(model.labels) > 8 else ''}",
+        )
+    positions = np.array([model.labels.index(label) for label in source.labels], np.int64)
+    if source.task == "classify":
+        targets = positions[source.targets.astype(np.int64)]
+    else:
+        targets = np.zeros((len(source), len(model.labels)), np.float32)
+        targets[:, positions] = source.targets
+    return replace(source, labels=model.labels, targets=targets)
+
+
+def measure_classes(model: Model, source: Source, outputs: Outputs) -> Evaluation:
+    """Single-label figures."""
+    probabilities, targets = softmax(outputs.logits), outputs.targets.astype(np.int64)
+    predicted = probabilities.argmax(1)
+    wrong = np.flatnonzero(predicted != targets)
+    worst = wrong[np.argsort(-probabilities[wrong, predicted[wrong]], kind="stable")][:MISTAKES]
+    mistakes = tuple(
+        Mistake(
+            thumbnail(source, int(outputs.ids[i]), model.preprocess),
+            source.names[int(outputs.ids[i])],
+            model.labels[targets[i]],
+            model.labels[predicted[i]],
+            float(probabilities[i, predicted[i]]),
+        )
+        for i in worst
+    )
+    return Evaluation(
+        len(outputs),
+        classification_metrics(probabilities, targets, model.labels),
+        model.labels,
+        per_class(targets, predicted, model.labels),
+        confusion(targets, predicted, len(model.labels)),
+        mistakes,
+        outputs,
+    )
+
+
+def measure_labels(model: Model, source: Source, outputs: Outputs) -> Evaluation:
+    """Multi-label figures."""
+    probabilities, targets = sigmoid(outputs.logits), np.asarray(outputs.targets, bool)
+    doubt = np.abs(probabilities - targets).max(1)  # how sure it was of its most wrong label
+    worst = [i for i in np.argsort(-doubt, kind="stable")[:MISTAKES] if doubt[i] > 0.5]
+    mistakes = tuple(
+        Mistake(
+            thumbnail(source, int(outputs.ids[i]), model.preprocess),
+            source.names[int(outputs.ids[i])],
+            named(model.labels, targets[i]),
+            named(model.labels, probabilities[i] >= 0.5),
+            float(doubt[i]),
+        )
+        for i in worst
+    )
+    return Evaluation(
+        len(outputs),
+        multilabel_metrics(probabilities, targets),
+        model.labels,
+        per_label(probabilities, targets, model.labels),
+        None,
+        mistakes,
+        outputs,
+    )
+
+
+def measure_values(model: Model, source: Source, outputs: Outputs) -> Evaluation:
+    """Regression figures."""
+    values, targets = outputs.logits.astype(np.float64), np.asarray(outputs.targets, np.float64)
+    error = np.abs(values - targets).max(1)
+    mistakes = tuple(
+        Mistake(
+            thumbnail(source, int(outputs.ids[i]), model.preprocess),
+            source.names[int(outputs.ids[i])],
+            ", ".join(f"{value:.4g}" for value in targets[i]),
+            ", ".join(f"{value:.4g}" for value in values[i]),
+        )
+        for i in np.argsort(-error, kind="stable")[:MISTAKES]
+    )
+    return Evaluation(
+        len(outputs),
+        regression_metrics(values, targets),
+        model.labels,
+        per_target(values, targets, model.labels),
+        None,
+        mistakes,
+        outputs,
+    )
+
+
+AVERAGES = {"classify": mean_softmax, "multilabel": mean_sigmoid, "regress": mean_raw}
+MEASURES = {"classify": measure_classes, "multilabel": measure_labels, "regress": measure_values}
+
+
+def named(labels: Sequence[str], present: NDArray[np.bool_]) -> str:
+    """The labels that are present, in words."""
+    return ", ".join(label for label, here in zip(labels, present, strict=True) if here) or "none"
+
+
+def thumbnail(source: Source, index: int, rule: Preprocess) -> NDArray[np.uint8]:
+    """A sample as a person should see it: uint8 (H, W, C), its own shape, the longer side at most 160 pixels."""
+    image = decode(source.read(index), rule.in_chans, white=rule.white)
+    longest = max(image.shape[-2:])
+    if longest > THUMBNAIL:
+        size = [max(1, round(side * THUMBNAIL / longest)) for side in image.shape[-2:]]
+        image = F.interpolate(image[None], size, mode="bilinear", antialias=True)[0]
+    channels = image if image.shape[0] in (1, 3) else image[:1]
+    return channels.permute(1, 2, 0).contiguous().to(torch.uint8).numpy()

@@ -1,0 +1,96 @@
+"""What the training loop asks after each validation pass: cheap numbers, by name.
+
+An evaluator is called with a model and yields (name, value) pairs. `best` names the one that chooses the checkpoint
+to keep, and whether the largest or the smallest value is best. A model that has diverged yields NaN here instead of
+an error: the loop deals with it.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from smalti.evaluate.multilabel import mean_average_precision
+from smalti.evaluate.outputs import (
+    Average,
+    Batch,
+    Outputs,
+    View,
+    collect,
+    identity,
+    mean_raw,
+    mean_sigmoid,
+    mean_softmax,
+)
+from smalti.evaluate.regress import r2_score
+
+__all__ = ["Best", "ClassifyEvaluator", "MultilabelEvaluator", "RegressEvaluator"]
+
+Best = tuple[str, Literal["max", "min"]]
+
+
+@dataclass(frozen=True)
+class _Evaluator:
+    """Runs the model over the validation batches.
+
+    Args:
+        batches: evaluation batches, iterated anew at each call.
+        views: test-time views, as in `collect`.
+        precision: the type to compute in, as in `collect`.
+    """
+
+    batches: Iterable[Batch]
+    views: Sequence[View] = (identity,)
+    precision: torch.dtype = field(default=torch.float32, kw_only=True)
+
+    def _collect(self, model: nn.Module, average: Average) -> Outputs:
+        return collect(model, self.batches, views=self.views, average=average, precision=self.precision)
+
+
+class ClassifyEvaluator(_Evaluator):
+    """One of K: "loss" (cross-entropy, without label smoothing) and "accuracy"."""
+
+    best: ClassVar[Best] = ("accuracy", "max")
+
+    def __call__(self, model: nn.Module) -> Iterator[tuple[str, float]]:
+        """Yields loss and accuracy of `model`."""
+        outputs = self._collect(model, mean_softmax)
+        logits, targets = torch.from_numpy(outputs.logits), torch.from_numpy(outputs.targets)
+        yield "loss", float(F.cross_entropy(logits, targets))
+        yield "accuracy", float((logits.argmax(-1) == targets).double().mean())
+
+
+class MultilabelEvaluator(_Evaluator):
+    """Any of K: "loss" (binary cross-entropy) and "map" (mean average precision over the labels with positives)."""
+
+    best: ClassVar[Best] = ("map", "max")
+
+    def __call__(self, model: nn.Module) -> Iterator[tuple[str, float]]:
+        """Yields loss and mean average precision of `model`."""
+        outputs = self._collect(model, mean_sigmoid)
+        logits, targets = torch.from_numpy(outputs.logits), torch.from_numpy(outputs.targets)
+        yield "loss", float(F.binary_cross_entropy_with_logits(logits, targets))
+        finite = bool(logits.isfinite().all())
+        yield (
+            "map",
+            mean_average_precision(outputs.logits, np.asarray(outputs.targets, bool)) if finite else float("nan"),
+        )
+
+
+class RegressEvaluator(_Evaluator):
+    """Quantities: "loss" (mean squared error), "mae" in the unit of the targets, and "r2"."""
+
+    best: ClassVar[Best] = ("loss", "min")
+
+    def __call__(self, model: nn.Module) -> Iterator[tuple[str, float]]:
+        """Yields loss, mean absolute error and R2 of `model`."""
+        outputs = self._collect(model, mean_raw)
+        predictions, targets = outputs.logits.astype(np.float64), np.asarray(outputs.targets, np.float64)
+        error = predictions - targets
+        yield "loss", float((error**2).mean())
+        yield "mae", float(np.abs(error).mean())
+        yield "r2", r2_score(predictions, targets)

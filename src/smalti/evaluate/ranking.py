@@ -1,0 +1,91 @@
+"""Figures of a ranking: area under the ROC curve and average precision, with what each sample adds to them.
+
+The influence of a sample is the derivative of the figure by the weight of the sample. The squares of all influences
+sum to the variance (the infinitesimal jackknife, Jaeckel 1972; for the ROC area this is DeLong, DeLong and
+Clarke-Pearson 1988), and the influences of several labels add up sample by sample, so that a mean over labels gets
+the right interval though they share their pictures.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smalti.evaluate.intervals import Floats, Z, mover
+
+__all__ = ["average_precision", "macro", "roc_area"]
+
+Truth = NDArray[np.bool_]
+
+
+def roc_area(scores: NDArray[np.floating], truth: Truth) -> tuple[float, Floats]:
+    """Chance that a positive outranks a negative, ties counting half.
+
+    Args:
+        scores: (N,), higher for positive.
+        truth: (N,), at least one of each kind.
+
+    Returns:
+        the area, and the influence of each sample (N,).
+    """
+    group, positives, negatives = _groups(scores, truth)
+    above = np.cumsum(positives) - positives / 2  # positives at least as high, ties half
+    below = negatives.sum() - np.cumsum(negatives) + negatives / 2
+    won = np.where(truth, below[group] / negatives.sum(), above[group] / positives.sum())
+    area = float(won[truth].mean())
+    return area, (won - area) / np.where(truth, positives.sum(), negatives.sum())
+
+
+def average_precision(scores: NDArray[np.floating], truth: Truth) -> tuple[float, Floats]:
+    """Mean, over the positives, of the precision among all samples ranked at least as high.
+
+    Args:
+        scores: (N,), higher for positive.
+        truth: (N,), at least one positive.
+
+    Returns:
+        the average precision, and the influence of each sample (N,).
+    """
+    group, positives, negatives = _groups(scores, truth)
+    listed = np.cumsum(positives + negatives)
+    precision = np.cumsum(positives) / listed
+    total = positives.sum()
+    value = float((positives * precision).sum() / total)
+    # a sample changes its own term and the precision at every positive ranked no higher than itself
+    gain = _from_end(positives / listed)[group]
+    loss = _from_end(positives * precision / listed)[group]
+    return value, (truth * (precision[group] - value + gain) - loss) / total
+
+
+def macro(
+    figure: Callable[[NDArray[np.floating], Truth], tuple[float, Floats]],
+    floor: Callable[[Floats], tuple[Floats, Floats]],
+    scores: Floats,
+    truth: Truth,
+) -> tuple[float, float, float]:
+    """The mean of a figure over K labels: value, low, high.
+
+    Args:
+        figure: `roc_area` or `average_precision`.
+        floor: limits of each label's figure (K,) by a score interval, which stay open where nothing was ranked wrongly;
+            of the two intervals the wider one counts.
+        scores: (N, K).
+        truth: (N, K).
+    """
+    values, influence = np.empty(scores.shape[1]), np.zeros(len(scores))
+    for k in range(scores.shape[1]):
+        values[k], added = figure(scores[:, k], truth[:, k])
+        influence += added / scores.shape[1]
+    value, low, high = mover(values, *floor(values))
+    half = Z * float(np.sqrt((influence**2).sum()))
+    return value, max(0.0, min(low, value - half)), min(1.0, max(high, value + half))
+
+
+def _groups(scores: NDArray[np.floating], truth: Truth) -> tuple[NDArray[np.intp], Floats, Floats]:
+    """Each sample's place among the distinct scores, best first, and the positives and negatives at each place."""
+    _, group = np.unique(-scores, return_inverse=True)
+    return group, np.bincount(group, truth).astype(float), np.bincount(group, ~truth).astype(float)
+
+
+def _from_end(values: Floats) -> Floats:
+    return np.cumsum(values[::-1])[::-1]

@@ -1,0 +1,81 @@
+"""Durable writes: the only way a lasting file comes into being.
+
+A kill at any instant leaves the old file or the new one, never half of either.
+"""
+
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO
+
+from smalti.errors import StorageError
+
+__all__ = ["make_folder", "write_durably"]
+
+
+def write_durably(path: str | os.PathLike[str], content: bytes | str | Callable[[BinaryIO], object]) -> Path:
+    """Writes `content` to `path` through a temporary file in the same folder: write, fsync, rename, fsync the folder.
+
+    Args:
+        path: the file to make or replace; its folder must exist.
+        content: the bytes, the text (UTF-8), or a function that writes to the open binary file.
+
+    Raises:
+        StorageError: the disk is full, read-only or gone; the old file is untouched.
+    """
+    path = Path(path)
+    temporary = None
+    try:
+        handle, temporary = tempfile.mkstemp(prefix=f".{path.name[:64]}.", suffix=".tmp", dir=path.parent)
+        with os.fdopen(handle, "wb") as file:
+            if callable(content):
+                content(file)
+            else:
+                file.write(content.encode() if isinstance(content, str) else content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, path)
+        temporary = None
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise StorageError(
+            "could not be written",
+            where=path,
+            why=error.strerror or str(error),
+            mend="free space or choose another --out",
+        ) from error
+    finally:
+        if temporary is not None:
+            Path(temporary).unlink(missing_ok=True)
+    return path
+
+
+def make_folder(path: str | os.PathLike[str]) -> Path:
+    """Makes `path` and its parents; an existing folder is fine. Raises StorageError where that is not possible."""
+    path = Path(path)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(
+            "folder could not be made", where=path, why=error.strerror or str(error), mend="choose another --out"
+        ) from error
+    return path
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name != "posix":  # Windows cannot open a folder; its rename is durable by itself
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _umask() -> int:
+    """The process's file mode mask; the only portable way to read it is to set it."""
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,244 @@
+"""The model file: `model.safetensors` with everything that using the model needs. Never a pickle.
+
+Its metadata carries the family and config, the task, the labels, the Preprocess, the training provenance, a checksum of the
+tensors and a self-test (a seeded input and its first logits). Loading verifies checksum and self-test. The tensors have the
+names of the module's state dict, which for a plain ViT are timm's.
+"""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from smalti.data.preprocess import Preprocess
+from smalti.errors import DamagedError, InputError, SmaltiError
+from smalti.files import write_durably
+from smalti.models import FAMILIES, build
+from smalti.models.registry import with_options
+
+__all__ = ["ModelFile", "read_model", "write_model"]
+
+FORMAT = 1
+SELF_TEST_SEED = 20260101
+SELF_TEST_TOLERANCE = 1e-2  # of the largest logit: another CPU rounds differently; a wrong model is off by its own size
+
+
+@dataclass
+class ModelFile:
+    """What a model file holds.
+
+    Args:
+        family: name in `smalti.models.FAMILIES`.
+        module: the network, in eval mode, fp32, on the CPU.
+        task: "classify", "multilabel" or "regress".
+        labels: names of the outputs, in order.
+        preprocess: how a stored picture becomes the network's input.
+        flip_views: average the answers for a picture and its mirror image.
+        provenance: what made it: versions, data, seed, budget, metrics.
+    """
+
+    family: str
+    module: nn.Module
+    task: str
+    labels: tuple[str, ...]
+    preprocess: Preprocess
+    flip_views: bool = False
+    provenance: dict[str, Any] = field(default_factory=dict)
+
+
+def write_model(path: str | Path, model: ModelFile) -> None:
+    """Writes a model file, durably."""
+    tensors = {name: t.detach().cpu().contiguous() for name, t in model.module.state_dict().items()}
+    about = {
+        "family": model.family,
+        "config": asdict(model.module.config),  # type: ignore[arg-type]
+        "task": model.task,
+        "labels": list(model.labels),
+        "preprocess": model.preprocess.to_dict(),
+        "flip_views": model.flip_views,
+        "provenance": model.provenance,
+        "checksum": checksum(tensors),
+        "self_test": {"seed": SELF_TEST_SEED, "logits": self_test(model.module)},
+    }
+    metadata = {"format": "pt", "smalti": json.dumps({"version": FORMAT, **about}, ensure_ascii=False)}
+    write_durably(path, save(tensors, metadata=metadata))
+
+
+def read_model(path: str | Path) -> ModelFile:
+    """Reads and verifies the model file at `path`, or the one inside the run folder at `path`.
+
+    Raises:
+        InputError: there is no model there, or it is another kind of file.
+        DamagedError: it is not what it was when it was written, or this smalti is too old for it.
+    """
+    path = find_model(Path(path))
+    refuse_pickles(path)
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+    except (SafetensorError, OSError, ValueError) as error:
+        raise DamagedError(
+            "is not a readable model file", where=path, why=str(error), mend="copy or train it again"
+        ) from error
+    if "smalti" not in metadata:
+        raise InputError(
+            "holds weights but is not a smalti model file",
+            where=path,
+            why="it says nothing of labels and preprocessing",
+            mend="give the model.safetensors that smalti train wrote",
+        )
+    about = parse(path, metadata["smalti"])
+    if checksum(tensors) != about["checksum"]:
+        raise DamagedError(
+            "its weights are not the ones that were written", where=path, why="checksum differs", mend="copy it again"
+        )
+    try:
+        family = about["family"]
+        if family not in FAMILIES:
+            raise InputError(f'unknown model family "{family}"')
+        config = with_options(FAMILIES[family].config(), about["config"])
+        with torch.device("meta"):
+            module = build(family, config)
+        module = module.to_empty(device="cpu")
+        restore_buffers(module, family, config)
+        module.load_state_dict(tensors)
+        preprocess = Preprocess.from_dict(about["preprocess"])
+    except (SmaltiError, RuntimeError, TypeError, KeyError) as error:
+        first = str(error).splitlines()[0]
+        raise DamagedError(
+            "does not describe a model this smalti can build",
+            where=path,
+            why=first,
+            mend="use the smalti that wrote it",
+        ) from error
+    module.eval()
+    verify_self_test(path, module, about["self_test"]["logits"])
+    return ModelFile(
+        family,
+        module,
+        about["task"],
+        tuple(about["labels"]),
+        preprocess,
+        flip_views=about["flip_views"],
+        provenance=about["provenance"],
+    )
+
+
+def find_model(path: Path) -> Path:
+    """The model file that `path` means: itself, or the one in the run folder."""
+    if path.is_dir():
+        if (path / "model.safetensors").is_file():
+            return path / "model.safetensors"
+        unfinished = (path / "run.toml").is_file()
+        raise InputError(
+            "holds no finished model" if unfinished else "is a folder without a model.safetensors",
+            where=path,
+            mend=f"smalti train --resume {path} finishes it" if unfinished else "name a run folder or a model file",
+        )
+    if not path.exists():
+        raise InputError("does not exist", where=path, mend="name a model.safetensors or the folder of a finished run")
+    if not path.is_file():
+        raise InputError(
+            "is not a regular file", where=path, mend="name a model.safetensors or the folder of a finished run"
+        )
+    return path
+
+
+def refuse_pickles(path: Path) -> None:
+    """Raises InputError for files that could run code when loaded, told by their first bytes."""
+    try:
+        with open(path, "rb") as file:
+            start = file.read(4)
+    except OSError as error:
+        raise InputError("cannot be read", where=path, why=error.strerror or str(error)) from error
+    if start[:2] == b"PK" or start[:1] == b"\x80":
+        raise InputError(
+            "is a PyTorch pickle or an archive, not a model file",
+            where=path,
+            why="loading a pickle can run any code, so smalti never does",
+            mend="give the model.safetensors that smalti train wrote",
+        )
+
+
+def parse(path: Path, text: str) -> dict[str, Any]:
+    """The metadata of a model file of a known version, complete."""
+    try:
+        about = json.loads(text)
+        version = about["version"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise DamagedError("its metadata cannot be read", where=path, why=str(error), mend="copy it again") from error
+    if version > FORMAT:
+        raise DamagedError(
+            f"has format {version}; this smalti reads up to {FORMAT}",
+            where=path,
+            why="a newer smalti wrote it",
+            mend="pip install -U smalti",
+        )
+    missing = {
+        "family",
+        "config",
+        "task",
+        "labels",
+        "preprocess",
+        "flip_views",
+        "provenance",
+        "checksum",
+        "self_test",
+    } - set(about)
+    if missing:
+        raise DamagedError(f"its metadata lacks {', '.join(sorted(missing))}", where=path, mend="copy it again")
+    return about
+
+
+def checksum(tensors: dict[str, Tensor]) -> str:
+    """SHA-256 over names, types, shapes and bytes, in the order of the names."""
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        digest.update(f"{name}\0{tensor.dtype}\0{tuple(tensor.shape)}\0".encode())
+        digest.update(tensor.contiguous().flatten().view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+@torch.no_grad()
+def self_test(module: nn.Module) -> list[float]:
+    """The first outputs for a seeded input, in fp32."""
+    config: Any = module.config
+    generator = torch.Generator().manual_seed(SELF_TEST_SEED)
+    images = torch.randn(1, config.in_chans, *config.size, generator=generator)
+    training = module.training
+    logits = module.eval()(images)[0, :8].tolist()
+    module.train(training)
+    return logits
+
+
+def verify_self_test(path: Path, module: nn.Module, expected: list[float]) -> None:
+    """Raises DamagedError where the rebuilt network does not answer as the written one did."""
+    actual, wanted = torch.tensor(self_test(module)), torch.tensor(expected)
+    bound = SELF_TEST_TOLERANCE * max(wanted.abs().max().item(), 1e-3)
+    off = (actual - wanted).abs().max().item() if actual.shape == wanted.shape else float("inf")
+    if not off <= bound:
+        raise DamagedError(
+            "does not pass its self-test",
+            where=path,
+            why=f"an output is off by {off:.2g}",
+            mend="use the smalti that wrote it, or report this",
+        )
+
+
+def restore_buffers(module: nn.Module, family: str, config: Any) -> None:
+    """Gives a module that was built on the meta device the computed tables that its state dict does not hold."""
+    stored = set(module.state_dict())
+    if all(name in stored for name, _ in module.named_buffers()):
+        return
+    tables = dict(build(family, config).named_buffers())
+    for name, buffer in module.named_buffers():
+        if name not in stored:
+            buffer.copy_(tables[name])

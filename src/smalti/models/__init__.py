@@ -1,0 +1,6 @@
+"""Named families: each file picks parts from `nn`, `embed` and `heads`, and lists its presets as data."""
+
+from smalti.models.registry import FAMILIES, build, create_model, list_models, preset_config
+from smalti.models.vit import ViT, ViTConfig
+
+__all__ = ["FAMILIES", "ViT", "ViTConfig", "build", "create_model", "list_models", "preset_config"]

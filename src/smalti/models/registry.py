@@ -1,0 +1,83 @@
+"""The families and presets by name: dicts you can read."""
+
+import difflib
+import fnmatch
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from torch import nn
+
+from smalti.errors import InputError
+from smalti.models import cnn, vit
+
+__all__ = ["FAMILIES", "Family", "build", "create_model", "list_models", "preset_config"]
+
+
+@dataclass(frozen=True)
+class Family:
+    """A module class, its config class and its presets."""
+
+    module: type[nn.Module]
+    config: type
+    presets: dict[str, Any]
+
+
+FAMILIES: dict[str, Family] = {
+    "vit": Family(vit.ViT, vit.ViTConfig, vit.PRESETS),
+    "cnn": Family(cnn.CNN, cnn.CNNConfig, cnn.PRESETS),
+}
+
+
+def list_models(pattern: str = "*") -> list[str]:
+    """Preset names that match a shell pattern ("vit_*_32"), in the order of their tables."""
+    names = [name for family in FAMILIES.values() for name in family.presets]
+    return [name for name in names if fnmatch.fnmatchcase(name, pattern)]
+
+
+def preset_config(name: str, **options: Any) -> tuple[str, Any]:
+    """Family name and config of preset `name`, with fields replaced by `options`.
+
+    Raises:
+        InputError: the preset or an option is unknown; the nearest name is suggested.
+    """
+    for family_name, family in FAMILIES.items():
+        if name in family.presets:
+            return family_name, with_options(family.presets[name], options)
+    raise InputError(f'no model is named "{name}"', mend=suggest(name, list_models()) or "smalti models lists them")
+
+
+def create_model(name: str, **options: Any) -> nn.Module:
+    """A model of preset `name` with fresh weights, on (B, C, H, W) floats.
+
+    Args:
+        name: a preset ("vit_base_patch16_224"); `list_models()` names all.
+        options: fields of the family's config to replace (num_classes=10, in_chans=1, img_size=96).
+    """
+    return build(*preset_config(name, **options))
+
+
+def build(family: str, config: Any) -> nn.Module:
+    """The module of a family from its config. Raises InputError on an unknown family."""
+    if family not in FAMILIES:
+        raise InputError(
+            f'unknown model family "{family}"', mend=suggest(family, FAMILIES) or "use a newer smalti to read it"
+        )
+    return FAMILIES[family].module(config)
+
+
+def with_options(config: Any, options: dict[str, Any]) -> Any:
+    """`config` with fields replaced; raises InputError that suggests the nearest name of an unknown one."""
+    known = [f.name for f in fields(config)]
+    for key in options:
+        if key not in known:
+            raise InputError(
+                f'{type(config).__name__} has no field "{key}"',
+                mend=suggest(key, known) or f"it has {', '.join(known)}",
+            )
+    return replace(config, **{key: tuple(v) if isinstance(v, list) else v for key, v in options.items()})
+
+
+def suggest(name: str, known: Any) -> str:
+    """'did you mean "x"?', or nothing where no known name is near."""
+    near = difflib.get_close_matches(name, list(known), n=1)
+    return f'did you mean "{near[0]}"?' if near else ""

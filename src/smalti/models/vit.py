@@ -1,0 +1,298 @@
+"""Vision Transformer: an image is worth 16x16 words (arXiv:2010.11929), and its compact relatives for small pictures.
+
+Patches or a convolutional stem in front, the one Transformer, a pool and a linear head behind. Parameters carry timm's names,
+so published weights load as they are.
+
+Shapes: B batch, C channels, H x W pixels, N tokens (prefix + grid), D width.
+"""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from smalti.embed import ConvStem, PatchEmbed
+from smalti.errors import InputError
+from smalti.heads import ClsPool, MapPool, MeanPool, SeqPool
+from smalti.nn import Attention, Block, LayerScale, Mlp, Residual, SwiGLU, Transformer, rope_2d, sincos_2d
+
+__all__ = ["PRESETS", "ViT", "ViTConfig"]
+
+
+@dataclass(frozen=True)
+class ViTConfig:
+    """What a ViT is made of.
+
+    Args:
+        img_size: (H, W) in pixels, or one number for a square.
+        patch_size: side of a patch; with a stem, how many pixels a side one token stands for.
+        in_chans: channels C of the image.
+        num_classes: outputs of the head; 0 leaves the features.
+        embed_dim: width D.
+        depth: blocks.
+        num_heads: heads of each attention.
+        mlp_ratio: width of the MLP over D.
+        stem: "patch" (one linear layer) or "conv" (CCT's convolutions).
+        stem_dim: channels inside the convolutional stem.
+        pool: "cls", "mean", "map" (attention pooling with a learned query) or "seq" (CCT).
+        cls_token: prepend a learned token; pool "cls" needs it.
+        pos_embed: "learned", "sincos" (fixed, 2-D) or "none".
+        rope: 2-D rotary positions in every attention.
+        mlp: "gelu" or "swiglu".
+        qkv_bias: a bias on queries, keys and values.
+        qk_norm: layer norm of queries and keys.
+        layer_scale: first value of the gates (LayerScale); None for no gates.
+        pre_logits: width of a hidden tanh layer in the head (the paper's pre-training head); None for one linear layer.
+        drop_rate: dropout of tokens, MLP and head.
+        attn_drop: dropout of attention weights.
+        drop_path_rate: stochastic depth of the last block; earlier ones ramp up to it from zero.
+    """
+
+    img_size: int | tuple[int, int] = 224
+    patch_size: int = 16
+    in_chans: int = 3
+    num_classes: int = 1000
+    embed_dim: int = 768
+    depth: int = 12
+    num_heads: int = 12
+    mlp_ratio: float = 4.0
+    stem: Literal["patch", "conv"] = "patch"
+    stem_dim: int = 64
+    pool: Literal["cls", "mean", "map", "seq"] = "cls"
+    cls_token: bool = True
+    pos_embed: Literal["learned", "sincos", "none"] = "learned"
+    rope: bool = False
+    mlp: Literal["gelu", "swiglu"] = "gelu"
+    qkv_bias: bool = True
+    qk_norm: bool = False
+    layer_scale: float | None = None
+    pre_logits: int | None = None
+    drop_rate: float = 0.0
+    attn_drop: float = 0.0
+    drop_path_rate: float = 0.0
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(H, W) of the image."""
+        return (
+            (self.img_size, self.img_size) if isinstance(self.img_size, int) else (self.img_size[0], self.img_size[1])
+        )
+
+
+class ViT(Transformer):
+    """A Transformer whose tokens are the patches of an image.
+
+    `forward` gives logits (B, num_classes) for images (B, C, H, W); `forward_features` the tokens after the last norm,
+    `forward_head` what is read from them.
+    """
+
+    def __init__(self, config: ViTConfig) -> None:
+        norm = partial(nn.LayerNorm, eps=1e-6)
+        D = config.embed_dim
+        last_norm = (
+            nn.Identity() if config.pool == "mean" else norm(D)
+        )  # with mean pooling the norm comes after the pool
+        super().__init__(lambda i: build_block(config, i), config.depth, last_norm)
+        self.config = config
+        self.patch_embed = STEMS[config.stem](config)
+        self.grid_size: tuple[int, int] = self.patch_embed.grid_size
+        self.num_prefix_tokens = int(config.cls_token)
+        num_tokens = self.num_prefix_tokens + self.grid_size[0] * self.grid_size[1]
+
+        self.cls_token = nn.Parameter(torch.zeros(1, 1, D)) if config.cls_token else None
+        self.pos_embed = build_positions(config, self.grid_size, num_tokens)
+        self.pos_drop = nn.Dropout(config.drop_rate)
+        cos, sin = build_rope(config, self.grid_size)
+        self.register_buffer("rope_cos", cos, persistent=False)
+        self.register_buffer("rope_sin", sin, persistent=False)
+
+        self.pool = build_pool(config)
+        self.fc_norm = norm(D) if config.pool == "mean" else nn.Identity()
+        self.head_drop = nn.Dropout(config.drop_rate)
+        width = config.pre_logits or D
+        hidden = OrderedDict(fc=nn.Linear(D, width), act=nn.Tanh())
+        self.pre_logits = nn.Sequential(hidden) if config.pre_logits else nn.Identity()
+        self.head = nn.Linear(width, config.num_classes) if config.num_classes else nn.Identity()
+        self.init_weights()
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Images (B, C, H, W) to logits (B, num_classes)."""
+        return self.forward_head(self.forward_features(images))
+
+    def forward_features(self, images: Tensor) -> Tensor:
+        """Images (B, C, H, W) to tokens (B, N, D), prefix tokens first."""
+        x = self.embed(images)
+        rope = None if self.rope_cos is None else (self.rope_cos, self.rope_sin)
+        return super().forward(x, rope=rope)
+
+    def forward_head(self, x: Tensor) -> Tensor:
+        """Tokens (B, N, D) to logits (B, num_classes)."""
+        return self.head(self.head_drop(self.pre_logits(self.fc_norm(self.pool(x)))))
+
+    def forward_pooled(self, images: Tensor) -> Tensor:
+        """Images (B, C, H, W) to one vector each, (B, D): the features that search and probes use."""
+        return self.fc_norm(self.pool(self.forward_features(images)))
+
+    def embed(self, images: Tensor) -> Tensor:
+        """Images (B, C, H, W) to tokens (B, N, D) with their positions (eq. 1 of the paper)."""
+        self.check_input(images)
+        x = self.patch_embed(images)
+        if self.cls_token is not None:
+            x = torch.cat([self.cls_token.expand(x.shape[0], -1, -1).to(x.dtype), x], dim=1)
+        if self.pos_embed is not None:
+            x = x + self.pos_embed
+        return self.pos_drop(x)
+
+    def check_input(self, images: Tensor) -> None:
+        """Raises InputError where the images are not what the model was built for."""
+        expected = (self.config.in_chans, *self.config.size)
+        if tuple(images.shape[1:]) != expected:
+            raise InputError(
+                f"images of shape {tuple(images.shape)} do not fit a model built for (B, {', '.join(map(str, expected))})"
+            )
+
+    def init_weights(self) -> None:
+        """The paper's initialisation: Xavier-uniform linear layers, LeCun-normal patches, positions of deviation 0.02, zero head."""
+        for module in self.modules():
+            if isinstance(module, nn.Linear):
+                nn.init.xavier_uniform_(module.weight)
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
+        if isinstance(self.patch_embed, PatchEmbed):
+            nn.init.normal_(self.patch_embed.proj.weight, std=self.patch_embed.proj.weight[0].numel() ** -0.5)
+            nn.init.zeros_(self.patch_embed.proj.bias)
+        if self.pos_embed is not None and self.pos_embed.requires_grad:
+            nn.init.trunc_normal_(self.pos_embed, std=0.02)
+        if isinstance(self.head, nn.Linear):
+            nn.init.zeros_(self.head.weight)
+
+
+def build_block(config: ViTConfig, index: int) -> Block:
+    """Block `index` of `depth`: pre-norm, its drop-path rate on a linear ramp."""
+    D = config.embed_dim
+    norm = partial(nn.LayerNorm, eps=1e-6)
+    gate = partial(LayerScale, D, config.layer_scale) if config.layer_scale is not None else nn.Identity
+    return Block(
+        norm(D),
+        Attention(
+            D,
+            config.num_heads,
+            qkv_bias=config.qkv_bias,
+            qk_norm=norm if config.qk_norm else nn.Identity,
+            attn_drop=config.attn_drop,
+            proj_drop=config.drop_rate,
+        ),
+        norm(D),
+        MLPS[config.mlp](D, int(D * config.mlp_ratio), drop=config.drop_rate),
+        ls1=gate(),
+        ls2=gate(),
+        residual=Residual(config.drop_path_rate * index / max(config.depth - 1, 1)),
+    )
+
+
+def build_patches(config: ViTConfig) -> PatchEmbed:
+    """Patches through one linear layer."""
+    return PatchEmbed(config.size, config.patch_size, config.in_chans, config.embed_dim)
+
+
+def build_stem(config: ViTConfig) -> ConvStem:
+    """The convolutional stem of a compact transformer."""
+    return ConvStem(config.size, config.patch_size, config.in_chans, config.embed_dim, hidden_dim=config.stem_dim)
+
+
+def build_positions(config: ViTConfig, grid_size: tuple[int, int], num_tokens: int) -> nn.Parameter | None:
+    """Positions (1, N, D) that are added to the tokens; the fixed ones take no gradient."""
+    if config.pos_embed == "none":
+        return None
+    table = torch.zeros(1, num_tokens, config.embed_dim)
+    if config.pos_embed == "sincos":
+        table[0, num_tokens - grid_size[0] * grid_size[1] :] = sincos_2d(grid_size, config.embed_dim)
+    return nn.Parameter(table, requires_grad=config.pos_embed == "learned")
+
+
+def build_rope(config: ViTConfig, grid_size: tuple[int, int]) -> tuple[Tensor, Tensor] | tuple[None, None]:
+    """Rotary angles of all tokens, or nothing."""
+    if not config.rope:
+        return None, None
+    return rope_2d(grid_size, config.embed_dim // config.num_heads, num_prefix_tokens=int(config.cls_token))
+
+
+def build_pool(config: ViTConfig) -> nn.Module:
+    """The module that makes one vector of the tokens."""
+    if config.pool == "cls" and not config.cls_token:
+        raise InputError('pool "cls" needs cls_token=True', mend='use pool "mean", "map" or "seq"')
+    D, hidden = config.embed_dim, int(config.embed_dim * config.mlp_ratio)
+    pools = {
+        "cls": ClsPool,
+        "mean": lambda: MeanPool(int(config.cls_token)),
+        "map": lambda: MapPool(D, config.num_heads, hidden_dim=hidden, norm=nn.LayerNorm(D, eps=1e-6)),
+        "seq": lambda: SeqPool(D),
+    }
+    return pools[config.pool]()
+
+
+STEMS = {"patch": build_patches, "conv": build_stem}
+MLPS = {"gelu": Mlp, "swiglu": SwiGLU}
+
+
+def presets() -> dict[str, ViTConfig]:
+    """The published sizes over patch and image sizes, then sizes for pictures of 8 to 64 pixels."""
+    published = {  # embed_dim, depth, num_heads
+        "tiny": (192, 12, 3),
+        "small": (384, 12, 6),
+        "base": (768, 12, 12),
+        "large": (1024, 24, 16),
+        "huge": (1280, 32, 16),
+    }
+    table = {
+        f"vit_{name}_patch{patch}_{size}": ViTConfig(size, patch, embed_dim=dim, depth=depth, num_heads=heads)
+        for name, (dim, depth, heads) in published.items()
+        for patch in (8, 14, 16, 32)
+        for size in (224, 384)
+        if size % patch == 0
+    }
+
+    small = {  # embed_dim, depth, num_heads, mlp_ratio
+        "nano": (64, 6, 4, 2.0),
+        "mini": (128, 4, 4, 4.0),
+        "midi": (192, 9, 3, 4.0),
+    }
+    for name, (dim, depth, heads, ratio) in small.items():
+        trunk = {"num_classes": 10, "embed_dim": dim, "depth": depth, "num_heads": heads, "mlp_ratio": ratio}
+        for size in (8, 16, 28, 32, 48, 64):
+            for patch in (2, 4, 8):
+                if size % patch == 0 and 4 <= size // patch <= 16:
+                    table[f"vit_{name}_patch{patch}_{size}"] = ViTConfig(size, patch, **trunk)
+                    table[f"cct_{name}_patch{patch}_{size}"] = ViTConfig(
+                        size, patch, stem="conv", pool="seq", cls_token=False, **trunk
+                    )
+
+    compact = {  # the sizes of the CCT paper (arXiv:2104.05704, table 2): depth, embed_dim, num_heads, mlp_ratio, convolutions
+        "cct_2_3x2_32": (2, 128, 2, 1.0, 2),
+        "cct_4_3x2_32": (4, 128, 2, 1.0, 2),
+        "cct_6_3x1_32": (6, 256, 4, 2.0, 1),
+        "cct_7_3x1_32": (7, 256, 4, 2.0, 1),
+    }
+    for name, (depth, dim, heads, ratio, convs) in compact.items():
+        table[name] = ViTConfig(
+            img_size=32,
+            patch_size=2**convs,
+            num_classes=10,
+            embed_dim=dim,
+            depth=depth,
+            num_heads=heads,
+            mlp_ratio=ratio,
+            stem="conv",
+            pool="seq",
+            cls_token=False,
+            qkv_bias=False,
+            attn_drop=0.1,
+            drop_path_rate=0.1,
+        )
+    return table
+
+
+PRESETS = presets()

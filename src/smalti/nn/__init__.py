@@ -1,0 +1,29 @@
+"""Parts that know tensors and nothing else: the one attention, residual, block and Transformer."""
+
+from smalti.nn.attention import Attention, attend, attention_maps, attention_weights
+from smalti.nn.masks import causal_mask, combine, padding_mask
+from smalti.nn.mlp import Mlp, SwiGLU
+from smalti.nn.position import Rope, rope_2d, rotate, sincos_2d
+from smalti.nn.residual import DropPath, LayerScale, Residual
+from smalti.nn.transformer import Block, Transformer
+
+__all__ = [
+    "Attention",
+    "Block",
+    "DropPath",
+    "LayerScale",
+    "Mlp",
+    "Residual",
+    "Rope",
+    "SwiGLU",
+    "Transformer",
+    "attend",
+    "attention_maps",
+    "attention_weights",
+    "causal_mask",
+    "combine",
+    "padding_mask",
+    "rope_2d",
+    "rotate",
+    "sincos_2d",
+]

@@ -1,0 +1,36 @@
+"""The part of a block that thinks about each token alone: (B, N, D) to (B, N, D)."""
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+__all__ = ["Mlp", "SwiGLU"]
+
+
+class Mlp(nn.Module):
+    """Two linear layers with GELU between (arXiv:2010.11929, eq. 3)."""
+
+    def __init__(self, dim: int, hidden_dim: int, *, drop: float = 0.0) -> None:
+        super().__init__()
+        self.fc1 = nn.Linear(dim, hidden_dim)
+        self.act = nn.GELU()
+        self.fc2 = nn.Linear(hidden_dim, dim)
+        self.drop = nn.Dropout(drop)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Tokens (B, N, D) to tokens (B, N, D)."""
+        return self.drop(self.fc2(self.drop(self.act(self.fc1(x)))))
+
+
+class SwiGLU(nn.Module):
+    """A gated layer: silu(gate) * value, then out (arXiv:2002.05202)."""
+
+    def __init__(self, dim: int, hidden_dim: int, *, drop: float = 0.0) -> None:
+        super().__init__()
+        self.fc1_g = nn.Linear(dim, hidden_dim)
+        self.fc1_x = nn.Linear(dim, hidden_dim)
+        self.fc2 = nn.Linear(hidden_dim, dim)
+        self.drop = nn.Dropout(drop)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Tokens (B, N, D) to tokens (B, N, D)."""
+        return self.drop(self.fc2(self.drop(F.silu(self.fc1_g(x)) * self.fc1_x(x))))

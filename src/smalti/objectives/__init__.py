@@ -1,0 +1,8 @@
+"""What a model is asked to get right: `objective(model, batch) -> loss, metrics`."""
+
+from smalti.objectives.classify import Classify
+from smalti.objectives.multilabel import Multilabel
+from smalti.objectives.objective import Batch, Objective
+from smalti.objectives.regress import Regress
+
+__all__ = ["Batch", "Classify", "Multilabel", "Objective", "Regress"]

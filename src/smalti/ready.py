@@ -1,0 +1,194 @@
+"""A ready model: pictures in, answers out. Loads without any training code."""
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from smalti.data.inputs import find_pictures
+from torch import Tensor, nn
+
+from smalti.data.preprocess import Preprocess
+from smalti.data.source import Raw
+from smalti.errors import InputError, SmaltiError
+from smalti.modelfile import read_model
+
+__all__ = ["Model", "Picture", "Prediction", "load"]
+
+Picture = tuple[str, Callable[[], Raw]]  # a name, and what reads the encoded bytes or the pixels
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a model says of one picture.
+
+    Args:
+        file: name of the picture.
+        label: the most probable class; the labels present, joined by ", ", for multi-label; "" for regression.
+        probability: of `label` (of the least sure one of several); 0 for regression.
+        top: the most probable labels with their probabilities, best first.
+        values: every output by name: probabilities, or numbers for regression.
+        error: why there is no answer; all else is empty then.
+    """
+
+    file: str
+    label: str = ""
+    probability: float = 0.0
+    top: tuple[tuple[str, float], ...] = ()
+    values: dict[str, float] | None = None
+    error: SmaltiError | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The stable shape of a line of `predict --json`."""
+        if self.error is not None:
+            return {"file": self.file, "error": {"cause": self.error.what, "mend": self.error.mend}}
+        if not self.top:
+            return {"file": self.file, "values": self.values}
+        return {
+            "file": self.file,
+            "label": self.label,
+            "probability": self.probability,
+            "top": [list(t) for t in self.top],
+        }
+
+
+class Model:
+    """A trained model with its labels and preprocessing.
+
+    Args:
+        module: the network, on (B, C, H, W) normalised floats.
+        task: "classify", "multilabel" or "regress".
+        labels: names of the outputs, in order.
+        preprocess: how a stored picture becomes the network's input.
+        flip_views: average the answers for a picture and its mirror image.
+        provenance: what made it.
+    """
+
+    def __init__(
+        self,
+        module: nn.Module,
+        task: str,
+        labels: Sequence[str],
+        preprocess: Preprocess,
+        *,
+        flip_views: bool = False,
+        provenance: dict[str, Any] | None = None,
+    ) -> None:
+        self.module = module.eval()
+        self.task = task
+        self.labels = tuple(labels)
+        self.preprocess = preprocess
+        self.flip_views = flip_views
+        self.provenance = provenance or {}
+
+    @torch.inference_mode()
+    def outputs(self, images: Tensor) -> Tensor:
+        """Normalised images (B, C, H, W) to probabilities (B, K), or to values (B, T) for regression."""
+        images = images.to(next(self.module.parameters()).device)
+        views = [images, images.flip(-1)] if self.flip_views else [images]
+        return torch.stack([ANSWERS[self.task](self.module(view).float()) for view in views]).mean(0).cpu()
+
+    @torch.inference_mode()
+    def embed(self, inputs: Any) -> Tensor:
+        """Features (B, D) before the last layer, for search and probes. `inputs` as in `predict`; all must be readable."""
+        module: Any = self.module
+        device = next(module.parameters()).device
+        images = [self.preprocess([read()]) for _, read in as_pictures(inputs)]
+        if not images:
+            raise InputError("there are no pictures to embed")
+        return torch.cat([module.forward_pooled(image.to(device)).float().cpu() for image in images])
+
+    def predict(self, inputs: Any, *, top: int = 5, batch_size: int = 32) -> list[Prediction]:
+        """Answers for pictures, in order.
+
+        Args:
+            inputs: a path or many (picture files, folders, archives), a PIL image, an array (H, W[, C]), or a list of those.
+            top: how many labels to name.
+            batch_size: pictures at a time.
+
+        A picture that cannot be read gives a Prediction with `error`; the others are answered.
+        """
+        return list(self.stream(as_pictures(inputs), top=top, batch_size=batch_size))
+
+    def stream(self, pictures: Iterable[Picture], *, top: int = 5, batch_size: int = 32) -> Iterator[Prediction]:
+        """As `predict`, one by one as they are ready, for any number of pictures."""
+        waiting: list[tuple[str, Tensor | SmaltiError]] = []
+        for name, read in pictures:
+            waiting.append((name, self._load(name, read)))
+            if len(waiting) == batch_size:
+                yield from self._answer(waiting, top)
+                waiting = []
+        yield from self._answer(waiting, top)
+
+    def _load(self, name: str, read: Callable[[], Raw]) -> Tensor | SmaltiError:
+        try:
+            return self.preprocess.load(read())
+        except SmaltiError as error:
+            return error
+        except OSError as error:
+            return InputError(
+                "cannot be read", where=name, why=error.strerror or str(error), mend="check the file"
+            )
+
+    def _answer(self, loaded: list[tuple[str, Tensor | SmaltiError]], top: int) -> Iterator[Prediction]:
+        images = [image for _, image in loaded if isinstance(image, Tensor)]
+        answers = iter(self.outputs(self.preprocess.normalize(torch.stack(images))) if images else ())
+        for name, image in loaded:
+            if isinstance(image, Tensor):
+                yield self._describe(name, next(answers), top)
+            else:
+                yield Prediction(name, error=image)
+
+    def _describe(self, name: str, values: Tensor, top: int) -> Prediction:
+        named = dict(zip(self.labels, values.tolist(), strict=True))
+        if self.task == "regress":
+            return Prediction(name, values=named)
+        ranked = sorted(named.items(), key=lambda item: -item[1])
+        if self.task == "multilabel":
+            present = [(label, p) for label, p in ranked if p >= 0.5]
+            sure = min((p for _, p in present), default=1 - ranked[0][1])
+            return Prediction(name, ", ".join(label for label, _ in present), sure, tuple(ranked[:top]), named)
+        return Prediction(name, ranked[0][0], ranked[0][1], tuple(ranked[:top]), named)
+
+    def __repr__(self) -> str:
+        return (
+            f"Model({self.task}, {len(self.labels)} labels, {type(self.module).__name__}, {self.preprocess.img_size})"
+        )
+
+
+ANSWERS = {"classify": lambda logits: logits.softmax(-1), "multilabel": torch.sigmoid, "regress": lambda values: values}
+
+
+def load(path: str | os.PathLike[str], *, device: str | None = None) -> Model:
+    """The ready model in a model file or a run folder. Raises InputError or DamagedError (see `read_model`)."""
+    file = read_model(Path(path))
+    module = file.module.to(device) if device else file.module
+    return Model(
+        module, file.task, file.labels, file.preprocess, flip_views=file.flip_views, provenance=file.provenance
+    )
+
+
+def as_pictures(inputs: Any) -> Iterator[Picture]:
+    """Whatever a person hands in, as named pictures."""
+    if isinstance(inputs, str | os.PathLike):
+        yield from find_pictures([inputs])
+    elif isinstance(inputs, np.ndarray):
+        yield "array", lambda: inputs
+    elif hasattr(inputs, "convert"):  # a PIL image
+        yield getattr(inputs, "filename", "") or "image", lambda: as_bytes(inputs)
+    else:
+        for number, one in enumerate(inputs):
+            for name, read in as_pictures(one):
+                yield (name if isinstance(one, str | os.PathLike) else f"{name} {number}"), read
+
+
+def as_bytes(image: Any) -> bytes:
+    """A PIL image as the bytes of a lossless file, so that it takes the way of every other picture."""
+    import io
+
+    buffer = io.BytesIO()
+    image.save(buffer, "TIFF")
+    return buffer.getvalue()

@@ -1,0 +1,242 @@
+"""The recipe rule: from what the data is and how long there is to how a model is trained. Every choice says why.
+
+The numbers are what measurements on the sets of docs/results.md settled on; what was tried and lost is in docs/log.md.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+
+from smalti.data.augment import AugmentConfig
+from smalti.data.check import Check
+from smalti.data.mixing import MixConfig
+from smalti.data.preprocess import Preprocess
+from smalti.data.source import Source
+from smalti.data.split import Split
+from smalti.models import preset_config
+from smalti.recipes.mirror import mirror_test
+from smalti.recipes.pace import Pace, measure_pace
+from smalti.recipes.recipe import Choice, ModelConfig, Recipe, TargetConfig
+from smalti.train.budget import Budget
+from smalti.train.device import best_precision
+from smalti.train.loop import LoopConfig
+from smalti.train.optim import OptimConfig
+
+__all__ = ["TUNED", "Chosen", "Given", "choose"]
+
+SMALL_SIZES = {8: 2, 16: 2, 28: 4, 32: 4, 48: 4, 64: 4}  # image size: pixels a side for one token
+TUNED = "cct_mini"  # presets the rule's learning rate was measured for
+PHOTO = 64  # pictures with a longer short side than this are photographs to be scaled down
+
+
+@dataclass(frozen=True)
+class Given:
+    """What a recipe is chosen for.
+
+    Args:
+        source: the opened data.
+        check: what is in it.
+        split: which pictures train, choose and judge.
+        budget: of the run.
+        seconds: wall clock left for training, where the budget is in minutes.
+        device: where it trains.
+        settings: what the person has settled, as of `Recipe.with_settings`.
+        seed: of everything random.
+    """
+
+    source: Source
+    check: Check
+    split: Split
+    budget: Budget
+    seconds: float
+    device: torch.device
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    seed: int = 0
+
+    def setting(self, section: str, name: str) -> Any:
+        """What the person settled, or None."""
+        return self.settings.get(section, {}).get(name)
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The answer of the rule: a recipe, the reasons, and how fast this machine is with it."""
+
+    recipe: Recipe
+    choices: tuple[Choice, ...]
+    pace: Pace
+
+
+Note = Callable[[str, object, str], None]
+
+
+def choose(given: Given) -> Chosen:
+    """A complete recipe for the circumstances; what the person settled stands."""
+    choices: list[Choice] = []
+
+    def note(name: str, value: object, reason: str) -> None:
+        choices.append(Choice(name, str(value), reason))
+
+    preset, img_size = choose_model(given, note)
+    preprocess = choose_preprocess(given, img_size, note)
+    batch_size = choose_batch_size(given, note)
+    optim = choose_optim(given, batch_size, note)
+    precision, why = best_precision(given.device)
+    note("precision", precision, why)
+    model = ModelConfig(preset, given.setting("model", "options") or {})
+    pace = measure_pace(
+        model.build(preprocess, len(given.source.labels)).to(given.device),
+        batch_size=batch_size,
+        optim=optim,
+        precision=precision,
+    )
+    epochs = expected_epochs(given, pace, batch_size)
+    note("epochs", f"{epochs:.3g}", f"{len(given.split.train):,} training pictures at about {pace.train:,.0f} a second")
+    mirror = choose_mirror(given, preprocess, note)
+    augment = choose_augment(given, img_size, epochs, mirror, note)
+    mix = choose_mix(given, epochs, note)
+    loop = choose_loop(given, pace, batch_size, epochs, note)
+    recipe = Recipe(
+        model=model,
+        preprocess=preprocess,
+        budget=given.budget,
+        augment=augment,
+        mix=mix,
+        target=choose_target(given, note),
+        optim=optim,
+        loop=replace(loop, precision=precision),
+        flip_views=mirror,
+        seed=given.seed,
+    )
+    return Chosen(recipe, tuple(choices), pace)
+
+
+def choose_model(given: Given, note: Note) -> tuple[str, tuple[int, int]]:
+    """The preset, and the size (H, W) of its input."""
+    named, sized = given.setting("model", "preset"), given.setting("preprocess", "img_size")
+    if named is not None:
+        note("model", named, "you named it")
+        size = pair(sized) if sized else preset_config(named)[1].size
+        note("image size", f"{size[1]} x {size[0]}", "you named it" if sized else "the preset's own")
+        return named, size
+    height, width = given.check.sizes[1].tolist()
+    side = min(pair(sized)) if sized else min(height, width)
+    nearest = min(SMALL_SIZES, key=lambda size: (abs(math.log(size / side)), size))
+    size = pair(sized or nearest)
+    note("image size", f"{size[1]} x {size[0]}", "you named it" if sized else f"the middle picture is {width} x {height} pixels")
+    preset = f"cct_mini_patch{SMALL_SIZES[nearest]}_{nearest}"
+    note("model", preset, "a small Transformer with a convolutional stem learns most from this much data in this time")
+    return preset, size
+
+
+def pair(size: int | Sequence[int]) -> tuple[int, int]:
+    """(H, W) from one number for a square, or two."""
+    return (size, size) if isinstance(size, int) else (size[0], size[1])
+
+
+def choose_preprocess(given: Given, size: tuple[int, int], note: Note) -> Preprocess:
+    """How pictures are fitted: squashed, so that nothing at an edge is lost."""
+    check = given.check
+    note("channels", check.channels, "all pictures are grey" if check.channels == 1 else "the pictures have colour")
+    note("fit", "squash", "every pixel of a picture is kept, also at its edges")
+    return Preprocess(size, check.channels, check.mean, check.std, fit="squash", white=check.white)
+
+
+def choose_batch_size(given: Given, note: Note) -> int:
+    """Smaller for small sets, so that an epoch has steps enough."""
+    if named := given.setting("loop", "batch_size"):
+        note("batch size", named, "you named it")
+        return named
+    n = len(given.split.train)
+    size = 128 if n >= 8000 else 64 if n >= 1000 else 32
+    note("batch size", size, f"{n:,} training pictures")
+    return size
+
+
+def choose_optim(given: Given, batch_size: int, note: Note) -> OptimConfig:
+    """Muon with a rate that follows the root of the batch size."""
+    name, named_lr = given.setting("optim", "name") or "muon", given.setting("optim", "lr")
+    lr = named_lr or 3e-3 * math.sqrt(batch_size / 128)
+    note("optimiser", name, "you named it" if given.setting("optim", "name") else "learns more a step than AdamW on small Transformers")
+    note("learning rate", f"{lr:.3g}", "you named it" if named_lr else "measured for this family of models, scaled to the batch")
+    return OptimConfig(name=name, lr=lr, weight_decay=0.05)
+
+
+def expected_epochs(given: Given, pace: Pace, batch_size: int) -> float:
+    """Passes over the training pictures that fit the budget."""
+    n = len(given.split.train)
+    if given.budget.epochs is not None:
+        return given.budget.epochs
+    if given.budget.steps is not None:
+        return given.budget.steps * batch_size / n
+    return given.seconds * pace.train / n
+
+
+def choose_mirror(given: Given, preprocess: Preprocess, note: Note) -> bool:
+    """Whether pictures may be mirrored."""
+    if given.source.task != "classify":
+        note("mirroring", "no", "left and right may matter to these targets")
+        return False
+    letters = sum(len(label) == 1 for label in given.source.labels)
+    if letters >= 0.8 * len(given.source.labels):
+        note("mirroring", "no", "the classes are named like digits or letters")
+        return False
+    test = mirror_test(given.source, given.split.train, preprocess)
+    note("mirroring", "no" if test.harms else "yes", str(test))
+    return not test.harms
+
+
+def choose_augment(given: Given, size: tuple[int, int], epochs: float, mirror: bool, note: Note) -> AugmentConfig:
+    """More is varied the more often a picture is seen."""
+    photo = int(given.check.sizes[1].min()) > PHOTO
+    flip = "alternate" if mirror else "none"
+    if photo:
+        augment = AugmentConfig(crop="resized", crop_area=(0.35, 1.0), flip=flip)
+        varied = "crops of 35 to 100 % of the area"
+    else:
+        pad = max(1, min(size) // 16)
+        augment = AugmentConfig(crop="pad", crop_pad=pad, flip=flip)
+        varied = f"shifts of up to {pad} pixels"
+    if epochs >= 10 and not mirror and not photo:
+        augment = replace(augment, rotate=10.0, zoom=(0.9, 1.1))
+        varied += ", turns of 10 degrees, 10 % of size"
+    if epochs >= 10 and given.check.channels == 3:
+        augment = replace(augment, brightness=0.3, contrast=0.3, saturation=0.3 if given.check.channels == 3 else 0.0)
+        varied += ", brightness, contrast and colour"
+    if epochs >= 30:
+        augment = replace(augment, erase=0.25)
+        varied += ", a quarter of the pictures lose a box"
+    note("augmentation", varied + (", mirrored every other epoch" if mirror else ""), f"each picture is seen {epochs:.3g} times")
+    return augment
+
+
+def choose_mix(given: Given, epochs: float, note: Note) -> MixConfig:
+    """Cutmix and mixup, for photographs that are seen often."""
+    if given.source.task != "classify" or epochs < 30 or given.check.channels == 1:
+        return MixConfig()
+    note("mixing", "cutmix and mixup for half of the batches", f"each picture is seen {epochs:.3g} times")
+    return MixConfig(mixup=0.2, cutmix=1.0, prob=0.5)
+
+
+def choose_target(given: Given, note: Note) -> TargetConfig:
+    """Label smoothing, and class weights where classes are uneven."""
+    if given.source.task == "regress":
+        return TargetConfig()
+    weights = "auto" if given.check.imbalance >= 3 else "none"
+    if weights == "auto":
+        note("class weights", "auto", f"the largest class has {given.check.imbalance:.1f} times the pictures of the smallest")
+    return TargetConfig(smoothing=0.1 if given.source.task == "classify" else 0.0, class_weights=weights)
+
+
+def choose_loop(given: Given, pace: Pace, batch_size: int, epochs: float, note: Note) -> LoopConfig:
+    """Schedule, and as many evaluations as cost a twentieth of the time."""
+    seconds = epochs * len(given.split.train) / pace.train
+    one = max(len(given.split.val), 1) / pace.evaluate
+    evaluations = round(min(20, max(2, 0.05 * seconds / one)))
+    if given.budget.epochs is not None:
+        evaluations = min(given.budget.epochs, evaluations) if given.budget.epochs > 2 else given.budget.epochs
+    note("evaluations", evaluations, f"one takes about {one:.1f} s")
+    return LoopConfig(batch_size=batch_size, warmup=0.05, schedule="linear", evaluations=evaluations)

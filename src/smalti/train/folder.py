@@ -1,0 +1,115 @@
+"""The files of a run: one folder, one process in it at a time."""
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from smalti.errors import InputError, StorageError
+from smalti.files import make_folder, write_durably
+
+__all__ = ["RunFolder"]
+
+
+class RunFolder:
+    """Where a run keeps its files.
+
+    run.toml (everything needed to repeat it), metrics.jsonl, checkpoints/, model.safetensors, result.json, report.html.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        self.settings = self.path / "run.toml"
+        self.metrics = self.path / "metrics.jsonl"
+        self.checkpoints = self.path / "checkpoints"
+        self.last = self.checkpoints / "last.safetensors"
+        self.best = self.checkpoints / "best.safetensors"
+        self.model = self.path / "model.safetensors"
+        self.result = self.path / "result.json"
+        self.report = self.path / "report.html"
+
+    @classmethod
+    def create(cls, path: str | os.PathLike[str]) -> "RunFolder":
+        """A new run folder. Raises InputError where one is there already, StorageError where none can be made."""
+        folder = cls(path)
+        if folder.settings.exists():
+            raise InputError(
+                "already holds a run",
+                where=path,
+                mend=f"smalti train --resume {path} goes on with it; another --out starts a new one",
+            )
+        if folder.path.exists() and not folder.path.is_dir():
+            raise InputError("is a file, not a folder", where=path, mend="choose another --out")
+        make_folder(folder.checkpoints)
+        return folder
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str]) -> "RunFolder":
+        """The run folder at `path`. Raises InputError where there is none."""
+        folder = cls(path)
+        if not folder.path.exists():
+            raise InputError("does not exist", where=path, mend="name the folder that smalti train made")
+        if not folder.settings.is_file():
+            raise InputError(
+                "is not a run folder",
+                where=path,
+                why="it has no run.toml",
+                mend="name the folder that smalti train made",
+            )
+        return folder
+
+    @staticmethod
+    def next_free(name: str, parent: Path = Path("runs")) -> Path:
+        """`runs/name-1`, or the next number that is not taken."""
+        number = 1
+        while (parent / f"{name}-{number}").exists():
+            number += 1
+        return parent / f"{name}-{number}"
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Holds the folder against a second process. The system lets go of it when the process ends, however it ends.
+
+        Raises:
+            InputError: another process trains in this folder.
+        """
+        try:
+            handle = os.open(self.path / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+        except OSError as error:
+            raise StorageError(
+                "cannot be written to", where=self.path, why=error.strerror or str(error), mend="choose another --out"
+            ) from error
+        try:
+            try:
+                lock_file(handle)
+            except OSError as error:
+                raise InputError(
+                    "another process is training in this folder",
+                    where=self.path,
+                    mend="wait for it, or choose another --out",
+                ) from error
+            yield
+        finally:
+            os.close(handle)
+
+    def write_metrics(self, rows: Sequence[dict[str, float]]) -> None:
+        """Replaces metrics.jsonl; it is written with the checkpoint, so the two never disagree."""
+        write_durably(self.metrics, "".join(json.dumps(row) + "\n" for row in rows))
+
+    def write_result(self, result: dict[str, Any]) -> None:
+        """Writes result.json."""
+        write_durably(self.result, json.dumps(result, indent=2, ensure_ascii=False) + "\n")
+
+
+def lock_file(handle: int) -> None:
+    """Locks an open file or raises OSError at once."""
+    if os.name == "posix":
+        import fcntl
+
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    else:  # pragma: no cover - Windows
+        import msvcrt
+
+        msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]

@@ -1,0 +1,274 @@
+"""The one training loop. It knows steps and time; what is learned is the objective's business, what is good the evaluator's.
+
+Two promises shape it. Noise (dropout, drop-path) is a function of (seed, step), so a resumed run equals an unbroken one bit for
+bit. A step whose loss or gradient is not finite is not applied.
+"""
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import nn
+
+from smalti.data.randomness import step_seed
+from smalti.errors import DivergedError, InputError
+from smalti.objectives import Batch, Objective
+from smalti.train.budget import Budget
+from smalti.train.device import Precision, autocast
+from smalti.train.optim import set_lr
+from smalti.train.schedule import ScheduleName, lr_factor
+from smalti.train.signals import StopRequest
+from smalti.train.state import TrainState
+
+__all__ = ["Evaluator", "Listener", "LoopConfig", "Stopped", "fit"]
+
+ROWS = 100  # training rows in metrics.jsonl over a whole run
+MAX_SKIPPED = 5  # steps in a row that may be lost to non-finite numbers
+SAVE_SECONDS = 60.0  # at most this much work is lost to a kill
+
+
+@dataclass(frozen=True)
+class LoopConfig:
+    """How a run moves through its data.
+
+    Args:
+        batch_size: pictures a step.
+        accumulate: parts a batch is cut into, for memory; the step is the same.
+        warmup: share of the run over which the learning rate rises.
+        schedule: how it falls afterwards.
+        ema_decay: keep a running mean of the weights with this decay; None for none.
+        precision: of forward passes and gradients of activations; weights stay fp32.
+        evaluations: how often over the run the validation pictures are looked at.
+        patience: stop after so many evaluations without a better one; None for never.
+    """
+
+    batch_size: int = 128
+    accumulate: int = 1
+    warmup: float = 0.05
+    schedule: ScheduleName = "cosine"
+    ema_decay: float | None = None
+    precision: Precision = "fp32"
+    evaluations: int = 10
+    patience: int | None = None
+
+    def __post_init__(self) -> None:
+        for name, low in (("batch_size", 1), ("accumulate", 1), ("evaluations", 1)):
+            if getattr(self, name) < low:
+                raise InputError(f"{name} {getattr(self, name)} is below {low}", where=f"loop.{name}")
+        if not 0 <= self.warmup < 1:
+            raise InputError(f"warmup {self.warmup} is not a share in [0, 1)", where="loop.warmup")
+
+
+class Evaluator(Protocol):
+    """Judges a model on validation data."""
+
+    best: tuple[str, str]
+    """The name of the number that selects the best model, and "max" or "min"."""
+
+    def __call__(self, model: nn.Module) -> Iterator[tuple[str, float]]:
+        """Yields (name, value) pairs."""
+        ...
+
+
+class Batches(Protocol):
+    """Training batches whose order is a function of the epoch."""
+
+    def __len__(self) -> int:
+        """Steps an epoch."""
+        ...
+
+    def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
+        """The batches of an epoch from step `start` on."""
+        ...
+
+
+class Listener(Protocol):
+    """Is told what happens; keeps and shows it."""
+
+    def on_step(self, state: TrainState, progress: float, values: dict[str, float]) -> None:
+        """After each optimiser step."""
+        ...
+
+    def on_evaluation(self, state: TrainState, row: dict[str, float], *, is_best: bool) -> None:
+        """After each evaluation; the moment to keep the best model."""
+        ...
+
+    def save(self, state: TrainState) -> None:
+        """The state should survive a kill from here on."""
+        ...
+
+
+class Stopped(Exception):  # noqa: N818 - a wish, not an error
+    """Training stopped on request, after its state was saved."""
+
+
+def fit(
+    state: TrainState,
+    batches: Batches,
+    objective: Objective,
+    evaluator: Evaluator,
+    *,
+    lr: float,
+    config: LoopConfig,
+    budget: Budget,
+    listener: Listener,
+    seed: int,
+    grad_clip: float | None = 1.0,
+    seconds: float = math.inf,
+    names: Callable[[Batch], str] = lambda batch: f"samples {batch['id'].tolist()[:8]}",
+    clock: Callable[[], float] = time.monotonic,
+) -> None:
+    """Trains `state` until its budget is spent.
+
+    Args:
+        state: where the run stands; moved in place.
+        batches: training batches.
+        objective: `(model, batch) -> loss, metrics`.
+        evaluator: yields (name, value) pairs for a model.
+        lr: peak learning rate.
+        config: batch, schedule, precision, evaluations.
+        budget: steps or epochs; with minutes, `seconds` says how much of the clock is left for training.
+        listener: hears of steps and evaluations, and saves.
+        seed: of order and noise.
+        grad_clip: largest norm of the gradient.
+        seconds: wall clock for training where the budget is in minutes.
+        names: which pictures a batch holds, for the message about a step that failed.
+        clock: seconds from an arbitrary start.
+
+    Raises:
+        DivergedError: several steps in a row gave numbers that are not finite.
+        Stopped: Ctrl-C or SIGTERM; the state is saved.
+    """
+    total = budget.total_steps(len(batches))
+    started = clock() - state.seconds
+    saved = clock()
+
+    def spent() -> float:
+        """Share of the budget that is used up."""
+        return state.step / total if total is not None else state.seconds / max(seconds, 1e-9)
+
+    progress = spent()
+    with StopRequest() as stop:
+        while progress < 1:
+            epoch, start = divmod(state.step, len(batches))
+            for batch in batches.epoch(epoch, start=start):
+                set_lr(
+                    state.optimizers, lr * lr_factor(min(progress, 1.0), warmup=config.warmup, schedule=config.schedule)
+                )
+                torch.manual_seed(step_seed(seed, state.step))
+                batch = {name: tensor.to(state.device, non_blocking=True) for name, tensor in batch.items()}
+                values, finite = train_step(state, batch, objective, config, grad_clip)
+                if not finite:
+                    note_skipped(state, names(batch))
+
+                state.step += 1
+                state.seconds = clock() - started
+                before, progress = progress, spent()
+                listener.on_step(state, progress, values)
+                if crosses(before, progress, config.evaluations):
+                    judge(state, evaluator, epoch, listener)
+                    state.seconds = clock() - started
+                    listener.save(state)
+                    saved = clock()
+                elif crosses(before, progress, ROWS):
+                    add_row(state, epoch, {})
+                if stop or clock() - saved > SAVE_SECONDS:
+                    listener.save(state)
+                    saved = clock()
+                if stop and progress < 1:
+                    raise Stopped
+                if config.patience is not None and state.since_best >= config.patience:
+                    return
+                if progress >= 1:
+                    break
+
+
+def train_step(
+    state: TrainState, batch: Batch, objective: Objective, config: LoopConfig, grad_clip: float | None
+) -> tuple[dict[str, float], bool]:
+    """One optimiser step on `batch`, in `config.accumulate` parts.
+
+    Returns:
+        The means of loss and metrics over the batch, and whether they and the gradient were finite; if not, nothing moved.
+    """
+    size = len(batch["target"])
+    state.model.train()
+    totals: dict[str, torch.Tensor] = {}
+    for part in parts(batch, config.accumulate):
+        share = len(part["target"]) / size
+        with autocast(state.device, config.precision):
+            loss, metrics = objective(state.model, part)
+        (loss * share).backward()
+        for name, value in {"loss": loss.detach(), **metrics}.items():
+            totals[name] = totals.get(name, 0.0) + value * share
+    gradients = [p.grad for p in state.model.parameters() if p.grad is not None]
+    norm = torch.nn.utils.get_total_norm(gradients)
+    *numbers, norm_value = torch.stack([*totals.values(), norm]).tolist()  # the one wait for the device in a step
+    values = dict(zip(totals, numbers, strict=True))
+
+    finite = math.isfinite(values["loss"]) and math.isfinite(norm_value)
+    if finite:
+        if grad_clip is not None:
+            torch.nn.utils.clip_grads_with_norm_(state.model.parameters(), grad_clip, norm)
+        for optimizer in state.optimizers:
+            optimizer.step()
+        if state.ema is not None:
+            state.ema.update(state.model, state.step)
+        state.meter.add(values, size)
+        state.skipped = 0
+    for optimizer in state.optimizers:
+        optimizer.zero_grad(set_to_none=True)
+    return values, finite
+
+
+def parts(batch: Batch, count: int) -> Iterator[Batch]:
+    """The batch in up to `count` pieces of nearly equal size."""
+    if count == 1:
+        yield batch
+        return
+    names = list(batch)
+    for tensors in zip(*(batch[name].chunk(count) for name in names), strict=True):
+        yield dict(zip(names, tensors, strict=True))
+
+
+def note_skipped(state: TrainState, names: str) -> None:
+    """Counts a step that was not applied; raises DivergedError after several in a row."""
+    state.skipped += 1
+    if state.skipped >= MAX_SKIPPED:
+        raise DivergedError(
+            f"training left the finite numbers at step {state.step}",
+            where=names,
+            why=f"{MAX_SKIPPED} steps in a row had a loss or gradient that is not finite; none was applied",
+            mend="lower the learning rate (--set optim.lr=...), and look at the pictures named; the best model so far is kept",
+        )
+
+
+def judge(state: TrainState, evaluator: Evaluator, epoch: int, listener: Listener) -> None:
+    """Evaluates, writes the row, and tells the listener whether this is the best model so far."""
+    values = dict(evaluator(state.averaged))
+    name, direction = evaluator.best
+    value = values[name] if direction == "max" else -values[name]
+    is_best = state.best is None or value > state.best
+    if is_best:
+        state.best = value
+    state.since_best = 0 if is_best else state.since_best + 1
+    row = add_row(state, epoch, {f"val_{key}": number for key, number in values.items()})
+    listener.on_evaluation(state, row, is_best=is_best)
+
+
+def add_row(state: TrainState, epoch: int, values: dict[str, float]) -> dict[str, float]:
+    """A row of metrics.jsonl: the training means since the last one, and `values`."""
+    lr = state.optimizers[0].param_groups[0]["lr"]
+    row = {"step": state.step, "epoch": epoch, "lr": lr, **state.meter.means(), **values}
+    state.rows.append(row)
+    state.pace.append((state.step, state.seconds))
+    state.meter.reset()
+    return row
+
+
+def crosses(before: float, after: float, count: int) -> bool:
+    """Whether one of `count` equal marks, the last of them at 1, lies in (before, after]."""
+    return math.floor(min(before, 1.0) * count + 1e-9) < math.floor(min(after, 1.0) * count + 1e-9)

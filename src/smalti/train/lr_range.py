@@ -1,0 +1,55 @@
+"""A short range test: which learning rate to start from, asked of the model and the data themselves (Smith, arXiv:1506.01186)."""
+
+import copy
+import math
+from collections.abc import Iterator
+
+import torch
+from torch import nn
+
+from smalti.data.randomness import step_seed
+from smalti.objectives import Batch, Objective
+from smalti.train.loop import LoopConfig, train_step
+from smalti.train.optim import OptimConfig, build_optimizers, set_lr
+from smalti.train.state import TrainState
+
+__all__ = ["find_lr"]
+
+
+def find_lr(
+    model: nn.Module,
+    objective: Objective,
+    batches: Iterator[Batch],
+    optim: OptimConfig,
+    loop: LoopConfig,
+    *,
+    seed: int,
+    low: float = 1e-5,
+    high: float = 1.0,
+    steps: int = 60,
+) -> float:
+    """Trains a copy of `model` for a few steps with a rate that grows from `low` to `high`, and picks from where it learned.
+
+    The answer is a third of the rate at which the smoothed loss was lowest: past that point steps are too long, well below it
+    they are shorter than need be. `model` itself is not moved.
+    """
+    model = copy.deepcopy(model)
+    state = TrainState(model, build_optimizers(model, optim))
+    rates, losses, smooth = [], [], None
+    for step, batch in zip(range(steps), batches, strict=False):
+        lr = low * (high / low) ** (step / max(steps - 1, 1))
+        set_lr(state.optimizers, lr)
+        torch.manual_seed(step_seed(seed, "lr range", step))
+        batch = {name: tensor.to(state.device) for name, tensor in batch.items()}
+        values, finite = train_step(state, batch, objective, loop, optim.grad_clip)
+        if not finite:
+            break
+        smooth = values["loss"] if smooth is None else 0.8 * smooth + 0.2 * values["loss"]
+        rates.append(lr)
+        losses.append(smooth)
+        if smooth > 3 * min(losses) + 1:
+            break
+    if not losses:
+        return low
+    best = rates[min(range(len(losses)), key=losses.__getitem__)]
+    return float(f"{max(low, best / 3):.2g}") if math.isfinite(best) else low

@@ -1,0 +1,50 @@
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from smalti import api
+from smalti.cli import run
+from smalti.evaluate.metrics import Metric
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    made: dict[str, Any] = {}
+
+    def evaluate(model: str, data: str, **given: Any) -> SimpleNamespace:
+        made.update(model=model, data=data, **given)
+        return SimpleNamespace(n=360, metrics={"accuracy": Metric(0.983, 0.971, 0.99, 360)})
+
+    monkeypatch.setattr(api, "evaluate", evaluate)
+    return made
+
+
+def test_the_words_of_the_command_line_reach_the_library(calls: dict[str, Any]):
+    assert run(["evaluate", "runs/a", "pictures", "--split", "val", "--report", "r.html", "--download"]) == 0
+    assert calls == {
+        "model": "runs/a",
+        "data": "pictures",
+        "split": "val",
+        "report": Path("r.html"),
+        "download": True,
+    }
+
+
+def test_json_is_n_and_metrics(calls: dict[str, Any], capsys: pytest.CaptureFixture[str]):
+    assert run(["evaluate", "runs/a", "pictures", "--json"]) == 0
+    assert calls["split"] == "test"
+    assert json.loads(capsys.readouterr().out) == {
+        "n": 360,
+        "metrics": {"accuracy": {"value": 0.983, "low": 0.971, "high": 0.99, "n": 360}},
+    }
+
+
+def test_people_get_a_table_and_the_place_of_the_report(calls: dict[str, Any], capsys: pytest.CaptureFixture[str]):
+    assert run(["evaluate", "runs/a", "pictures", "--report", "r.html"]) == 0
+    out = capsys.readouterr().out
+    assert "test: 360 samples" in out
+    assert "98.3 %" in out
+    assert "report: r.html" in out

@@ -1,0 +1,110 @@
+"""Class folders recognised from paths alone, on disk and in archives."""
+
+from pathlib import Path
+
+import pytest
+
+from smalti.data.formats.folders import class_folders
+from smalti.data.formats.tree import Tree
+from smalti.data.formats.walk import Files
+from smalti.data.source import Source
+from smalti.errors import InputError
+
+
+def tree(*paths: str, empty: tuple[str, ...] = ()) -> Tree:
+    ordered = sorted(paths)
+    below = {"/".join(path.split("/")[:k]) for path in ordered for k in range(1, path.count("/") + 1)}
+    return Tree("DATA", ordered, sorted(below | set(empty)), Files("/", ordered))
+
+
+def summary(source: Source) -> dict[str, tuple[str, int]]:
+    """name -> (class, split)"""
+    return {n: (source.labels[t], int(s)) for n, t, s in zip(source.names, source.targets, source.splits, strict=True)}
+
+
+def test_class_folders_and_nested_folders() -> None:
+    source = class_folders(tree("cat/1.jpg", "dog/2.PNG", "dog/big/brown/3.webp"))
+    assert summary(source) == {"cat/1.jpg": ("cat", -1), "dog/2.PNG": ("dog", -1), "dog/big/brown/3.webp": ("dog", -1)}
+    assert source.task == "classify"
+    assert source.notes == ()
+
+
+@pytest.mark.parametrize("words", [("train", "val", "test"), ("Training", "VALID", "Testing"), ("TRAIN", "validation", "test")])
+@pytest.mark.parametrize("base", ["", "wrapper/", "a/b/"])
+def test_splits_over_class_folders(words: tuple[str, ...], base: str) -> None:
+    source = class_folders(tree(*(f"{base}{word}/{c}/sub/{i}.jpg" for word in words for c in "ab" for i in range(2))))
+    assert summary(source) == {
+        f"{base}{word}/{c}/sub/{i}.jpg": (c, split) for split, word in enumerate(words) for c in "ab" for i in range(2)
+    }
+    assert any("read below" in note for note in source.notes) == bool(base)
+
+
+def test_one_wrapping_folder_is_looked_through_with_files_beside_it() -> None:
+    source = class_folders(tree("README.md", "pets/cat/1.jpg", "pets/dog/1.jpg"))
+    assert source.labels == ("cat", "dog")
+    assert "1 file left out, not pictures: README.md" in source.notes
+
+
+def test_split_inside_class_folders() -> None:
+    source = class_folders(tree("cat/train/1.jpg", "cat/test/2.jpg", "dog/train/3.jpg"))
+    assert summary(source) == {"cat/train/1.jpg": ("cat", 0), "cat/test/2.jpg": ("cat", 2), "dog/train/3.jpg": ("dog", 0)}
+
+
+def test_a_class_may_be_called_train() -> None:
+    assert class_folders(tree("train/1.jpg", "car/1.jpg", "plane/1.jpg")).labels == ("car", "plane", "train")
+
+
+def test_integer_names_stand_in_order_of_value() -> None:
+    assert class_folders(tree("10/1.jpg", "2/1.jpg", "1/1.jpg")).labels == ("1", "2", "10")
+
+
+def test_what_is_left_out_is_counted_and_named() -> None:
+    source = class_folders(tree("train/a/1.jpg", "train/b/1.jpg", "train/a/notes.txt", "classes.csv", "test/1.jpg", "other/x.png", "top.gif"))
+    assert set(summary(source)) == {"train/a/1.jpg", "train/b/1.jpg"}
+    assert "3 pictures left out, in no class folder: other/x.png, test/1.jpg, top.gif" in source.notes
+    assert "2 files left out, not pictures: classes.csv, train/a/notes.txt" in source.notes
+
+
+def test_empty_class_folders_are_told() -> None:
+    source = class_folders(tree("train/a/1.jpg", "train/b/1.jpg", "test/a/1.jpg", "train/d/x.txt", empty=("train/c", "test/b", "other/z")))
+    assert source.empty_classes == ("test/b", "train/c", "train/d")
+    assert source.labels == ("a", "b")
+    assert class_folders(tree("a/1.jpg", "b/1.jpg", empty=("c", "a/deep"))).empty_classes == ("c",)
+
+
+def test_labels_are_safe_text() -> None:
+    source = class_folders(tree("a\nb/1.jpg", "\x1b[2J/1.jpg", "\udcff/1.jpg", "höhe/1.jpg"))
+    assert all(label.isprintable() for label in source.labels)
+    assert "höhe" in source.labels
+    assert len(source.labels) == 4
+
+
+@pytest.mark.parametrize(
+    ("paths", "what"),
+    [
+        ((), "no pictures found.*it is empty"),
+        (("a/1.txt", "b/2.doc"), "no pictures found.*it holds a/1.txt, b/2.doc"),
+        (("1.jpg", "2.jpg"), "2 pictures but no class folders.*<class>/<picture>.*train/<class>/<picture>.*manifest"),
+        (("train/1.jpg", "test/2.jpg"), "2 pictures but no class folders"),
+        (("train/a/1.jpg", "test/b/1.jpg"), "class 'b' occurs only in test"),
+        (("JPEGImages/1.jpg", "Annotations/1.xml"), "not a classification set: it holds boxes.*Pascal VOC"),
+        (("images/train/1.jpg", "labels/train/1.txt"), "not a classification set: it holds boxes.*YOLO"),
+        (("train/1.jpg", "annotations/instances_train.json"), "not a classification set: it holds boxes.*COCO"),
+        (("train/images/1.jpg", "train/masks/1.png"), "not a classification set: it holds pictures paired with masks"),
+    ],
+)
+def test_what_is_no_classification_set(paths: tuple[str, ...], what: str) -> None:
+    with pytest.raises(InputError, match=what) as caught:
+        class_folders(tree(*paths))
+    assert caught.value.where == "DATA"
+    assert caught.value.mend
+
+
+def test_storage_follows_the_names(tmp_path: Path) -> None:
+    from smalti.data.formats.walk import walk
+
+    for name in ("a/1.jpg", "a/skip.txt", "b/2.jpg"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(name)
+    source = class_folders(walk(tmp_path))
+    assert [source.read(i).decode() for i in range(len(source))] == list(source.names)

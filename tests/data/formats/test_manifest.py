@@ -1,0 +1,279 @@
+"""Manifests in every form, and every way to get a row wrong."""
+
+import json
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import smalti.data.opening as opening
+from smalti.data.source import Source
+from smalti.errors import InputError
+
+PICTURES = {f"images/{i}.png": f"picture {i}".encode() for i in range(6)}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "images").mkdir()
+    for name, content in PICTURES.items():
+        (tmp_path / name).write_bytes(content)
+    return tmp_path
+
+
+def write(folder: Path, text: str, name: str = "manifest.csv") -> Path:
+    (folder / name).write_text(text, encoding="utf-8", newline="")
+    return folder / name
+
+
+def read_all(source: Source) -> list[bytes]:
+    return [source.read(i) for i in range(len(source))]
+
+
+@pytest.mark.parametrize("column", ["path", "file", "file_name", "filename", "image", "Path", " FILE "])
+@pytest.mark.parametrize("by", ["file", "folder"])
+def test_one_label_a_picture(folder: Path, column: str, by: str) -> None:
+    path = write(folder, f"{column},label\nimages/1.png,dog\nimages/0.png,cat\nimages/2.png,dog\n")
+    source = opening.open(path if by == "file" else folder)
+    assert (source.task, source.labels) == ("classify", ("cat", "dog"))
+    assert source.targets.tolist() == [1, 0, 1]
+    assert list(source.names) == ["images/1.png", "images/0.png", "images/2.png"]
+    assert read_all(source) == [b"picture 1", b"picture 0", b"picture 2"]
+    assert source.splits.tolist() == [-1, -1, -1]
+    assert source.groups is None
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("m.csv", 'path,label\r\nimages/0.png,"a, b"\r\nimages/1.png,c\r\n'),
+        ("m.csv", '\ufeffpath,label\nimages/0.png,"a, b"\n\nimages/1.png,c'),
+        ("m.csv", "path;label\nimages/0.png;a, b\nimages/1.png;c\n"),
+        ("m.tsv", "path\tlabel\nimages/0.png\ta, b\nimages/1.png\tc\n"),
+        ("m.jsonl", '{"path": "images/0.png", "label": "a, b"}\n\n{"path": "images/1.png", "label": "c"}\n'),
+        ("m.csv", "path,label\nimages\\0.png,'a'\n".replace("'a'", '"a, b"') + "images\\1.png,c\n"),
+    ],
+    ids=["crlf", "bom", "semicolon", "tsv", "jsonl", "backslash"],
+)
+def test_dialects(folder: Path, name: str, text: str) -> None:
+    source = opening.open(write(folder, text, name))
+    assert source.labels == ("a, b", "c")
+    assert read_all(source) == [b"picture 0", b"picture 1"]
+
+
+def test_split_and_group_columns(folder: Path) -> None:
+    source = opening.open(
+        write(
+            folder,
+            "path,label,split,group\nimages/0.png,a,Train,p1\nimages/1.png,b,train,p2\nimages/2.png,a,valid,p1\n"
+            "images/3.png,b,test,\nimages/4.png,b,,\n",
+        )
+    )
+    assert source.splits.tolist() == [0, 0, 1, 2, -1]
+    assert source.groups is not None
+    assert source.groups[0] == source.groups[2]
+    assert len(set(source.groups.tolist())) == 4  # rows without a group are alone
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("m.csv", "path,labels\nimages/0.png,b|a\nimages/1.png,\nimages/2.png, c ; a;\n"),
+        (
+            "m.jsonl",
+            '{"path":"images/0.png","labels":["b","a"]}\n{"path":"images/1.png","labels":[]}\n{"path":"images/2.png","labels":["c","a"]}',
+        ),
+    ],
+)
+def test_several_labels(folder: Path, name: str, text: str) -> None:
+    source = opening.open(write(folder, text, name))
+    assert (source.task, source.labels) == ("multilabel", ("a", "b", "c"))
+    assert source.targets.dtype == np.float32
+    assert source.targets.tolist() == [[1, 1, 0], [0, 0, 0], [1, 0, 1]]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "labels", "targets"),
+    [
+        ("m.csv", "path,target\nimages/0.png,1.5\nimages/1.png,-2e3\n", ("target",), [[1.5], [-2000]]),
+        ("m.csv", "path,target_x,target_y\nimages/0.png,1,2\nimages/1.png,3,4\n", ("target_x", "target_y"), [[1, 2], [3, 4]]),
+        ("m.csv", "path,targets\nimages/0.png,1|2\nimages/1.png,3|4\n", ("target_0", "target_1"), [[1, 2], [3, 4]]),
+        ("m.jsonl", '{"path":"images/0.png","targets":[1,2]}\n{"path":"images/1.png","targets":[3,4]}', ("target_0", "target_1"), [[1, 2], [3, 4]]),
+        ("m.jsonl", '{"path":"images/0.png","target":1}\n{"path":"images/1.png","target":2.5}', ("target",), [[1], [2.5]]),
+    ],
+)  # fmt: skip
+def test_numbers(folder: Path, name: str, text: str, labels: tuple[str, ...], targets: list[list[float]]) -> None:
+    source = opening.open(write(folder, text, name))
+    assert (source.task, source.labels, source.targets.dtype) == ("regress", labels, np.float32)
+    assert source.targets.tolist() == targets
+
+
+def test_the_task_chooses_among_columns(folder: Path) -> None:
+    path = write(folder, "path,label,target\nimages/0.png,7,0.5\nimages/1.png,9,0.25\n")
+    with pytest.raises(InputError, match="more than one task, label, target; choose one with --task classify or --task regress"):
+        opening.open(path)
+    assert opening.open(path, task="classify").labels == ("7", "9")
+    assert opening.open(path, task="regress").targets.tolist() == [[0.5], [0.25]]
+    only_label = write(folder, "path,label\nimages/0.png,7\nimages/1.png,9\n", "only.csv")
+    assert opening.open(only_label, task="regress").targets.tolist() == [[7], [9]]
+    with pytest.raises(InputError, match="no column for the task classify"):
+        opening.open(write(folder, "path,target_x\nimages/0.png,7\n", "x.csv"), task="classify")
+
+
+def test_in_a_folder_pictures_in_no_row_are_counted(folder: Path) -> None:
+    write(folder, "path,label\nimages/0.png,a\nimages/1.png,b\n", "metadata.csv")
+    assert "4 pictures left out, in no manifest: images/2.png, images/3.png, images/4.png and 1 more" in opening.open(folder).notes
+
+
+def test_one_manifest_a_split(folder: Path) -> None:
+    write(folder, "path,label\nimages/0.png,a\nimages/1.png,b\n", "train.csv")
+    write(folder, "path,label\nimages/2.png,a\n", "test.csv")
+    source = opening.open(folder)
+    assert dict(zip(source.names, source.splits.tolist(), strict=True)) == {"images/0.png": 0, "images/1.png": 0, "images/2.png": 2}
+    for split in ("train", "test"):
+        (folder / split).mkdir()
+        (folder / split / "x.png").write_bytes(split.encode())
+        (folder / f"{split}.csv").unlink()
+        write(folder / split, "file_name,label\nx.png,a\n", "metadata.csv")
+    source = opening.open(folder)
+    assert {name: (source.splits[i], source.read(i)) for i, name in enumerate(source.names)} == {
+        "train/x.png": (0, b"train"), "test/x.png": (2, b"test"),
+    }  # fmt: skip
+
+
+def test_two_manifests_that_would_do(folder: Path) -> None:
+    write(folder, "path,label\nimages/0.png,a\n", "metadata.csv")
+    write(folder, "path,label\nimages/0.png,b\n", "labels.csv")
+    with pytest.raises(InputError, match="2 manifests.*labels.csv.*metadata.csv.*name the one to use"):
+        opening.open(folder)
+
+
+def test_classes_csv_beside_class_folders_is_no_manifest(folder: Path) -> None:
+    for name in ("cat", "dog"):
+        (folder / name).mkdir()
+        (folder / name / "1.png").write_bytes(b"x")
+    for i in range(6):
+        (folder / "images" / f"{i}.png").unlink()
+    (folder / "images").rmdir()
+    write(folder, "class,name\ncat,Cat\n", "classes.csv")
+    write(folder, "class,name\ncat,Cat\n", "labels.csv")
+    source = opening.open(folder)
+    assert source.labels == ("cat", "dog")
+    assert "2 files left out, not pictures: classes.csv, labels.csv" in source.notes
+    assert "labels.csv has no path column; its columns are class, name" in source.notes
+
+
+def test_a_manifest_without_answers_names_its_columns(folder: Path) -> None:
+    write(folder, "file_name,text,group\nimages/0.png,hello,x\n", "metadata.csv")
+    with pytest.raises(InputError, match=r"no classes found \(metadata.csv has no label or target column; its columns are file_name, text, group\)"):
+        opening.open(folder)
+    with pytest.raises(InputError, match="no label or target column; the columns are file_name, text, group"):
+        opening.open(folder / "metadata.csv")
+    with pytest.raises(InputError, match="no path column; the columns are a, label"):
+        opening.open(write(folder, "a,label\n1,2\n"))
+
+
+def test_missing_files_stay_to_be_reported_unless_all_are(folder: Path) -> None:
+    source = opening.open(write(folder, "path,label\nimages/0.png,a\nimages/gone.png,b\n"))
+    assert len(source) == 2
+    with pytest.raises(OSError, match="No such file"):
+        source.read(1)
+    with pytest.raises(InputError, match="none of the 1 files named in the manifest exists .the first is gone.png."):
+        opening.open(write(folder, "path,label\ngone.png,a\n"))
+
+
+def test_on_disk_any_path_is_allowed(folder: Path) -> None:
+    (folder / "sub").mkdir()
+    absolute = folder / "images" / "1.png"
+    source = opening.open(write(folder / "sub", f"path,label\n../images/0.png,a\n{absolute},b\n"))
+    assert read_all(source) == [b"picture 0", b"picture 1"]
+
+
+def zipped(path: Path, manifest: str, prefix: str = "", name: str = "metadata.csv") -> Path:
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(prefix + name, manifest)
+        for picture, content in PICTURES.items():
+            archive.writestr(prefix + picture, content)
+    return path
+
+
+@pytest.mark.parametrize("prefix", ["", "wrapper/"])
+def test_inside_an_archive(tmp_path: Path, prefix: str) -> None:
+    source = opening.open(zipped(tmp_path / "x.zip", "path,label\nimages/3.png,b\n./images/1.png,a\nimages/no.png,a\n", prefix))
+    assert [source.read(0), source.read(1)] == [b"picture 3", b"picture 1"]
+    with pytest.raises(FileNotFoundError):
+        source.read(2)
+
+
+@pytest.mark.parametrize("path", ["../images/0.png", "/etc/passwd", "images/../../x.png", "C:\\x.png", ".."])
+def test_an_archives_manifest_may_not_lead_out(tmp_path: Path, path: str) -> None:
+    with pytest.raises(InputError, match="x.zip/metadata.csv, line 3: the path .* leads out of the archive"):
+        opening.open(zipped(tmp_path / "x.zip", f"path,label\nimages/0.png,a\n{path},b\n"))
+
+
+BAD_ROWS = [
+    ("m.csv", "path,target\nimages/0.png,1\nimages/1.png,nan\n", "line 3: target 'nan' is not a finite number"),
+    ("m.csv", "path,target\nimages/0.png,inf\n", "line 2: target 'inf' is not a finite number"),
+    ("m.csv", "path,target\nimages/0.png,1e39\n", "line 2: target '1e39' is not a finite number"),
+    ("m.csv", "path,target\nimages/0.png,tall\n", "line 2: target 'tall' is not"),
+    ("m.csv", "path,target\nimages/0.png,\n", "line 2: target empty is not"),
+    ("m.csv", "path,target\nimages/0.png\n", "line 2: target empty is not"),
+    ("m.csv", "path,targets\nimages/0.png,1|2\nimages/1.png,1\n", "line 3: 1 targets where the first row has 2"),
+    ("m.csv", "path,label\nimages/0.png,a\nimages/1.png, \n", "line 3: no label"),
+    ("m.csv", "path,label,split\nimages/0.png,a,trian\n", "line 2: unknown split 'trian'; did you mean 'train'?"),
+    ("m.csv", "path,label,split\nimages/0.png,a,qqq\n", "line 2: unknown split 'qqq'; use train, val or test"),
+    ("m.csv", "path,label\n,a\n", "line 2: no file name in column path"),
+    ("m.csv", "path,label\nimages/0.png,a,b,c\n", "line 2: 4 values for 2 columns"),
+    ("m.csv", "path,label,label\nimages/0.png,a,b\n", "two columns are called 'label'"),
+    ("m.csv", "path,label\n", "no rows"),
+    ("m.csv", "path,label\nimages/0.png,\"a\nb\n", ""),
+    ("m.csv", "path,labels\nimages/0.png,\n", "no row has a label"),
+    ("m.csv", "path,label\nimages/0.png," + "x" * 200_000 + "\n", "line 2: not a table .field larger than field limit"),
+    ("m.jsonl", '{"path": "images/0.png", "label": "a"}\n{"path": \n', "line 2: not JSON"),
+    ("m.jsonl", '["images/0.png"]\n', "line 1: not a JSON object"),
+    ("m.jsonl", '{"path": 3, "label": "a"}\n', "line 1: no file name in column path"),
+    ("m.jsonl", '{"path": "images/0.png", "label": {"a": 1}}\n', "line 1: label is"),
+    ("m.jsonl", '{"path": "images/0.png", "label": "a"}\n{"path": "images/1.png"}\n', "line 2: no label"),
+    ("m.jsonl", '{"path": "images/0.png", "target": true}\n{"path": "images/1.png", "target": "x"}\n', "line 2: target 'x'"),
+    ("m.jsonl", '{"path": "images/0.png", "target": NaN}\n', "line 1: target 'nan'"),
+    ("m.jsonl", "[" * 100_000 + "\n", "line 1: not JSON"),
+    ("m.csv", "path,label,split\nimages/0.png,a,train\nimages/1.png,b,test\n", "class 'b' occurs only in test"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "text", "message"), BAD_ROWS, ids=[message[:30] or "open quote" for _, _, message in BAD_ROWS])
+def test_bad_rows_are_named_by_file_and_line(folder: Path, name: str, text: str, message: str) -> None:
+    path = write(folder, text, name)
+    if not message:  # an open quote swallows the rest: still a table
+        assert opening.open(path).labels == ("a\\nb",)
+        return
+    with pytest.raises(InputError, match=message) as caught:
+        opening.open(path)
+    assert name in caught.value.where
+    assert caught.value.mend
+
+
+def test_not_utf8(folder: Path) -> None:
+    (folder / "m.csv").write_bytes("path,label\nimages/0.png,höhe\n".encode("latin1"))
+    with pytest.raises(InputError, match="not UTF-8 text .at byte 26.; save it as UTF-8"):
+        opening.open(folder / "m.csv")
+
+
+@settings(max_examples=40, deadline=None)
+@given(labels=st.lists(st.text(min_size=1, max_size=6), min_size=1, max_size=6))
+def test_any_label_text_survives_jsonl_and_stays_safe(tmp_path_factory: pytest.TempPathFactory, labels: list[str]) -> None:
+    folder = tmp_path_factory.mktemp("m")
+    (folder / "0.png").write_bytes(b"x")
+    lines = [json.dumps({"path": "0.png", "label": label}) for label in labels]
+    path = write(folder, "\n".join(lines), "m.jsonl")
+    if any(not label.strip() for label in labels):
+        with pytest.raises(InputError, match="no label"):
+            opening.open(path)
+    else:
+        source = opening.open(path)
+        assert all(label.isprintable() for label in source.labels)
+        plain = [(i, label.strip()) for i, label in enumerate(labels) if label.strip().isprintable()]
+        assert [source.labels[source.targets[i]] for i, _ in plain] == [label for _, label in plain]

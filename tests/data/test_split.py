@@ -1,0 +1,328 @@
+from collections import defaultdict
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from smalti.data.facts import Facts, Failure, gather
+from smalti.data.opening import open as open_data
+from smalti.data.source import SPLITS, UNASSIGNED, Source
+from smalti.data.split import Split, split
+from smalti.errors import InputError
+
+SHARED = Path(__file__).resolve().parents[2].parent / "shared" / "data"
+TRAIN, VAL, TEST = range(3)
+
+
+class Nowhere:
+    """A storage that must not be touched: a split is made from facts alone."""
+
+    def read(self, index):
+        raise AssertionError("a split reads no picture")
+
+    def fingerprint(self):
+        raise AssertionError("a split reads no picture")
+
+
+def samples(contents, targets, *, splits=None, groups=None, task="classify", labels=None, unreadable=(), names=None):
+    """A source and its facts; equal numbers in `contents` stand for equal pictures."""
+    n = len(contents)
+    targets = np.asarray(targets, np.int64 if task == "classify" else np.float32)
+    if labels is None:
+        count = int(targets.max()) + 1 if task == "classify" else targets.shape[1]
+        labels = tuple(f"class {k}" for k in range(count))
+    source = Source(
+        name="set",
+        task=task,
+        labels=labels,
+        names=names or [f"{i:05d}.png" for i in range(n)],
+        targets=targets,
+        splits=np.full(n, UNASSIGNED, np.int8) if splits is None else np.asarray(splits, np.int8),
+        storage=Nowhere(),
+        groups=None if groups is None else np.asarray(groups, np.int64),
+    )
+    readable = ~np.isin(np.arange(n), list(unreadable))
+    words = np.asarray(contents, np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    hashes = np.zeros((n, 16), np.uint8)
+    hashes[:, :8] = words.view(np.uint8).reshape(n, 8)
+    hashes[~readable] = 0
+    facts = Facts(
+        readable=readable,
+        hashes=hashes,
+        sizes=np.full((n, 2), 8, np.int32),
+        bands=np.ones(n, np.uint8),
+        bits=np.full(n, 8, np.uint8),
+        peaks=np.zeros(n),
+        formats=np.zeros(n, np.int8),
+        sampled=np.arange(min(n, 1)),
+        moments=np.zeros((min(n, 1), 2, 1)),
+        failures={int(i): Failure("damaged", "remove it") for i in unreadable},
+    )
+    return source, facts
+
+
+def places(found: Split, n: int) -> np.ndarray:
+    """(n,) the split of each sample, UNASSIGNED where it is in none; fails where it is in two."""
+    part = np.full(n, UNASSIGNED)
+    for place, members in enumerate((found.train, found.val, found.test)):
+        assert members.dtype == np.int64
+        assert (np.diff(members) > 0).all(), "sorted, each once"
+        assert (part[members] == UNASSIGNED).all(), "disjoint"
+        part[members] = place
+    assert (part[found.dropped] == UNASSIGNED).all()
+    return part
+
+
+@st.composite
+def worlds(draw):
+    """Small data sets with duplicates, groups, unreadable pictures and splits that leak."""
+    n = draw(st.integers(1, 60))
+    contents = draw(st.lists(st.integers(0, 40), min_size=n, max_size=n))
+    task = draw(st.sampled_from(["classify", "multilabel", "regress"]))
+    if task == "classify":
+        targets = draw(st.lists(st.integers(0, 3), min_size=n, max_size=n))
+    elif task == "multilabel":
+        targets = draw(st.lists(st.lists(st.integers(0, 1), min_size=3, max_size=3), min_size=n, max_size=n))
+    else:
+        targets = [[v, -v] for v in draw(st.lists(st.integers(-5, 5), min_size=n, max_size=n))]
+    groups = draw(st.none() | st.lists(st.integers(-9, 9), min_size=n, max_size=n))
+    given_splits = draw(st.none() | st.lists(st.integers(-1, 2), min_size=n, max_size=n))
+    unreadable = draw(st.sets(st.integers(0, n - 1), max_size=min(3, n - 1)))
+    labels = tuple("abcd") if task == "classify" else None
+    return samples(
+        contents, targets, task=task, splits=given_splits, groups=groups, unreadable=unreadable, labels=labels
+    )
+
+
+@settings(deadline=None, max_examples=300)
+@given(worlds(), st.integers(0, 5))
+def test_disjoint_complete_and_without_leaks(world, seed):
+    source, facts = world
+    try:
+        found = split(source, facts, seed=seed)
+    except InputError:
+        assert not ((source.splits <= TRAIN) & facts.readable).any() or (source.splits > TRAIN).any()
+        return
+    part = places(found, len(source))
+    assert not facts.readable.all() or len(found.dropped) == (part == UNASSIGNED).sum()
+    outside = np.union1d(found.dropped, np.flatnonzero(~facts.readable))
+    np.testing.assert_array_equal(np.flatnonzero(part == UNASSIGNED), outside)
+    for ids in (facts.contents, source.groups):
+        if ids is not None:
+            homes = defaultdict(set)
+            for i in np.flatnonzero(part != UNASSIGNED):
+                homes[ids[i]].add(part[i])
+            assert all(len(home) == 1 for home in homes.values()), "no content and no group is in two splits"
+    given_test = facts.readable & (source.splits == TEST)
+    assert (part[given_test] == TEST).all(), "a given test is never changed"
+    if not (source.splits > TRAIN)[facts.readable].any():
+        assert not len(found.dropped), "a split that is made leaves nothing out"
+
+
+@settings(deadline=None, max_examples=150)
+@given(worlds(), st.randoms(use_true_random=False))
+def test_order_and_names_do_not_matter(world, random):
+    source, facts = world
+    order = list(range(len(source)))
+    random.shuffle(order)
+    shuffled = Source(
+        name="renamed",
+        task=source.task,
+        labels=source.labels,
+        names=[f"x{i}" for i in range(len(order))],
+        targets=source.targets[order],
+        splits=source.splits[order],
+        storage=source.storage,
+        groups=None if source.groups is None else 1000 - 7 * source.groups[order],
+    )
+    rows = ("readable", "hashes", "sizes", "bands", "bits", "peaks", "formats")
+    moved = Facts(
+        **{name: getattr(facts, name)[order] for name in rows},
+        sampled=facts.sampled,
+        moments=facts.moments,
+        failures=dict.fromkeys(np.flatnonzero(~facts.readable[order]).tolist(), Failure("damaged", "remove it")),
+    )
+    try:
+        before = split(source, facts, seed=3)
+    except InputError:
+        with pytest.raises(InputError):
+            split(shuffled, moved, seed=3)
+        return
+    np.testing.assert_array_equal(places(before, len(order))[order], places(split(shuffled, moved, seed=3), len(order)))
+
+
+@settings(deadline=None, max_examples=100)
+@given(
+    st.lists(st.integers(1, 120), min_size=1, max_size=6),
+    st.integers(0, 9),
+    st.sampled_from([(0.1, 0.1), (0.2, 0.0), (0.0, 0.3), (0.25, 0.5), (0.0, 0.0)]),
+)
+def test_classes_are_divided_to_the_rounding(sizes, seed, shares):
+    val, test = shares
+    targets = np.repeat(np.arange(len(sizes)), sizes)
+    source, facts = samples(np.arange(len(targets)), targets)
+    part = places(split(source, facts, seed=seed, val=val, test=test), len(targets))
+    for k, n in enumerate(sizes):
+        counts = np.bincount(part[targets == k], minlength=3)
+        assert counts[TRAIN] >= 1
+        for place, share in ((VAL, val), (TEST, test)):
+            if not share:
+                assert counts[place] == 0
+            elif n >= 3:
+                assert counts[place] >= 1
+                assert abs(counts[place] - share * n) <= 1
+        if n == 2:
+            assert counts[TEST] == (test > 0)
+            assert counts[VAL] == (val > 0 and test == 0)
+
+
+def test_seeds_differ_and_one_seed_does_not():
+    source, facts = samples(np.arange(400), np.arange(400) % 4)
+    first, again, other = (split(source, facts, seed=seed) for seed in (0, 0, 1))
+    np.testing.assert_array_equal(first.test, again.test)
+    assert first.reason == again.reason
+    # by chance a tenth of one test is in the other
+    assert len(np.intersect1d(first.test, other.test)) < 16
+    assert [len(first.train), len(first.val), len(first.test)] == [320, 40, 40]
+
+
+def test_order_of_files_says_nothing_about_the_split():
+    """Frames of a film lie in order; a test of neighbours only would be no test."""
+    source, facts = samples(np.arange(1000), np.zeros(1000), labels=("a",))
+    positions = split(source, facts).test
+    assert len(positions) == 100
+    assert 400 < positions.mean() < 600
+    assert (np.diff(positions) > 1).mean() > 0.7
+
+
+def test_a_chain_of_groups_and_copies_stays_together():
+    # group 0 and 1 share picture 7; group 1 and 2 share picture 8: one unit of six samples
+    contents = [1, 7, 7, 8, 8, 2, *range(100, 154)]
+    groups = [0, 0, 1, 1, 2, 2, *range(100, 154)]
+    source, facts = samples(contents, [0] * 60, groups=groups, labels=("a",))
+    for seed in range(20):
+        part = places(split(source, facts, seed=seed), 60)
+        assert len(set(part[:6].tolist())) == 1
+        assert "groups together" in split(source, facts, seed=seed).reason
+
+
+def test_few_large_groups_still_leave_something_to_test_on():
+    groups = np.repeat(np.arange(4), 25)
+    source, facts = samples(np.arange(100), groups % 2, groups=groups)
+    source4, facts4 = samples(np.arange(100), np.zeros(100), groups=groups, labels=("a",))
+    part = places(split(source, facts), 100)
+    assert {TRAIN, TEST} == set(part[groups % 2 == 0]) == set(part[groups % 2 == 1])
+    assert np.bincount(places(split(source4, facts4), 100)).tolist() == [50, 25, 25]
+
+
+def test_multilabel_keeps_rare_labels_in_every_split():
+    targets = np.zeros((300, 3))
+    targets[:, 0] = 1
+    targets[:100, 1] = 1
+    targets[:10, 2] = 1
+    source, facts = samples(np.arange(300), targets, task="multilabel")
+    part = places(split(source, facts), 300)
+    for place in (VAL, TEST):
+        assert targets[part == place].sum(0).tolist() == [30, 10, 1]
+
+
+def test_regression_splits_cover_the_range():
+    values = np.random.default_rng(0).lognormal(size=(500, 1))
+    source, facts = samples(np.arange(500), values, task="regress")
+    part = places(split(source, facts), 500)
+    edges = np.quantile(values, np.linspace(0, 1, 11))
+    for place, expected in ((TRAIN, 40), (VAL, 5), (TEST, 5)):
+        counts = np.histogram(values[part == place], edges)[0]
+        assert (abs(counts - expected) <= 1).all()
+
+
+def test_given_train_and_test_are_kept_and_val_comes_from_train():
+    targets = np.arange(1200) % 3
+    splits = np.where(np.arange(1200) < 900, TRAIN, TEST)
+    source, facts = samples(np.arange(1200), targets, splits=splits)
+    found = split(source, facts)
+    np.testing.assert_array_equal(found.test, np.arange(900, 1200))
+    assert len(found.val) == 90
+    assert found.val.max() < 900
+    assert "90 of 900 in train are set aside as val" in found.reason
+
+
+def test_val_from_a_large_train_is_at_most_5000():
+    n = 80_000
+    source, facts = samples(np.arange(n), np.arange(n) % 2, splits=np.where(np.arange(n) < n - 10, TRAIN, TEST))
+    assert len(split(source, facts).val) == 5000
+
+
+def test_a_given_val_becomes_the_test_and_a_new_val_is_taken():
+    splits = np.where(np.arange(500) < 400, TRAIN, VAL)
+    source, facts = samples(np.arange(500), np.arange(500) % 2, splits=splits)
+    found = split(source, facts)
+    np.testing.assert_array_equal(found.test, np.arange(400, 500))
+    assert len(found.val) == 40
+    assert found.val.max() < 400
+    assert "its val is the test" in found.reason
+
+
+def test_train_alone_is_as_good_as_no_split():
+    source, facts = samples(np.arange(100), np.arange(100) % 2, splits=np.full(100, TRAIN))
+    free, facts_free = samples(np.arange(100), np.arange(100) % 2)
+    np.testing.assert_array_equal(split(source, facts).test, split(free, facts_free).test)
+
+
+def test_samples_without_a_split_train_where_others_have_one():
+    source, facts = samples(np.arange(40), np.arange(40) % 2, splits=[UNASSIGNED] * 30 + [VAL] * 5 + [TEST] * 5)
+    np.testing.assert_array_equal(split(source, facts).train, np.arange(30))
+
+
+def test_copies_in_two_given_splits_are_left_out_and_named():
+    #          train          val           test
+    contents = [1, 2, 3, 4, 5, 1, 6, 7, 8, 2, 7, 9]
+    splits = [TRAIN] * 5 + [VAL] * 4 + [TEST] * 3
+    source, facts = samples(contents, [0, 1] * 6, splits=splits)
+    found = split(source, facts)
+    assert found.test.tolist() == [9, 10, 11], "test is never changed"
+    assert found.train.tolist() == [0, 2, 3, 4], "train gives way to test"
+    assert found.val.tolist() == [6, 8], "val gives way to train and to test"
+    assert found.dropped.tolist() == [1, 5, 7]
+    assert "3 left out" in found.reason
+    assert "00001.png, 00005.png, 00007.png" in found.reason
+
+
+def test_unreadable_samples_are_in_no_split():
+    source, facts = samples(np.arange(50), np.arange(50) % 2, unreadable=range(0, 50, 5))
+    found = split(source, facts)
+    everything = np.concatenate([found.train, found.val, found.test])
+    assert sorted(everything) == [i for i in range(50) if i % 5]
+    assert not len(found.dropped), "what cannot be read is the check's to name"
+
+
+def test_nothing_to_train_on_is_refused():
+    source, facts = samples([1, 2], [0, 1], splits=[TEST, TEST])
+    with pytest.raises(InputError, match="no readable picture to train on"):
+        split(source, facts)
+    source, facts = samples([1, 2], [0, 1], unreadable=[0, 1])
+    with pytest.raises(InputError, match="no readable picture"):
+        split(source, facts)
+    source, facts = samples([1, 1], [0, 1], splits=[TRAIN, TEST])
+    with pytest.raises(InputError, match="to train on"):
+        split(source, facts)
+
+
+@pytest.mark.parametrize("shares", [(0.5, 0.5), (-0.1, 0.1), (0.1, float("nan")), (1.0, 0.0)])
+def test_shares_that_leave_no_train_are_refused(shares):
+    source, facts = samples(np.arange(10), np.arange(10) % 2)
+    with pytest.raises(InputError, match="leave nothing to train on"):
+        split(source, facts, val=shares[0], test=shares[1])
+
+
+def test_pneumoniamnist_val_loses_its_copies_of_train():
+    path = SHARED / "pneumoniamnist.npz"
+    if not path.exists():
+        pytest.skip(f"{path} is not there")
+    source = open_data(path)
+    found = split(source, gather(source, cached=False))
+    assert [len(found.train), len(found.val), len(found.test)] == [4708, 516, 624]
+    assert (source.splits[found.dropped] == SPLITS.index("val")).all()
+    assert len(found.dropped) == 8

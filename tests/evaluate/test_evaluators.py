@@ -1,0 +1,79 @@
+import numpy as np
+import pytest
+import torch
+from sklearn import metrics as sk
+from torch import nn
+
+from smalti.evaluate.evaluators import ClassifyEvaluator, MultilabelEvaluator, RegressEvaluator
+from smalti.evaluate.outputs import hflip, identity
+
+
+class Answers(nn.Module):
+    """Says what it finds in the picture: image (B, 1, 1, K) holds the logits."""
+
+    def forward(self, images):
+        return images[:, 0, 0]
+
+
+def batches(logits, targets):
+    size = 4
+    return [
+        {
+            "image": torch.as_tensor(logits[i : i + size], dtype=torch.float32)[:, None, None],
+            "target": torch.as_tensor(targets[i : i + size]),
+            "id": torch.arange(i, min(i + size, len(logits))),
+        }
+        for i in range(0, len(logits), size)
+    ]
+
+
+def test_classify_is_exact_over_uneven_batches():
+    rng = np.random.default_rng(0)
+    logits, y = rng.normal(size=(10, 3)), rng.integers(3, size=10)
+    evaluator = ClassifyEvaluator(batches(logits, y))
+    values = dict(evaluator(Answers()))
+    p = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    assert values["loss"] == pytest.approx(sk.log_loss(y, p, labels=range(3)), rel=1e-5)
+    assert values["accuracy"] == pytest.approx(sk.accuracy_score(y, logits.argmax(1)))
+    assert dict(evaluator(Answers())) == values  # may be asked again
+    assert evaluator.best == ("accuracy", "max")
+
+
+def test_multilabel():
+    rng = np.random.default_rng(0)
+    logits, y = rng.normal(size=(30, 3)), (rng.random((30, 3)) < 0.4).astype(np.float32)
+    values = dict(MultilabelEvaluator(batches(logits, y))(Answers()))
+    p = 1 / (1 + np.exp(-logits))
+    assert values["map"] == pytest.approx(sk.average_precision_score(y, p, average="macro"))
+    assert values["loss"] == pytest.approx(-np.mean(y * np.log(p) + (1 - y) * np.log(1 - p)), rel=1e-5)
+    assert MultilabelEvaluator.best[0] in values
+
+
+def test_regress():
+    rng = np.random.default_rng(0)
+    y = rng.normal(size=(30, 2)).astype(np.float32)
+    x = y + rng.normal(size=y.shape).astype(np.float32)
+    values = dict(RegressEvaluator(batches(x, y))(Answers()))
+    assert values["loss"] == pytest.approx(sk.mean_squared_error(y, x))
+    assert values["mae"] == pytest.approx(sk.mean_absolute_error(y, x))
+    assert values["r2"] == pytest.approx(sk.r2_score(y, x))
+    assert RegressEvaluator.best == ("loss", "min")
+
+
+def test_views_reach_the_model():
+    logits, y = np.array([[5.0, 0.0], [5.0, 0.0]]), np.array([0, 1])
+    mirrored = ClassifyEvaluator(batches(logits, y), (identity, hflip))  # flipping swaps the two logits
+    assert dict(mirrored(Answers()))["loss"] == pytest.approx(np.log(2), rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("evaluator", "y"),
+    [
+        (ClassifyEvaluator, np.array([0, 1])),
+        (MultilabelEvaluator, np.eye(2, dtype=np.float32)),
+        (RegressEvaluator, np.eye(2, dtype=np.float32)),
+    ],
+)
+def test_a_model_that_has_diverged_gives_nan_and_no_error(evaluator, y):
+    values = dict(evaluator(batches(np.full((2, 2), np.nan), y))(Answers()))
+    assert np.isnan(values["loss"])
