@@ -7,6 +7,8 @@
     model.predict("new.jpg")[0].label
 """
 
+import sys
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from smalti._version import __version__
@@ -29,7 +31,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """The public calls, imported when first used: importing smalti costs nothing, and torch is loaded only where needed."""
+    """The public calls, imported when first used: importing smalti costs nothing and loads no torch."""
     if name in __all__:
         from smalti import api
 
@@ -39,3 +41,14 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return list(__all__)
+
+
+class _Door(ModuleType):
+    """Keeps `smalti.train` and `smalti.evaluate` the calls they are, though rooms of the same names are imported."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if not (name in __all__ and isinstance(value, ModuleType)):  # how the import system binds a sub-package
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Door

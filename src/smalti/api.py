@@ -1,8 +1,7 @@
 """The calls behind the commands: what `smalti X` does, `smalti.X(...)` does."""
 
 import os
-from collections.abc import Iterable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -33,7 +32,9 @@ __all__ = [
 ]
 
 
-def check(source: str | os.PathLike[str], *, task: str | None = None, download: bool = False, show: bool = True) -> Check:
+def check(
+    source: str | os.PathLike[str], *, task: str | None = None, download: bool = False, show: bool = True
+) -> Check:
     """Looks at every picture of a data set: what is there, what is wrong with it.
 
     Args:
@@ -97,7 +98,8 @@ def evaluate(
 def predict(
     model: Model | str | os.PathLike[str], inputs: Any, *, top: int = 5, batch_size: int = 32
 ) -> Iterator[Prediction]:
-    """Says what is in pictures, one by one as they are ready; a picture that cannot be read gives a Prediction with `error`.
+    """Says what is in pictures, one by one as they are ready; a picture that cannot be read gives a Prediction with
+    `error`.
 
     Args:
         model: a model file, a run folder or a loaded model.

@@ -1,4 +1,6 @@
-"""Errors a person can act on: what was refused, where, why, and the mend; one line each, with the exit code of the command."""
+"""Errors a person can act on: what was refused, where, why, and the mend; one line each, with the exit code of the
+command.
+"""
 
 from typing import ClassVar
 
@@ -6,7 +8,9 @@ __all__ = ["DamagedError", "DivergedError", "InputError", "Interrupted", "Smalti
 
 
 def printable(name: object, limit: int = 200) -> str:
-    """`name` as one safe line of a terminal or log: control characters and broken Unicode escaped, the middle of a long name cut."""
+    """`name` as one safe line of a terminal or log: control characters and broken Unicode escaped, the middle of a
+    long name cut.
+    """
     text = "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in str(name))
     return text if len(text) <= limit else f"{text[: limit // 2]}…{text[-limit // 2 :]}"
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from smalti.data.inputs import find_pictures
 from torch import Tensor, nn
 
+from smalti.data.inputs import find_pictures
 from smalti.data.preprocess import Preprocess
 from smalti.data.source import Raw
 from smalti.errors import InputError, SmaltiError
@@ -44,7 +44,8 @@ class Prediction:
     def to_dict(self) -> dict[str, Any]:
         """The stable shape of a line of `predict --json`."""
         if self.error is not None:
-            return {"file": self.file, "error": {"cause": self.error.what, "mend": self.error.mend}}
+            cause = f"{self.error.what} ({self.error.why})" if self.error.why else self.error.what
+            return {"file": self.file, "error": {"cause": cause, "mend": self.error.mend}}
         if not self.top:
             return {"file": self.file, "values": self.values}
         return {
@@ -93,7 +94,9 @@ class Model:
 
     @torch.inference_mode()
     def embed(self, inputs: Any) -> Tensor:
-        """Features (B, D) before the last layer, for search and probes. `inputs` as in `predict`; all must be readable."""
+        """Features (B, D) before the last layer, for search and probes. `inputs` as in `predict`; all must be
+        readable.
+        """
         module: Any = self.module
         device = next(module.parameters()).device
         images = [self.preprocess([read()]) for _, read in as_pictures(inputs)]
@@ -105,7 +108,8 @@ class Model:
         """Answers for pictures, in order.
 
         Args:
-            inputs: a path or many (picture files, folders, archives), a PIL image, an array (H, W[, C]), or a list of those.
+            inputs: a path or many (picture files, folders, archives), a PIL image, an array (H, W[, C]), or a list of
+                those.
             top: how many labels to name.
             batch_size: pictures at a time.
 
@@ -115,6 +119,9 @@ class Model:
 
     def stream(self, pictures: Iterable[Picture], *, top: int = 5, batch_size: int = 32) -> Iterator[Prediction]:
         """As `predict`, one by one as they are ready, for any number of pictures."""
+        for name, value in (("top", top), ("batch_size", batch_size)):
+            if value < 1:
+                raise InputError(f"{name} {value} is not 1 or more")
         waiting: list[tuple[str, Tensor | SmaltiError]] = []
         for name, read in pictures:
             waiting.append((name, self._load(name, read)))
@@ -129,9 +136,7 @@ class Model:
         except SmaltiError as error:
             return error
         except OSError as error:
-            return InputError(
-                "cannot be read", where=name, why=error.strerror or str(error), mend="check the file"
-            )
+            return InputError("cannot be read", where=name, why=error.strerror or str(error), mend="check the file")
 
     def _answer(self, loaded: list[tuple[str, Tensor | SmaltiError]], top: int) -> Iterator[Prediction]:
         images = [image for _, image in loaded if isinstance(image, Tensor)]
@@ -163,7 +168,16 @@ ANSWERS = {"classify": lambda logits: logits.softmax(-1), "multilabel": torch.si
 
 
 def load(path: str | os.PathLike[str], *, device: str | None = None) -> Model:
-    """The ready model in a model file or a run folder. Raises InputError or DamagedError (see `read_model`)."""
+    """The ready model in a model file or a run folder.
+
+    Args:
+        path: model.safetensors, or the folder of a finished run.
+        device: where it shall run, "cuda" for instance; else the CPU.
+
+    Raises:
+        InputError: there is no model there, or it is another kind of file.
+        DamagedError: it is not what it was when it was written.
+    """
     file = read_model(Path(path))
     module = file.module.to(device) if device else file.module
     return Model(

@@ -257,3 +257,19 @@ def test_golden():
         "erase": 8203294,
         "noise": 8677392,
     }
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
+def test_a_cuda_device_gives_the_same_to_a_grey_level(config):
+    smooth = F.interpolate(pictures(32, 3, (8, 8)).float(), (40, 40), mode="bicubic").clamp(0, 255).to(torch.uint8)
+    for size in ((40, 40), (32, 32)):
+        here = view(smooth, range(32), config, size)
+        there = view(smooth.cuda(), range(32), config, size)
+        assert torch.equal(there, view(smooth.cuda(), range(32), config, size))
+        assert torch.equal(there[5:6], view(smooth[5:6].cuda(), [5], config, size))
+        apart = (there.cpu().int() - here.int()).abs().float()
+        if size == (40, 40):
+            assert (apart <= 1).float().mean() > 0.98  # posterize makes a step of a grey level
+        assert apart.mean() < 1  # scaling rounds otherwise there, and contrast magnifies it

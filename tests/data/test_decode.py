@@ -118,7 +118,9 @@ def test_fully_transparent_is_white_and_opaque_is_itself() -> None:
     pixels[..., 3] = 0
     assert (decode(encoded(Image.fromarray(pixels)), 3) == 255).all()
     pixels[..., 3] = 255
-    assert torch.equal(decode(encoded(Image.fromarray(pixels)), 3), torch.from_numpy(pixels[..., :3].transpose(2, 0, 1)))
+    assert torch.equal(
+        decode(encoded(Image.fromarray(pixels)), 3), torch.from_numpy(pixels[..., :3].transpose(2, 0, 1))
+    )
 
 
 def test_a_colour_key_is_transparent() -> None:
@@ -161,10 +163,20 @@ def test_sixteen_bits_are_scaled_not_clipped(form: str, white: float) -> None:
 def test_big_endian_sixteen_bits() -> None:
     values = np.asarray([[0, 257, 65535]], ">u2")
     strip = values.tobytes()
-    tags = [(256, 3, 3), (257, 3, 1), (258, 3, 16), (259, 3, 1), (262, 3, 1), (273, 4, 8), (277, 3, 1), (279, 4, len(strip))]
+    tags = [
+        (256, 3, 3),
+        (257, 3, 1),
+        (258, 3, 16),
+        (259, 3, 1),
+        (262, 3, 1),
+        (273, 4, 8),
+        (277, 3, 1),
+        (279, 4, len(strip)),
+    ]
     data = strip.ljust(8, b"\0")
-    rows = b"".join(struct.pack(">HHI", tag, kind, 1) + struct.pack(">HH" if kind == 3 else ">I", *((value, 0) if kind == 3 else (value,)))
-                    for tag, kind, value in tags)  # fmt: skip
+    rows = b"".join(
+        struct.pack(">HHII", tag, kind, 1, value << 16 if kind == 3 else value) for tag, kind, value in tags
+    )
     raw = b"MM\0*" + struct.pack(">I", 16) + data + struct.pack(">H", len(tags)) + rows + b"\0\0\0\0"
     assert probe(raw).mode == "I;16B"
     assert decode(raw, 1)[0].tolist() == [[0, 1, 255]]
@@ -179,9 +191,9 @@ def test_a_sixteen_bit_pgm_is_scaled() -> None:
 def test_thirty_two_bits_are_scaled_by_white(dtype: type) -> None:
     values = np.asarray([[-5, 0, 50, 100, 200]], dtype)
     raw = encoded(Image.fromarray(values), "TIFF")
-    for given in (raw, values):
-        assert decode(given, 1, white=100.0)[0].tolist() == [[0, 0, 128, 255, 255]]
-        assert highest(given) == 200.0
+    for stored in (raw, values):
+        assert decode(stored, 1, white=100.0)[0].tolist() == [[0, 0, 128, 255, 255]]
+        assert highest(stored) == 200.0
     assert probe(raw).bits == 32
 
 
@@ -189,11 +201,11 @@ def test_thirty_two_bits_are_scaled_by_white(dtype: type) -> None:
 def test_not_finite_pixels_are_refused(bad: float) -> None:
     values = np.ones((2, 2), np.float32)
     values[1, 0] = bad
-    for given in (values, encoded(Image.fromarray(values), "TIFF")):
+    for stored in (values, encoded(Image.fromarray(values), "TIFF")):
         with pytest.raises(InputError, match="1 of 4 pixel values are NaN or infinite"):
-            decode(given, 1)
+            decode(stored, 1)
         with pytest.raises(InputError, match="NaN"):
-            highest(given)
+            highest(stored)
 
 
 def test_eight_bits_have_the_highest_value_255() -> None:
@@ -342,7 +354,7 @@ def png_of_size(width: int, height: int) -> bytes:
 @pytest.mark.parametrize("size", [(7072, 7072), (10_000, 10_000), (60_000, 60_000)])
 def test_too_many_pixels_are_refused_from_the_header(size: tuple[int, int]) -> None:
     for action in (lambda raw: decode(raw, 3), probe):
-        with pytest.raises(InputError, match="too large.*50 million are read"):
+        with pytest.raises(InputError, match=r"too large.*50 million are read"):
             action(png_of_size(*size))
 
 
@@ -394,9 +406,13 @@ def test_damage_gives_a_picture_or_one_clear_error(damage: bytes, form: str, at:
     raw = bytearray(encoded(RGB, form))
     raw[at % len(raw) : at % len(raw) + len(damage)] = damage
     try:
-        assert decode(bytes(raw), 3, max_pixels=10_000).dtype == torch.uint8
+        found = decode(bytes(raw), 3, max_pixels=10_000)
     except InputError as error:
-        assert "\n" not in str(error)
+        line = str(error)
+    else:
+        line = ""
+        assert found.dtype == torch.uint8
+    assert "\n" not in line
 
 
 def test_no_warning_leaves_and_no_filter_stays() -> None:

@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from smalti.evaluate.pictures import thumbnail
+from smalti.evaluate.pictures import inline_picture
 
 
 def stored(picture):
-    shown = thumbnail(picture)
+    shown = inline_picture(picture)
     head, data = shown.uri.split(",")
     return shown, head, np.asarray(Image.open(io.BytesIO(base64.b64decode(data))))
 
@@ -43,4 +43,4 @@ def test_photographs_shrink_and_stay_true():
 @pytest.mark.parametrize("bad", [np.zeros((4, 4)), np.zeros((0, 4), np.uint8), np.zeros(4, np.uint8)])
 def test_other_arrays_are_refused(bad):
     with pytest.raises(ValueError, match="uint8"):
-        thumbnail(bad)
+        inline_picture(bad)

@@ -8,9 +8,8 @@ __all__ = ["check"]
 
 def check(data: Data, /, *, task: TaskName = None, download: Download = False, json: Json = False) -> int:
     """Say what is in the data and what is wrong with it; exit code 2 where training should not start."""
-    from smalti.data.check_table import check_table
-
     from smalti import api
+    from smalti.data.check_table import check_table
 
     result = api.check(data, task=task, download=download)
     if json:

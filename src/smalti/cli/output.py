@@ -48,7 +48,7 @@ def table(title: str, columns: Iterable[str], rows: Iterable[Iterable[str]]) -> 
     made = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     rows = [tuple(row) for row in rows]
     for position, column in enumerate(columns):
-        numbers = all(row[position][:1] in "0123456789-−" for row in rows)
+        numbers = all(set(row[position]) <= set("0123456789.,+-−–e %") for row in rows)
         made.add_column(Text(column), justify="right" if numbers else "left", overflow="fold")
     for row in rows:
         made.add_row(*(Text(cell) for cell in row))

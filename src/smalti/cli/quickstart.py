@@ -12,7 +12,8 @@ from smalti.cli.predict import prediction_rows
 
 __all__ = ["quickstart"]
 
-NEXT = """Open {report} in a browser. Then, with a folder that has a folder of pictures for every class:
+NEXT = """Open {report} in a browser.
+Then, with a folder that holds a folder of pictures for every class:
 
   smalti check PICTURES
   smalti train PICTURES --minutes 5

@@ -5,7 +5,7 @@ A config is turned once into a short list of parts; a part draws its numbers and
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal
 
@@ -110,8 +110,8 @@ def augment(
     """The training view of a batch.
 
     Args:
-        images: uint8 (B, C, S, T), as stored. Where (S, T) is not `out_size`, crop "resized" samples its boxes from the
-            stored pixels; the others first scale the whole picture to `out_size`, anti-aliased.
+        images: uint8 (B, C, S, T), as stored, on any device. Where (S, T) is not `out_size`, crop "resized" samples
+            its boxes from the stored pixels; the others first scale the whole picture to `out_size`, anti-aliased.
         ids: (B,) positions of the samples in their source.
         config: what is varied.
         out_size: (H, W) of the model's input.
@@ -119,9 +119,11 @@ def augment(
         epoch: from 0.
 
     Returns:
-        uint8 (B, C, H, W), a function of each picture, its id, seed and epoch alone.
+        uint8 (B, C, H, W), a function of each picture, its id, seed and epoch alone, to the bit on one kind of device;
+        another kind may round a pixel to the next grey level.
     """
-    view = View(seed, epoch, np.asarray(ids, dtype=np.int64))
+    positions = ids.cpu().numpy() if isinstance(ids, Tensor) else np.asarray(ids, dtype=np.int64)
+    view = View(seed, epoch, positions, images.device)
     for part in _parts(config, images.shape[1], tuple(images.shape[2:]), tuple(out_size)):
         images = part(images, view)
     return images
@@ -129,15 +131,16 @@ def augment(
 
 @dataclass(frozen=True)
 class View:
-    """Which random numbers a batch gets: those of `ids` (B,) in this epoch of this seed."""
+    """Which random numbers a batch gets: those of `ids` (B,) in this epoch of this seed, on `device`."""
 
     seed: int
     epoch: int
     ids: NDArray[np.int64]
+    device: torch.device
 
     def draw(self, purpose: str, count: int) -> Tensor:
         """(B, count) float64 in [0, 1)."""
-        return uniforms(self.seed, self.epoch, self.ids, count, purpose=purpose)
+        return uniforms(self.seed, self.epoch, self.ids, count, purpose=purpose).to(self.device)
 
 
 Part = Callable[[Tensor, View], Tensor]
@@ -177,7 +180,10 @@ class _Scale:
     size: tuple[int, int]
 
     def __call__(self, images: Tensor, view: View) -> Tensor:
-        return F.interpolate(images, self.size, mode="bilinear", antialias=True)
+        if images.is_cpu:
+            return F.interpolate(images, self.size, mode="bilinear", antialias=True)
+        scaled = F.interpolate(images.float(), self.size, mode="bilinear", antialias=True)  # CUDA scales floats only
+        return scaled.round_().to(torch.uint8)
 
 
 @dataclass(frozen=True)
@@ -210,7 +216,7 @@ class _RandomFlip:
 @dataclass(frozen=True)
 class _AlternateFlip:
     def __call__(self, images: Tensor, view: View) -> Tensor:
-        first = View(view.seed, 0, view.ids).draw("flip", 1)[:, 0] < 0.5
+        first = replace(view, epoch=0).draw("flip", 1)[:, 0] < 0.5
         return geometry.flip(images, first ^ bool(view.epoch % 2))
 
 
@@ -251,7 +257,7 @@ class _Rand:
 
     def __call__(self, images: Tensor, view: View) -> Tensor:
         u = view.draw("auto", 2 * self.count)
-        strength = torch.full((len(images),), self.magnitude / (BINS - 1), dtype=torch.float64)
+        strength = u.new_full((len(images),), self.magnitude / (BINS - 1))
         for choice, sign in u.view(-1, self.count, 2).permute(1, 2, 0):
             images = apply_ops(images, self.ops, (choice * len(self.ops)).long(), strength, _sign(sign))
         return images
@@ -299,7 +305,7 @@ class _Erase:
         w = (area / ratio).sqrt().round().clamp(1, W)
         top, left = (u[:, 3] * (H - h + 1)).floor(), (u[:, 4] * (W - w + 1)).floor()
         boxes = torch.stack([top, top + h, left, left + w], dim=1).long()
-        part = View(view.seed, view.epoch, view.ids[rows.numpy()])
+        part = replace(view, ids=view.ids[rows.cpu().numpy()])
         result = images.clone()
         result[rows] = geometry.erase(chosen, boxes, self.fill(chosen, part))
         return result

@@ -26,7 +26,7 @@ __all__ = [
 LUMA = (19595 / 65536, 38470 / 65536, 7471 / 65536)  # ITU-R 601-2 as Pillow has it: exact on bytes in float32
 
 # RGB to YIQ: the hue of a colour is its angle in the IQ plane.
-_YIQ = torch.tensor([[0.299, 0.587, 0.114], [0.596, -0.274, -0.322], [0.211, -0.523, 0.312]], dtype=torch.float64)
+_YIQ = ((0.299, 0.587, 0.114), (0.596, -0.274, -0.322), (0.211, -0.523, 0.312))
 
 
 def brightness(images: Tensor, factor: Tensor) -> Tensor:
@@ -84,12 +84,12 @@ def equalize(images: Tensor) -> Tensor:
     """Spreads the values of every channel so that their histogram is flat; a channel of one value stays."""
     B, C, H, W = images.shape
     planes = images.reshape(B * C, H * W).long()
-    counts = torch.zeros(B * C, 256, dtype=torch.int64).scatter_add_(1, planes, torch.ones_like(planes))
+    counts = planes.new_zeros(B * C, 256).scatter_add_(1, planes, torch.ones_like(planes))
     last = counts.gather(1, planes.amax(1, keepdim=True))  # pixels of the highest value, not spread any further
     step = (H * W - last) // 255
     below = counts.cumsum(1) - counts
     table = ((below + step // 2) // step.clamp(min=1)).clamp(max=255)
-    table = torch.where(step == 0, torch.arange(256), table).to(torch.uint8)
+    table = torch.where(step == 0, torch.arange(256, device=images.device), table).to(torch.uint8)
     return table.gather(1, planes).reshape(images.shape)
 
 
@@ -133,10 +133,12 @@ def mean_colour(images: Tensor) -> Tensor:
 def _chroma_matrix(saturate: Tensor, hue: Tensor) -> Tensor:
     """(B, 3, 3) float64: scales chroma and turns it by `hue` turns, the identity for 1 and 0."""
     angle = hue.double() * (2 * torch.pi)
-    inverse = torch.linalg.inv(_YIQ)
-    keep = inverse[:, 0, None] * _YIQ[0]
-    chroma = inverse[:, 1, None] * _YIQ[1] + inverse[:, 2, None] * _YIQ[2]
-    across = inverse[:, 2, None] * _YIQ[1] - inverse[:, 1, None] * _YIQ[2]
+    yiq = torch.tensor(_YIQ, dtype=torch.float64)
+    inverse = torch.linalg.inv(yiq)
+    keep = inverse[:, 0, None] * yiq[0]
+    chroma = inverse[:, 1, None] * yiq[1] + inverse[:, 2, None] * yiq[2]
+    across = inverse[:, 2, None] * yiq[1] - inverse[:, 1, None] * yiq[2]
+    keep, chroma, across = (part.to(hue.device) for part in (keep, chroma, across))
     c, s = (saturate.double() * part for part in (angle.cos(), angle.sin()))
     return keep + c[:, None, None] * chroma + s[:, None, None] * across
 

@@ -36,9 +36,19 @@ def pad_crop(images: Tensor, top: Tensor, left: Tensor, pad: int) -> Tensor:
     H, W = images.shape[-2:]
     if pad >= min(H, W):
         raise InputError(f"crop_pad {pad} is too large for pictures of {H}x{W}", mend=f"use at most {min(H, W) - 1}")
-    padded = F.pad(images, (pad, pad, pad, pad), mode="reflect")
+    padded = _mirror(images, pad)
     windows = padded.unfold(2, H, 1).unfold(3, W, 1)  # (B, C, 2 pad + 1, 2 pad + 1, H, W), a view
-    return windows[torch.arange(len(images)), :, top, left]
+    return windows[torch.arange(len(images), device=images.device), :, top, left]
+
+
+def _mirror(images: Tensor, pad: int) -> Tensor:
+    if images.is_cpu:
+        return F.pad(images, (pad, pad, pad, pad), mode="reflect")
+    rows, columns = (  # CUDA pads floats only
+        (torch.arange(-pad, side + pad, device=images.device).abs() - (side - 1)).abs().neg() + (side - 1)
+        for side in images.shape[-2:]
+    )
+    return images[:, :, rows][..., columns]
 
 
 def affine(
@@ -64,7 +74,8 @@ def affine(
     """
     B, _, H, W = like.shape
     angle, grow, kx, ky, right, down = (
-        torch.as_tensor(value, dtype=torch.float64).expand(B) for value in (degrees, zoom, *shear, shift[0], shift[1])
+        torch.as_tensor(value, dtype=torch.float64, device=like.device).expand(B)
+        for value in (degrees, zoom, *shear, shift[0], shift[1])
     )
     angle = angle.deg2rad()
     c, s = angle.cos() / grow, angle.sin() / grow
@@ -90,9 +101,9 @@ def warp(images: Tensor, maps: Tensor, size: tuple[int, int] | None = None) -> T
 
 def _warp(images: Tensor, maps: Tensor, size: tuple[int, int]) -> Tensor:
     (S, T), (H, W) = images.shape[-2:], size
-    u = torch.arange(W, dtype=torch.float32) - (W - 1) / 2
-    v = (torch.arange(H, dtype=torch.float32) - (H - 1) / 2)[:, None]
-    grid = torch.empty(len(images), H, W, 2)
+    u = torch.arange(W, dtype=torch.float32, device=images.device) - (W - 1) / 2
+    v = (torch.arange(H, dtype=torch.float32, device=images.device) - (H - 1) / 2)[:, None]
+    grid = torch.empty(len(images), H, W, 2, device=images.device)
     for axis, side in ((0, T), (1, S)):
         mu, mv, m0 = (maps[:, 3 * axis + k, None, None].float() * (2 / side) for k in range(3))
         grid[..., axis] = (mu * u + m0) + mv * v  # [-1, 1] spans the picture, pixel edges included
@@ -143,7 +154,7 @@ def erase(images: Tensor, boxes: Tensor, fill: Tensor) -> Tensor:
         fill: uint8, (B, C, 1, 1) or (B, C, H, W).
     """
     H, W = images.shape[-2:]
-    rows, columns = torch.arange(H), torch.arange(W)
+    rows, columns = torch.arange(H, device=images.device), torch.arange(W, device=images.device)
     tall = (rows >= boxes[:, :1]) & (rows < boxes[:, 1:2])  # (B, H)
     wide = (columns >= boxes[:, 2:3]) & (columns < boxes[:, 3:])  # (B, W)
     return torch.where((tall[:, :, None] & wide[:, None])[:, None], fill, images)

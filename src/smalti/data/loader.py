@@ -179,8 +179,9 @@ class Batches:
         shuffle: another order every epoch; False keeps the order of `indices`.
         drop_last: leaves out a last batch that is not full, unless it is the only one.
         batch_transform: (batch, epoch, step in the epoch) to batch, for mixing.
-        background: the next batches are made in a thread while one is used, in pinned memory where there is a CUDA
-            device; by default only there, since on a CPU the model needs the cores itself.
+        device: where batches are wanted. Pictures travel as bytes and are augmented and normalised there.
+        background: the next batches are made in a thread while one is used; by default unless the device is a CPU,
+            where the model needs the cores itself.
     """
 
     def __init__(
@@ -194,6 +195,7 @@ class Batches:
         shuffle: bool = False,
         drop_last: bool = False,
         batch_transform: Callable[[Batch, int, int], Batch] | None = None,
+        device: torch.device | str = "cpu",
         background: bool | None = None,
     ) -> None:
         self.indices = np.asarray(indices, dtype=np.int64)
@@ -204,8 +206,8 @@ class Batches:
         self.pictures = pictures if augment else pictures.exact
         self.batch_size, self.seed, self.augment, self.shuffle = batch_size, seed, augment, shuffle
         self.drop_last, self.batch_transform = drop_last, batch_transform
-        self.background = torch.cuda.is_available() if background is None else background
-        self._pin = self.background and torch.cuda.is_available()
+        self.device = torch.device(device)
+        self.background = self.device.type != "cpu" if background is None else background
         targets = torch.from_numpy(np.ascontiguousarray(pictures.source.targets))
         self.targets = targets.long() if pictures.source.task == "classify" else targets.float()
 
@@ -219,7 +221,9 @@ class Batches:
 
     def evaluation(self, indices: NDArray[np.int64] | Sequence[int]) -> Self:
         """The same pictures in the given order, unvaried, every one once."""
-        return type(self)(self.pictures, indices, batch_size=self.batch_size, background=self.background)
+        return type(self)(
+            self.pictures, indices, batch_size=self.batch_size, device=self.device, background=self.background
+        )
 
     def order(self, epoch: int) -> list[NDArray[np.int64]]:
         """Positions in the source, batch by batch."""
@@ -243,13 +247,18 @@ class Batches:
 
     def _finish(self, images: Tensor, ids: NDArray[np.int64], epoch: int, step: int) -> Batch:
         rule = self.pictures.preprocess
+        images = self._to_device(images)
         if self.augment:
             images = augment(images, ids, config=self.augment, out_size=rule.img_size, seed=self.seed, epoch=epoch)
         positions = torch.from_numpy(ids)
-        batch = {"image": rule.normalize(images), "target": self.targets[positions], "id": positions}
-        if self.batch_transform:
-            batch = self.batch_transform(batch, epoch, step)
-        return {k: v.pin_memory() for k, v in batch.items()} if self._pin else batch
+        target, position = self._to_device(self.targets[positions]), self._to_device(positions)
+        batch = {"image": rule.normalize(images), "target": target, "id": position}
+        return self.batch_transform(batch, epoch, step) if self.batch_transform else batch
+
+    def _to_device(self, x: Tensor) -> Tensor:
+        if self.device.type == "cuda":
+            return x.pin_memory().to(self.device, non_blocking=True)  # from pinned memory the copy does not wait
+        return x.to(self.device)
 
 
 def ahead(items: Iterator[T], depth: int = 2) -> Iterator[T]:

@@ -47,12 +47,10 @@ def open(data: str | os.PathLike[str], *, download: bool = False, task: Task | N
             "cannot be read", where=name, why=error.strerror or str(error), mend="give yourself the right to read it"
         ) from error
     if stat.S_ISDIR(mode):
-        source = _tree(walk.walk(path, name), task)
-    elif stat.S_ISREG(mode):
-        source = _file(path, name, mode, task)
-    else:
-        raise InputError("neither a folder nor a file", where=name, mend=_READ)
-    return source
+        return _tree(walk.walk(path, name), task)
+    if stat.S_ISREG(mode):
+        return _file(path, name, task)
+    raise InputError("neither a folder nor a file", where=name, mend=_READ)
 
 
 def _by_name(name: str, path: Path, download: bool, task: Task | None) -> Source:
@@ -116,7 +114,7 @@ def _tree(tree: Tree, task: Task | None) -> Source:
         raise
 
 
-def _file(path: Path, name: str, mode: int, task: Task | None) -> Source:
+def _file(path: Path, name: str, task: Task | None) -> Source:
     """One file: judged by its content, by its suffix only where the content has no signature."""
     try:
         with path.open("rb") as file:

@@ -1,6 +1,7 @@
 """How a stored picture becomes the tensor a model sees: decided once from the data, carried inside the model file.
 
-Training, evaluation, prediction, search, serving and export all use this one object; that their pixels are equal is a test.
+Training, evaluation, prediction, search, serving and export all use this one object; that their pixels are equal is a
+test.
 """
 
 from collections.abc import Iterable
@@ -80,7 +81,8 @@ class Preprocess:
             raise InputError(
                 f"unknown preprocess fields {sorted(unknown)}", mend="use a newer smalti to read this file"
             )
-        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in data.items()})
+        values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
+        return cls(**values)
 
 
 def resize(image: Tensor, rule: Preprocess) -> Tensor:

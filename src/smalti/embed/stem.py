@@ -1,6 +1,7 @@
 """A convolutional stem in place of patches: what lets a Transformer learn from little data (CCT, arXiv:2104.05704)."""
 
 import math
+from itertools import pairwise
 
 from torch import Tensor, nn
 
@@ -10,7 +11,8 @@ __all__ = ["ConvStem"]
 
 
 class ConvStem(nn.Module):
-    """Convolution, ReLU and a max-pool of stride 2, repeated until one token stands for `patch_size` x `patch_size` pixels.
+    """Convolution, ReLU and a max-pool of stride 2, repeated until one token stands for `patch_size` x `patch_size`
+    pixels.
 
     Args:
         img_size: (H, W) of the images.
@@ -39,7 +41,7 @@ class ConvStem(nn.Module):
             )
         widths = [in_chans] + [hidden_dim] * (layers - 1) + [embed_dim]
         stages = []
-        for before, after in zip(widths, widths[1:], strict=False):
+        for before, after in pairwise(widths):
             stages += [
                 nn.Conv2d(before, after, kernel_size, padding=kernel_size // 2, bias=False),
                 nn.ReLU(),

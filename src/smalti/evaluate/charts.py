@@ -193,7 +193,7 @@ def _svg(figure: "Figure", name: str, *, tight: bool = False) -> str:
     assert view is not None
     width = math.ceil(float(view[1]))
     svg = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>|<!--.*?-->", "", svg, flags=re.DOTALL)
-    svg = re.sub(r' id="[A-Za-z.]+\d*_\d+"', "", svg)  # figure_1, axes_1: the same in every chart, referred to by none
+    svg = re.sub(r' id="[A-Za-z\d.]+_\d+"', "", svg)  # figure_1, axes_1: the same in every chart, referred to by none
     for stand_in, variable in VARIABLES.items():
         svg = svg.replace(stand_in, f"var({variable})")
     head = f'<svg class="chart" role="img" aria-label="{_escaped(name)}" style="--width: {width}px" {view[0]}>'

@@ -73,7 +73,8 @@ def views_of(flip_views: bool) -> tuple:
 def evaluate_on(
     model: Model, source: Source, indices: NDArray[np.int64], *, pictures: Pictures | None = None, batch_size: int = 128
 ) -> Evaluation:
-    """Measures `model` on the samples `indices` of `source`, whose targets must be in the model's labels (`match_labels`).
+    """Measures `model` on the samples `indices` of `source`, whose targets must be in the model's labels
+    (`match_labels`).
 
     Args:
         model: in fp32, as it is used.
@@ -102,11 +103,10 @@ def match_labels(source: Source, model: Model) -> Source:
         )
     unknown = [label for label in source.labels if label not in model.labels]
     if unknown:
-        named = ", ".join(printable(label, 40) for label in unknown[:5])
         raise InputError(
-            f"{len(unknown)} of its {len(source.labels)} labels are unknown to the model: {named}",
+            f"{len(unknown)} of its {len(source.labels)} labels are unknown to the model: {few(unknown)}",
             where=source.name,
-            mend=f"the model knows {', '.join(printable(label, 40) for label in model.labels[:8])}{', ...' if len(model.labels) > 8 else ''}",
+            mend=f"the model knows {few(model.labels)}",
         )
     positions = np.array([model.labels.index(label) for label in source.labels], np.int64)
     if source.task == "classify":
@@ -196,6 +196,12 @@ def measure_values(model: Model, source: Source, outputs: Outputs) -> Evaluation
 
 AVERAGES = {"classify": mean_softmax, "multilabel": mean_sigmoid, "regress": mean_raw}
 MEASURES = {"classify": measure_classes, "multilabel": measure_labels, "regress": measure_values}
+
+
+def few(labels: Sequence[str], most: int = 6) -> str:
+    """The first labels in words, safe to print."""
+    text = ", ".join(printable(label, 40) for label in labels[:most])
+    return f"{text}, ..." if len(labels) > most else text
 
 
 def named(labels: Sequence[str], present: NDArray[np.bool_]) -> str:

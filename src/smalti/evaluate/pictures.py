@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Thumbnail", "thumbnail"]
+__all__ = ["InlinePicture", "inline_picture"]
 
 LOSSLESS = 64  # up to this side (pixels) a picture stays as it is, every pixel visible; larger ones are photographs
 
 
 @dataclass(frozen=True)
-class Thumbnail:
+class InlinePicture:
     """A picture inside the page.
 
     Args:
@@ -29,7 +29,7 @@ class Thumbnail:
     tiny: bool
 
 
-def thumbnail(picture: NDArray[np.uint8], side: int = 160) -> Thumbnail:
+def inline_picture(picture: NDArray[np.uint8], side: int = 160) -> InlinePicture:
     """uint8 (H, W) or (H, W, C) as a data URI of at most `side` pixels a side: PNG while small, JPEG for photographs.
 
     One channel is grey, two show the first, more than three show the first three.
@@ -51,4 +51,4 @@ def thumbnail(picture: NDArray[np.uint8], side: int = 160) -> Thumbnail:
     else:
         image.save(stored, "JPEG", quality=86, optimize=True)
     uri = f"data:image/{'png' if tiny else 'jpeg'};base64,{base64.b64encode(stored.getvalue()).decode()}"
-    return Thumbnail(uri, image.width, image.height, tiny)
+    return InlinePicture(uri, image.width, image.height, tiny)

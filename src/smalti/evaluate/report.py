@@ -20,7 +20,7 @@ from smalti.errors import printable
 from smalti.evaluate.charts import confusion_chart, curve_chart, scatter_chart
 from smalti.evaluate.intervals import wilson
 from smalti.evaluate.metrics import Metric, number, percent
-from smalti.evaluate.pictures import thumbnail
+from smalti.evaluate.pictures import inline_picture
 from smalti.files import write_durably
 
 __all__ = ["DataSummary", "Mistake", "Report", "Timing", "render", "write_report"]
@@ -155,7 +155,7 @@ def render(report: Report) -> str:
         percent=percent,
         number=number,
         duration=_duration,
-        thumbnail=thumbnail,
+        inline=inline_picture,
     )
     per_class = max(2, SHEET // max(1, min(len(report.samples), SHEET_CLASSES)))
     return environment.get_template("report.html.jinja").render(
@@ -268,7 +268,7 @@ MEANINGS = {
 def _figure_row(name: str, metric: Metric, report: Report) -> dict[str, Any]:
     title, meaning = MEANINGS.get(name, (name, ""))
     if name == "log_loss" and len(report.labels) > 1:
-        meaning += f", guessing evenly gives {number(math.log(len(report.labels)))}"
+        meaning += f", an even guess gives {number(math.log(len(report.labels)))}"
     bar = None
     if metric.share or name == "auroc":
         low, high = (metric.value if x is None else x for x in (metric.low, metric.high))

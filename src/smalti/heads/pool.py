@@ -41,7 +41,9 @@ class SeqPool(nn.Module):
 
 
 class MapPool(nn.Module):
-    """A learned query attends to all tokens, then an MLP (multi-head attention pooling, arXiv:1810.00825 and arXiv:2106.04560)."""
+    """A learned query attends to all tokens, then an MLP (multi-head attention pooling, arXiv:1810.00825 and
+    arXiv:2106.04560).
+    """
 
     def __init__(self, dim: int, num_heads: int, *, hidden_dim: int, norm: nn.Module) -> None:
         super().__init__()

@@ -1,6 +1,7 @@
 """Vision Transformer: an image is worth 16x16 words (arXiv:2010.11929), and its compact relatives for small pictures.
 
-Patches or a convolutional stem in front, the one Transformer, a pool and a linear head behind. Parameters carry timm's names,
+Patches or a convolutional stem in front, the one Transformer, a pool and a linear head behind. Parameters carry
+timm's names,
 so published weights load as they are.
 
 Shapes: B batch, C channels, H x W pixels, N tokens (prefix + grid), D width.
@@ -9,7 +10,7 @@ Shapes: B batch, C channels, H x W pixels, N tokens (prefix + grid), D width.
 from collections import OrderedDict
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -105,28 +106,26 @@ class ViT(Transformer):
         self.cls_token = nn.Parameter(torch.zeros(1, 1, D)) if config.cls_token else None
         self.pos_embed = build_positions(config, self.grid_size, num_tokens)
         self.pos_drop = nn.Dropout(config.drop_rate)
-        cos, sin = build_rope(config, self.grid_size)
-        self.register_buffer("rope_cos", cos, persistent=False)
-        self.register_buffer("rope_sin", sin, persistent=False)
+        self.rope: Tensor | None
+        self.register_buffer("rope", build_rope(config, self.grid_size), persistent=False)
 
         self.pool = build_pool(config)
         self.fc_norm = norm(D) if config.pool == "mean" else nn.Identity()
         self.head_drop = nn.Dropout(config.drop_rate)
         width = config.pre_logits or D
-        hidden = OrderedDict(fc=nn.Linear(D, width), act=nn.Tanh())
+        hidden: OrderedDict[str, nn.Module] = OrderedDict(fc=nn.Linear(D, width), act=nn.Tanh())
         self.pre_logits = nn.Sequential(hidden) if config.pre_logits else nn.Identity()
         self.head = nn.Linear(width, config.num_classes) if config.num_classes else nn.Identity()
         self.init_weights()
 
-    def forward(self, images: Tensor) -> Tensor:
+    def forward(self, images: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride] - images, not tokens
         """Images (B, C, H, W) to logits (B, num_classes)."""
         return self.forward_head(self.forward_features(images))
 
     def forward_features(self, images: Tensor) -> Tensor:
         """Images (B, C, H, W) to tokens (B, N, D), prefix tokens first."""
         x = self.embed(images)
-        rope = None if self.rope_cos is None else (self.rope_cos, self.rope_sin)
-        return super().forward(x, rope=rope)
+        return super().forward(x, rope=self.rope)
 
     def forward_head(self, x: Tensor) -> Tensor:
         """Tokens (B, N, D) to logits (B, num_classes)."""
@@ -150,20 +149,26 @@ class ViT(Transformer):
         """Raises InputError where the images are not what the model was built for."""
         expected = (self.config.in_chans, *self.config.size)
         if tuple(images.shape[1:]) != expected:
-            raise InputError(
-                f"images of shape {tuple(images.shape)} do not fit a model built for (B, {', '.join(map(str, expected))})"
-            )
+            built = ", ".join(map(str, expected))
+            raise InputError(f"images of shape {tuple(images.shape)} do not fit a model built for (B, {built})")
 
     def init_weights(self) -> None:
-        """The paper's initialisation: Xavier-uniform linear layers, LeCun-normal patches, positions of deviation 0.02, zero head."""
+        """The paper's initialisation: Xavier-uniform linear layers, LeCun-normal patches, positions of deviation
+        0.02, zero head.
+
+        Convolutions of a stem are He-normal (arXiv:1502.01852), since ReLU follows them.
+        """
         for module in self.modules():
             if isinstance(module, nn.Linear):
                 nn.init.xavier_uniform_(module.weight)
                 if module.bias is not None:
                     nn.init.zeros_(module.bias)
+            elif isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight)
         if isinstance(self.patch_embed, PatchEmbed):
-            nn.init.normal_(self.patch_embed.proj.weight, std=self.patch_embed.proj.weight[0].numel() ** -0.5)
-            nn.init.zeros_(self.patch_embed.proj.bias)
+            projection = self.patch_embed.proj
+            nn.init.normal_(projection.weight, std=projection.weight[0].numel() ** -0.5)
+            nn.init.zeros_(cast(Tensor, projection.bias))
         if self.pos_embed is not None and self.pos_embed.requires_grad:
             nn.init.trunc_normal_(self.pos_embed, std=0.02)
         if isinstance(self.head, nn.Linear):
@@ -213,10 +218,10 @@ def build_positions(config: ViTConfig, grid_size: tuple[int, int], num_tokens: i
     return nn.Parameter(table, requires_grad=config.pos_embed == "learned")
 
 
-def build_rope(config: ViTConfig, grid_size: tuple[int, int]) -> tuple[Tensor, Tensor] | tuple[None, None]:
+def build_rope(config: ViTConfig, grid_size: tuple[int, int]) -> Tensor | None:
     """Rotary angles of all tokens, or nothing."""
     if not config.rope:
-        return None, None
+        return None
     return rope_2d(grid_size, config.embed_dim // config.num_heads, num_prefix_tokens=int(config.cls_token))
 
 
@@ -270,7 +275,8 @@ def presets() -> dict[str, ViTConfig]:
                         size, patch, stem="conv", pool="seq", cls_token=False, **trunk
                     )
 
-    compact = {  # the sizes of the CCT paper (arXiv:2104.05704, table 2): depth, embed_dim, num_heads, mlp_ratio, convolutions
+    # the sizes of the CCT paper (arXiv:2104.05704, table 2)
+    compact = {  # depth, embed_dim, num_heads, mlp_ratio, convolutions
         "cct_2_3x2_32": (2, 128, 2, 1.0, 2),
         "cct_4_3x2_32": (4, 128, 2, 1.0, 2),
         "cct_6_3x1_32": (6, 256, 4, 2.0, 1),

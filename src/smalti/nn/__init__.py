@@ -3,7 +3,7 @@
 from smalti.nn.attention import Attention, attend, attention_maps, attention_weights
 from smalti.nn.masks import causal_mask, combine, padding_mask
 from smalti.nn.mlp import Mlp, SwiGLU
-from smalti.nn.position import Rope, rope_2d, rotate, sincos_2d
+from smalti.nn.position import rope_2d, rotate, sincos_2d
 from smalti.nn.residual import DropPath, LayerScale, Residual
 from smalti.nn.transformer import Block, Transformer
 
@@ -14,7 +14,6 @@ __all__ = [
     "LayerScale",
     "Mlp",
     "Residual",
-    "Rope",
     "SwiGLU",
     "Transformer",
     "attend",

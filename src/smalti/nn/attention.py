@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from smalti.errors import InputError
 from smalti.nn.masks import causal_mask, combine
-from smalti.nn.position import Rope, rotate
+from smalti.nn.position import rotate
 
 __all__ = ["Attention", "attend", "attention_maps", "attention_weights"]
 
@@ -83,13 +83,13 @@ class Attention(nn.Module):
         self.proj = nn.Linear(dim, dim)
         self.proj_drop = nn.Dropout(proj_drop)
 
-    def forward(self, x: Tensor, *, rope: Rope | None = None, mask: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor, *, rope: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
         """Tokens (B, N, D) to tokens (B, N, D); `mask` as in `attention_weights`."""
         q, k, v = self.project(x, rope)  # (B, H, N, K) each
         y = self.attend(q, k, v, self.full_mask(x, mask))
         return self.proj_drop(self.proj(y.transpose(1, 2).flatten(2)))  # (B, N, D)
 
-    def project(self, x: Tensor, rope: Rope | None = None) -> tuple[Tensor, Tensor, Tensor]:
+    def project(self, x: Tensor, rope: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
         """Queries, keys and values of tokens (B, N, D), each (B, H, N, K), normed and rotated."""
         q, k, v = self.qkv(x).unflatten(-1, (3, self.num_heads, self.head_dim)).permute(2, 0, 3, 1, 4).unbind(0)
         q, k = self.q_norm(q), self.k_norm(k)
@@ -101,7 +101,7 @@ class Attention(nn.Module):
         """The caller's mask together with the causal one where this attention has it."""
         return combine(mask, causal_mask(x.shape[1], x.device)) if self.causal else mask
 
-    def weights(self, x: Tensor, *, rope: Rope | None = None, mask: Tensor | None = None) -> Tensor:
+    def weights(self, x: Tensor, *, rope: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
         """The attention map (B, H, N, N) of tokens (B, N, D), whatever kernel `forward` runs."""
         q, k, _ = self.project(x, rope)
         return attention_weights(q, k, self.full_mask(x, mask))

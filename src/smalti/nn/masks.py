@@ -1,4 +1,6 @@
-"""Masks say who may attend to whom: boolean, True = may attend, broadcastable to (B, H, N, M). A float mask is a bias on the scores."""
+"""Masks say who may attend to whom: boolean, True = may attend, broadcastable to (B, H, N, M). A float mask is a bias
+on the scores.
+"""
 
 import torch
 from torch import Tensor

@@ -9,7 +9,8 @@ __all__ = ["DropPath", "LayerScale", "Residual"]
 class Residual(nn.Module):
     """`x + gate(fn(norm(x)))`: the one residual rule of the package (pre-norm, arXiv:2002.04745).
 
-    It owns no parameters. Norm, function and gate stay members of the block, under the names that published checkpoints use;
+    It owns no parameters. Norm, function and gate stay members of the block, under the names that published
+    checkpoints use;
     another wiring (post-norm, norm after the function) is another small class with this signature.
 
     Args:
@@ -38,7 +39,9 @@ class LayerScale(nn.Module):
 
 
 class DropPath(nn.Module):
-    """Drops the whole branch of a sample with probability `rate` in training, scaling the kept ones up (arXiv:1603.09382)."""
+    """Drops the whole branch of a sample with probability `rate` in training, scaling the kept ones up
+    (arXiv:1603.09382).
+    """
 
     def __init__(self, rate: float) -> None:
         super().__init__()
@@ -52,4 +55,5 @@ class DropPath(nn.Module):
         return x * (kept / (1 - self.rate)).to(x.dtype)
 
     def extra_repr(self) -> str:
+        """The rate, for printing."""
         return f"rate={self.rate:g}"

@@ -4,14 +4,14 @@ from collections.abc import Callable
 
 from torch import Tensor, nn
 
-from smalti.nn.position import Rope
 from smalti.nn.residual import Residual
 
 __all__ = ["Block", "Transformer"]
 
 
 class Block(nn.Module):
-    """Tokens look at each other (attention), then each thinks alone (MLP): two residuals (arXiv:2010.11929, eq. 2 and 3).
+    """Tokens look at each other (attention), then each thinks alone (MLP): two residuals (arXiv:2010.11929, eq. 2 and
+    3).
 
     Args:
         norm1: before the attention.
@@ -43,7 +43,7 @@ class Block(nn.Module):
         self.ls2 = ls2 or nn.Identity()
         self.residual = residual or Residual()
 
-    def forward(self, x: Tensor, *, rope: Rope | None = None, mask: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor, *, rope: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
         """Tokens (B, N, D) to tokens (B, N, D)."""
         x = self.residual(x, self.norm1, self.attn, self.ls1, rope=rope, mask=mask)
         return self.residual(x, self.norm2, self.mlp, self.ls2)
@@ -63,7 +63,7 @@ class Transformer(nn.Module):
         self.blocks = nn.ModuleList(block(i) for i in range(depth))
         self.norm = norm
 
-    def forward(self, x: Tensor, *, rope: Rope | None = None, mask: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor, *, rope: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
         """Tokens (B, N, D) to tokens (B, N, D)."""
         for block in self.blocks:
             x = block(x, rope=rope, mask=mask)

@@ -126,7 +126,11 @@ def choose_model(given: Given, note: Note) -> tuple[str, tuple[int, int]]:
     side = min(pair(sized)) if sized else min(height, width)
     nearest = min(SMALL_SIZES, key=lambda size: (abs(math.log(size / side)), size))
     size = pair(sized or nearest)
-    note("image size", f"{size[1]} x {size[0]}", "you named it" if sized else f"the middle picture is {width} x {height} pixels")
+    note(
+        "image size",
+        f"{size[1]} x {size[0]}",
+        "you named it" if sized else f"the middle picture is {width} x {height} pixels",
+    )
     preset = f"cct_mini_patch{SMALL_SIZES[nearest]}_{nearest}"
     note("model", preset, "a small Transformer with a convolutional stem learns most from this much data in this time")
     return preset, size
@@ -160,8 +164,16 @@ def choose_optim(given: Given, batch_size: int, note: Note) -> OptimConfig:
     """Muon with a rate that follows the root of the batch size."""
     name, named_lr = given.setting("optim", "name") or "muon", given.setting("optim", "lr")
     lr = named_lr or 3e-3 * math.sqrt(batch_size / 128)
-    note("optimiser", name, "you named it" if given.setting("optim", "name") else "learns more a step than AdamW on small Transformers")
-    note("learning rate", f"{lr:.3g}", "you named it" if named_lr else "measured for this family of models, scaled to the batch")
+    note(
+        "optimiser",
+        name,
+        "you named it" if given.setting("optim", "name") else "learns more a step than AdamW on small Transformers",
+    )
+    note(
+        "learning rate",
+        f"{lr:.3g}",
+        "you named it" if named_lr else "measured for this family of models, scaled to the batch",
+    )
     return OptimConfig(name=name, lr=lr, weight_decay=0.05)
 
 
@@ -209,7 +221,11 @@ def choose_augment(given: Given, size: tuple[int, int], epochs: float, mirror: b
     if epochs >= 30:
         augment = replace(augment, erase=0.25)
         varied += ", a quarter of the pictures lose a box"
-    note("augmentation", varied + (", mirrored every other epoch" if mirror else ""), f"each picture is seen {epochs:.3g} times")
+    note(
+        "augmentation",
+        varied + (", mirrored every other epoch" if mirror else ""),
+        f"each picture is seen {epochs:.3g} times",
+    )
     return augment
 
 
@@ -227,7 +243,11 @@ def choose_target(given: Given, note: Note) -> TargetConfig:
         return TargetConfig()
     weights = "auto" if given.check.imbalance >= 3 else "none"
     if weights == "auto":
-        note("class weights", "auto", f"the largest class has {given.check.imbalance:.1f} times the pictures of the smallest")
+        note(
+            "class weights",
+            "auto",
+            f"the largest class has {given.check.imbalance:.1f} times the pictures of the smallest",
+        )
     return TargetConfig(smoothing=0.1 if given.source.task == "classify" else 0.0, class_weights=weights)
 
 

@@ -1,5 +1,7 @@
-"""May these pictures be mirrored? Asked of the data: a cheap classifier learns some pictures, once as they are and once with their
-mirror images added, and is judged on others. Where the mirror images do harm, left and right mean something: in digits, letters
+"""May these pictures be mirrored? Asked of the data: a cheap classifier learns some pictures, once as they are and
+once with their
+mirror images added, and is judged on others. Where the mirror images do harm, left and right mean something: in
+digits, letters
 and traffic signs, not in most photographs."""
 
 import math
@@ -40,13 +42,17 @@ class MirrorTest:
 
     @property
     def harms(self) -> bool:
-        """Whether mirror images cost more than 1 % and more than chance explains (McNemar's test at three deviations)."""
+        """Whether mirror images cost more than 1 % and more than chance explains (McNemar's test at three
+        deviations).
+        """
         net = self.lost - self.gained
         return net > 0.01 * self.n and net > 3 * math.sqrt(self.lost + self.gained)
 
     def __str__(self) -> str:
         after = self.plain + (self.gained - self.lost) / self.n
-        return f"a simple classifier tells {self.plain:.1%} of {self.n} pictures, {after:.1%} after learning mirror images too"
+        return (
+            f"a simple classifier tells {self.plain:.1%} of {self.n} pictures, {after:.1%} after learning mirrored ones"
+        )
 
 
 def mirror_test(source: Source, train: NDArray[np.int64], preprocess: Preprocess) -> MirrorTest:
@@ -69,7 +75,9 @@ def mirror_test(source: Source, train: NDArray[np.int64], preprocess: Preprocess
 
 
 def features(pictures: Tensor) -> Tensor:
-    """uint8-valued (N, C, S, S) as centred rows of unit length, through fixed random ReLU features, so that the classifier can bend."""
+    """uint8-valued (N, C, S, S) as centred rows of unit length, through fixed random ReLU features, so that the
+    classifier can bend.
+    """
     flat = pictures.flatten(1)
     flat = F.normalize(flat - flat.mean(1, keepdim=True))
     directions = torch.randn(flat.shape[1], 1024, generator=torch.Generator().manual_seed(0))

@@ -26,7 +26,8 @@ class Pace:
 
 
 def measure_pace(model: nn.Module, *, batch_size: int, optim: OptimConfig, precision: Precision) -> Pace:
-    """Times a few training steps and forward passes of `model` on blank pictures; the best of each. Under a second on a CPU.
+    """Times a few training steps and forward passes of `model` on blank pictures; the best of each. Under a second on
+    a CPU.
 
     The model is trained by it, so hand in one that is not needed any more.
     """

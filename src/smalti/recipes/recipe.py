@@ -28,9 +28,13 @@ class ModelConfig:
     options: dict[str, Any] = field(default_factory=dict)
 
     def resolve(self, preprocess: Preprocess, num_classes: int) -> tuple[str, Any]:
-        """Family and full config, for the pictures `preprocess` makes. Raises InputError on what does not fit together."""
+        """Family and full config, for the pictures `preprocess` makes. Raises InputError on what does not fit
+        together.
+        """
         size, chans = preprocess.img_size, preprocess.in_chans
-        return preset_config(self.preset, **{"img_size": size, "in_chans": chans, "num_classes": num_classes, **self.options})
+        return preset_config(
+            self.preset, **{"img_size": size, "in_chans": chans, "num_classes": num_classes, **self.options}
+        )
 
     def build(self, preprocess: Preprocess, num_classes: int) -> nn.Module:
         """The module with fresh weights."""
@@ -39,7 +43,9 @@ class ModelConfig:
 
 @dataclass(frozen=True)
 class TargetConfig:
-    """How targets are used: label smoothing, and class weights ("auto" weighs rare classes up, by the root of their rarity)."""
+    """How targets are used: label smoothing, and class weights ("auto" weighs rare classes up, by the root of their
+    rarity).
+    """
 
     smoothing: float = 0.0
     class_weights: Literal["none", "auto"] = "none"
@@ -156,7 +162,9 @@ def build(kind: Any, value: Any, where: str) -> Any:
 
 
 def coerce(value: Any, like: Any, where: str) -> Any:
-    """`value` in the type of `like` where that is safe: a list as a tuple, 1 as 1.0. Raises InputError where it is not."""
+    """`value` in the type of `like` where that is safe: a list as a tuple, 1 as 1.0. Raises InputError where it is
+    not.
+    """
     if isinstance(value, list):
         return tuple(value)
     if isinstance(like, bool):

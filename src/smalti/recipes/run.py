@@ -32,7 +32,7 @@ from smalti.evaluate.report import DataSummary, Report, Timing, write_report
 from smalti.files import write_durably
 from smalti.modelfile import ModelFile, write_model
 from smalti.objectives import Classify, Multilabel, Objective, Regress
-from smalti.progress import TrainingBar, progress
+from smalti.progress import TrainingBar, progress, progress_callback
 from smalti.ready import Model
 from smalti.recipes.choose import TUNED, Given, choose
 from smalti.recipes.recipe import Choice, Recipe, nested, parse_settings
@@ -142,7 +142,9 @@ def train(
     place = find_device(device)
     settings = gather_settings(config, overrides, model=model, minutes=minutes, epochs=epochs, steps=steps)
     budget = Budget(**settings["budget"]) if settings.get("budget") else DEFAULT_BUDGET
-    source, found, parts = open_data(data, task=task, seed=seed, bad_images=bad_images, leaks=leaks, download=download, show=show)
+    source, found, parts = open_data(
+        data, task=task, seed=seed, bad_images=bad_images, leaks=leaks, download=download, show=show
+    )
 
     elapsed = time.monotonic() - began
     seconds = None if budget.minutes is None else max(budget.minutes * 60 - elapsed - CLOSING_SECONDS, 1.0)
@@ -169,14 +171,23 @@ def train(
             download=download,
             seconds=seconds,
             report=report,
-            command=shlex.join(["smalti", *sys.argv[1:]]) if Path(sys.argv[0]).name == "smalti" else "smalti.train(...)",
+            command=shlex.join(["smalti", *sys.argv[1:]])
+            if Path(sys.argv[0]).name == "smalti"
+            else "smalti.train(...)",
         )
-        write_durably(folder.settings, dumps({"run": asdict(setting), **recipe.to_dict(), "choices": [asdict(c) for c in choices]}))
+        write_durably(
+            folder.settings,
+            dumps({"run": asdict(setting), **recipe.to_dict(), "choices": [asdict(c) for c in choices]}),
+        )
         return run(Run(folder, setting, recipe, choices, source, found, parts, place, began, show))
 
 
 def resume(run_folder: str | os.PathLike[str], *, show: bool = True) -> TrainResult:
     """Goes on with an interrupted run as it was set up; a finished one is judged again.
+
+    Args:
+        run_folder: what `train` made.
+        show: whether to show progress on stderr.
 
     Raises:
         InputError: there is no run, its data has changed, or another process is at it.
@@ -197,7 +208,9 @@ def resume(run_folder: str | os.PathLike[str], *, show: bool = True) -> TrainRes
             show=show,
         )
         if source.storage.fingerprint() != setting.fingerprint:
-            raise InputError("the data has changed since the run began", where=setting.data, mend="start a new run with smalti train")
+            raise InputError(
+                "the data has changed since the run began", where=setting.data, mend="start a new run with smalti train"
+            )
         return run(Run(folder, setting, recipe, choices, source, found, parts, place, began, show))
 
 
@@ -290,7 +303,7 @@ def run(run: Run) -> TrainResult:
 
 
 def run_training(run: Run, state: TrainState, pictures: Pictures) -> None:
-    """The loop, with what this run trains on. Raises Interrupted, with the resume command, where it was told to stop."""
+    """The loop, with what this run trains on. Raises Interrupted, with the resume command, when told to stop."""
     recipe, classes = run.recipe, len(run.source.labels)
     batches = Batches(
         pictures,
@@ -327,7 +340,7 @@ def run_training(run: Run, state: TrainState, pictures: Pictures) -> None:
                 seed=recipe.seed,
                 grad_clip=recipe.optim.grad_clip,
                 seconds=run.setting.seconds or float("inf"),
-                names=lambda batch: ", ".join(run.source.names[i] for i in batch["id"].tolist()[:4]),
+                names=lambda batch: ", ".join(str(run.source.names[i]) for i in batch["id"].tolist()[:4]),
             )
     except Stopped:
         raise Interrupted(
@@ -341,7 +354,14 @@ def run_training(run: Run, state: TrainState, pictures: Pictures) -> None:
 
 
 def open_data(
-    data_path: str | os.PathLike[str], *, task: str | None, seed: int, bad_images: str, leaks: str, download: bool, show: bool
+    data_path: str | os.PathLike[str],
+    *,
+    task: str | None,
+    seed: int,
+    bad_images: str,
+    leaks: str,
+    download: bool,
+    show: bool,
 ) -> tuple[Source, Check, Split]:
     """Opens, checks and splits; raises InputError where training would make the result a lie."""
     source = data.open(data_path, download=download, task=task)  # type: ignore[arg-type]
@@ -352,18 +372,13 @@ def open_data(
 
 def checked(source: Source, *, show: bool) -> Check:
     """The check of a source, with a line of progress."""
-    with progress(len(source), "checking pictures", show=show) as advance:
-        done = 0
-
-        def report(now: int, total: int) -> None:
-            nonlocal done
-            advance(now - done)
-            done = now
-
+    with progress_callback("checking pictures", show=show) as report:
         return check(source, progress=report)
 
 
-def gather_settings(config: str | os.PathLike[str] | None, overrides: Mapping[str, Any] | None, **named: Any) -> dict[str, Any]:
+def gather_settings(
+    config: str | os.PathLike[str] | None, overrides: Mapping[str, Any] | None, **named: Any
+) -> dict[str, Any]:
     """What the person settled, nested: a file, then single settings, then named options."""
     settings: dict[str, Any] = {}
     if config is not None:
@@ -387,7 +402,9 @@ def read_toml(path: Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError) as error:
         raise InputError("cannot be read", where=path, why=str(error), mend="name a TOML file") from error
     except tomllib.TOMLDecodeError as error:
-        raise InputError("is not valid TOML", where=path, why=str(error), mend="compare it with run.toml of a run") from error
+        raise InputError(
+            "is not valid TOML", where=path, why=str(error), mend="compare it with run.toml of a run"
+        ) from error
 
 
 def read_settings(folder: RunFolder) -> tuple[Setting, Recipe, tuple[Choice, ...]]:
@@ -399,11 +416,13 @@ def read_settings(folder: RunFolder) -> tuple[Setting, Recipe, tuple[Choice, ...
         empty = dict.fromkeys(("workers", "seconds"))
         return Setting(**{**empty, **about}), Recipe.from_dict(tree), choices
     except (InputError, KeyError, TypeError) as error:
-        raise DamagedError("does not describe a run", where=folder.settings, why=str(error), mend="start a new run") from error
+        raise DamagedError(
+            "does not describe a run", where=folder.settings, why=str(error), mend="start a new run"
+        ) from error
 
 
 def standardise(source: Source, parts: Split) -> tuple[Source, tuple[np.ndarray, np.ndarray] | None]:
-    """For regression: the source with targets of mean 0 and deviation 1 over train, and that mean and deviation (T,)."""
+    """For regression: the source with targets of mean 0 and deviation 1 over train; that mean and deviation (T,)."""
     if source.task != "regress":
         return source, None
     train = source.targets[parts.train].astype(np.float64)
@@ -412,7 +431,7 @@ def standardise(source: Source, parts: Split) -> tuple[Source, tuple[np.ndarray,
 
 
 def fold_scale(model: nn.Module, scale: tuple[np.ndarray, np.ndarray] | None) -> nn.Module:
-    """Puts mean and deviation of the targets into the last layer, so that the model answers in the units of the data."""
+    """Puts mean and deviation of the targets into the last layer: the model then answers in the units of the data."""
     if scale is None:
         return model
     mean, deviation = (torch.tensor(value, dtype=torch.float32) for value in scale)
@@ -445,7 +464,9 @@ def make_objective(recipe: Recipe, source: Source, parts: Split) -> Objective:
 
 
 def class_weights(source: Source, parts: Split) -> list[float]:
-    """A factor a class: the root of its rarity, 1 on average over the training pictures (multi-label: of negatives to positives)."""
+    """A factor a class: the root of its rarity, 1 on average over the training pictures (multi-label: of negatives to
+    positives).
+    """
     targets = source.targets[parts.train]
     if source.task == "multilabel":
         positives = np.maximum(targets.sum(0), 1.0)
@@ -459,21 +480,35 @@ EVALUATORS = {"classify": ClassifyEvaluator, "multilabel": MultilabelEvaluator, 
 
 
 def must_find_lr(recipe: Recipe, settings: Mapping[str, Any]) -> bool:
-    """Whether the rule's learning rate was measured for other models or another optimiser, and the person named none."""
+    """Whether the rule's rate was measured for other models or another optimiser, and the person named none."""
     measured = recipe.optim.name == "muon" and recipe.model.preset.startswith(TUNED)
     return not measured and "lr" not in settings.get("optim", {})
 
 
-def find_rate(recipe: Recipe, source: Source, parts: Split, device: torch.device, workers: int | None) -> tuple[Recipe, Choice]:
+def find_rate(
+    recipe: Recipe, source: Source, parts: Split, device: torch.device, workers: int | None
+) -> tuple[Recipe, Choice]:
     """The recipe with the learning rate of a range test."""
     learned, _ = standardise(source, parts)
     torch.manual_seed(recipe.seed)
     model = recipe.model.build(recipe.preprocess, len(source.labels)).to(device)
     pictures = make_pictures(recipe, learned, workers, show=False)
-    batches = Batches(pictures, parts.train, batch_size=recipe.loop.batch_size, seed=recipe.seed, augment=recipe.augment, shuffle=True, drop_last=True)
+    batches = Batches(
+        pictures,
+        parts.train,
+        batch_size=recipe.loop.batch_size,
+        seed=recipe.seed,
+        augment=recipe.augment,
+        shuffle=True,
+        drop_last=True,
+    )
     stream = (batch for epoch in range(60) for batch in batches.epoch(epoch))
     lr = find_lr(model, make_objective(recipe, source, parts), stream, recipe.optim, recipe.loop, seed=recipe.seed)
-    choice = Choice("learning rate", f"{lr:g}", "found by a range test of 60 steps, since none was measured for this model and optimiser")
+    choice = Choice(
+        "learning rate",
+        f"{lr:g}",
+        "found by a range test of 60 steps, since none was measured for this model and optimiser",
+    )
     return replace(recipe, optim=replace(recipe.optim, lr=lr)), choice
 
 
@@ -529,7 +564,8 @@ def sample_sheet(run: Run, a_class: int = 8) -> list[tuple[str, list[np.ndarray]
         return [("training pictures", [thumbnail(source, int(i), run.recipe.preprocess) for i in train[:24]])]
     sheet = []
     for number, label in enumerate(source.labels[:24]):
-        has = source.targets[train] == number if source.task == "classify" else source.targets[train, number] > 0.5
+        targets = np.asarray(source.targets[train], np.int64)
+        has = targets == number if source.task == "classify" else targets[:, number] == 1
         sheet.append((label, [thumbnail(source, int(i), run.recipe.preprocess) for i in train[has][:a_class]]))
     return sheet
 

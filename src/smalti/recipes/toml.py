@@ -7,7 +7,9 @@ __all__ = ["dumps"]
 
 
 def dumps(tree: dict[str, Any]) -> str:
-    """A tree of dicts, lists, strings, numbers and booleans as TOML. Keys that hold None are left out: TOML has no null."""
+    """A tree of dicts, lists, strings, numbers and booleans as TOML. Keys that hold None are left out: TOML has no
+    null.
+    """
     return "\n".join(lines(tree, ())).lstrip("\n") + "\n"
 
 

@@ -1,4 +1,6 @@
-"""Checkpoints: the whole state of a run as one safetensors file. Tensors are tensors, the rest is JSON; nothing is pickled."""
+"""Checkpoints: the whole state of a run as one safetensors file. Tensors are tensors, the rest is JSON; nothing is
+pickled.
+"""
 
 import json
 from pathlib import Path
@@ -19,7 +21,9 @@ TENSOR = "tensor:"
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
-    """Writes a tree of dicts, lists, numbers, strings and tensors, durably: a kill leaves the old file or the new one."""
+    """Writes a tree of dicts, lists, numbers, strings and tensors, durably: a kill leaves the old file or the new
+    one.
+    """
     tensors: dict[str, Tensor] = {}
     tree = pack(state, "", tensors)
     write_durably(path, save(tensors, metadata={"format": FORMAT, "tree": json.dumps(tree)}))

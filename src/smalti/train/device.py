@@ -34,7 +34,7 @@ def find_device(name: str | None = None) -> torch.device:
 
 @functools.cache
 def best_precision(device: torch.device) -> tuple[Precision, str]:
-    """bf16 where a matrix product of a typical layer is at least 1.3 times as fast in it, else fp32; with the reason."""
+    """bf16 where a matrix product of a typical layer is 1.3 times as fast in it or more, else fp32; with the reason."""
     if device.type == "cuda":
         fast = torch.cuda.is_bf16_supported(including_emulation=False)
         return ("bf16", "this GPU has bf16") if fast else ("fp32", "this GPU has no bf16")

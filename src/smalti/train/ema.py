@@ -13,7 +13,8 @@ class EMA:
 
     Args:
         model: its first weights are the first mean.
-        decay: share of the old mean that stays at each step; ramps up as (1 + t) / (10 + t), so that the first steps are soon forgotten.
+        decay: share of the old mean that stays at each step; ramps up as (1 + t) / (10 + t), so that the first steps
+            are soon forgotten.
     """
 
     def __init__(self, model: nn.Module, decay: float) -> None:
@@ -24,7 +25,7 @@ class EMA:
     def update(self, model: nn.Module, step: int) -> None:
         """Moves the mean towards the model after optimiser step `step`, counted from 0."""
         decay = min(self.decay, (1 + step) / (10 + step))
-        means, values = list(self.module.parameters()), [p.detach() for p in model.parameters()]
-        torch._foreach_lerp_(means, values, 1 - decay)
+        for mean, value in zip(self.module.parameters(), model.parameters(), strict=True):
+            mean.lerp_(value, 1 - decay)
         for mean, value in zip(self.module.buffers(), model.buffers(), strict=True):
             mean.copy_(value)

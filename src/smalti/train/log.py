@@ -1,4 +1,4 @@
-"""What a run writes down while it trains: checkpoints, the best model, the metrics, and a moving line for the person."""
+"""What a run writes down while it trains: checkpoints, the best model, the metrics, and a moving line."""
 
 from smalti.progress import TrainingBar
 from smalti.train.checkpoint import save_checkpoint

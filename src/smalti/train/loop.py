@@ -1,6 +1,8 @@
-"""The one training loop. It knows steps and time; what is learned is the objective's business, what is good the evaluator's.
+"""The one training loop. It knows steps and time; what is learned is the objective's business, what is good the
+evaluator's.
 
-Two promises shape it. Noise (dropout, drop-path) is a function of (seed, step), so a resumed run equals an unbroken one bit for
+Two promises shape it. Noise (dropout, drop-path) is a function of (seed, step), so a resumed run equals an unbroken
+one bit for
 bit. A step whose loss or gradient is not finite is not applied.
 """
 
@@ -192,7 +194,8 @@ def train_step(
     """One optimiser step on `batch`, in `config.accumulate` parts.
 
     Returns:
-        The means of loss and metrics over the batch, and whether they and the gradient were finite; if not, nothing moved.
+        The means of loss and metrics over the batch, and whether they and the gradient were finite; if not, nothing
+        moved.
     """
     size = len(batch["target"])
     state.model.train()
@@ -242,7 +245,7 @@ def note_skipped(state: TrainState, names: str) -> None:
             f"training left the finite numbers at step {state.step}",
             where=names,
             why=f"{MAX_SKIPPED} steps in a row had a loss or gradient that is not finite; none was applied",
-            mend="lower the learning rate (--set optim.lr=...), and look at the pictures named; the best model so far is kept",
+            mend="lower the learning rate (--set optim.lr=...), look at these pictures; the best model so far is kept",
         )
 
 

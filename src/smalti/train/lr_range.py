@@ -1,4 +1,6 @@
-"""A short range test: which learning rate to start from, asked of the model and the data themselves (Smith, arXiv:1506.01186)."""
+"""A short range test: which learning rate to start from, asked of the model and the data themselves (Smith,
+arXiv:1506.01186).
+"""
 
 import copy
 import math
@@ -28,9 +30,11 @@ def find_lr(
     high: float = 1.0,
     steps: int = 60,
 ) -> float:
-    """Trains a copy of `model` for a few steps with a rate that grows from `low` to `high`, and picks from where it learned.
+    """Trains a copy of `model` for a few steps with a rate that grows from `low` to `high`, and picks from where it
+    learned.
 
-    The answer is a third of the rate at which the smoothed loss was lowest: past that point steps are too long, well below it
+    The answer is a third of the rate at which the smoothed loss was lowest: past that point steps are too long, well
+    below it
     they are shorter than need be. `model` itself is not moved.
     """
     model = copy.deepcopy(model)

@@ -17,9 +17,16 @@ from smalti.data.formats.archives import is_archive, is_tar, list_archive
 from smalti.errors import InputError, StorageError
 
 FILES = {
-    f"{group}/{i}.jpg": np.random.default_rng(i).bytes(10 + 700 * i) + b"\0" * 900 for group in ("a", "b") for i in range(5)
+    f"{group}/{i}.jpg": np.random.default_rng(i).bytes(10 + 700 * i) + b"\0" * 900
+    for group in ("a", "b")
+    for i in range(5)
 } | {"b/empty.txt": b"", "a/" + "long" * 20 + "/" + "name" * 20 + "/x.jpg": b"long name"}
-ZIPS = {"stored": zipfile.ZIP_STORED, "deflated": zipfile.ZIP_DEFLATED, "bzip2": zipfile.ZIP_BZIP2, "lzma": zipfile.ZIP_LZMA}
+ZIPS = {
+    "stored": zipfile.ZIP_STORED,
+    "deflated": zipfile.ZIP_DEFLATED,
+    "bzip2": zipfile.ZIP_BZIP2,
+    "lzma": zipfile.ZIP_LZMA,
+}
 TARS = ["tar", "tar.gz", "tar.bz2", "tar.xz"]
 
 
@@ -95,7 +102,10 @@ def test_a_zip_behind_other_bytes(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("make", [make_zip, make_tar])
 def test_members_that_lead_out_are_skipped_and_named(tmp_path: Path, make) -> None:
-    path = make(tmp_path / ("x.zip" if make is make_zip else "x.tar"), {"../../evil.jpg": b"1", "a/../../b.jpg": b"2", "a/1.jpg": b"3"})
+    path = make(
+        tmp_path / ("x.zip" if make is make_zip else "x.tar"),
+        {"../../evil.jpg": b"1", "a/../../b.jpg": b"2", "a/1.jpg": b"3"},
+    )
     tree = list_archive(path)
     assert list(tree.paths) == ["a/1.jpg"]
     assert tree.storage.read(0) == b"3"
@@ -104,7 +114,10 @@ def test_members_that_lead_out_are_skipped_and_named(tmp_path: Path, make) -> No
 
 
 def test_absolute_and_windows_names_become_relative(tmp_path: Path) -> None:
-    assert list_archive(make_tar(tmp_path / "x.tar", {"/etc/x.jpg": b"1", "./cat/1.jpg": b"2"})).paths == ["cat/1.jpg", "etc/x.jpg"]
+    assert list_archive(make_tar(tmp_path / "x.tar", {"/etc/x.jpg": b"1", "./cat/1.jpg": b"2"})).paths == [
+        "cat/1.jpg",
+        "etc/x.jpg",
+    ]
     info = zipfile.ZipInfo("x")
     info.filename = "cat\\1.jpg"
     with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
@@ -145,7 +158,7 @@ def test_an_encrypted_zip_is_refused(tmp_path: Path) -> None:
     for signature, at in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
         raw[raw.index(signature) + at] |= 1
     (tmp_path / "x.zip").write_bytes(raw)
-    with pytest.raises(InputError, match="a/1.jpg: the archive is encrypted; unpack it with its password"):
+    with pytest.raises(InputError, match=r"a/1.jpg: the archive is encrypted; unpack it with its password"):
         list_archive(tmp_path / "x.zip")
 
 
@@ -224,7 +237,9 @@ def test_forked_and_pickled_storage_reads_the_same(tmp_path: Path, name: str) ->
     tree = list_archive((make_zip if name.endswith("zip") else make_tar)(tmp_path / name))
     expected = [FILES[path] for path in tree.paths]
     _checked(pickle.loads(pickle.dumps(tree.storage)), expected)
-    workers = [multiprocessing.get_context("fork").Process(target=_checked, args=(tree.storage, expected)) for _ in range(3)]
+    workers = [
+        multiprocessing.get_context("fork").Process(target=_checked, args=(tree.storage, expected)) for _ in range(3)
+    ]
     for worker in workers:
         worker.start()
     _checked(tree.storage, expected)
@@ -259,7 +274,7 @@ def test_no_room_to_decompress(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
     path = make_tar(tmp_path / "x.tar.gz")
     monkeypatch.setattr(archives, "_DECOMPRESSORS", ((b"\x1f\x8b", Full),))
-    with pytest.raises(StorageError, match="No space left on device.*set TMPDIR"):
+    with pytest.raises(StorageError, match=r"No space left on device.*set TMPDIR"):
         list_archive(path)
 
 
@@ -274,7 +289,7 @@ def test_select_and_missing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("seed", range(40))
-def test_any_damage_gives_an_error_or_content_never_another(tmp_path: Path, seed: int) -> None:
+def test_any_damage_gives_an_error_or_the_content(tmp_path: Path, seed: int) -> None:
     rng = np.random.default_rng(seed)
     make, name = (make_zip, "x.zip") if seed % 2 else (make_tar, "x.tar")
     path = make(tmp_path / name)
@@ -288,6 +303,8 @@ def test_any_damage_gives_an_error_or_content_never_another(tmp_path: Path, seed
         return
     for i in range(len(tree.paths)):
         try:
-            assert isinstance(tree.storage.read(i), bytes)
-        except OSError as error:
-            assert str(error)
+            content = tree.storage.read(i)
+        except OSError:
+            continue
+        if name == "x.zip":  # a tar has no checksum of contents
+            assert content in FILES.values()

@@ -29,7 +29,9 @@ def test_class_folders_and_nested_folders() -> None:
     assert source.notes == ()
 
 
-@pytest.mark.parametrize("words", [("train", "val", "test"), ("Training", "VALID", "Testing"), ("TRAIN", "validation", "test")])
+@pytest.mark.parametrize(
+    "words", [("train", "val", "test"), ("Training", "VALID", "Testing"), ("TRAIN", "validation", "test")]
+)
 @pytest.mark.parametrize("base", ["", "wrapper/", "a/b/"])
 def test_splits_over_class_folders(words: tuple[str, ...], base: str) -> None:
     source = class_folders(tree(*(f"{base}{word}/{c}/sub/{i}.jpg" for word in words for c in "ab" for i in range(2))))
@@ -47,7 +49,11 @@ def test_one_wrapping_folder_is_looked_through_with_files_beside_it() -> None:
 
 def test_split_inside_class_folders() -> None:
     source = class_folders(tree("cat/train/1.jpg", "cat/test/2.jpg", "dog/train/3.jpg"))
-    assert summary(source) == {"cat/train/1.jpg": ("cat", 0), "cat/test/2.jpg": ("cat", 2), "dog/train/3.jpg": ("dog", 0)}
+    assert summary(source) == {
+        "cat/train/1.jpg": ("cat", 0),
+        "cat/test/2.jpg": ("cat", 2),
+        "dog/train/3.jpg": ("dog", 0),
+    }
 
 
 def test_a_class_may_be_called_train() -> None:
@@ -59,14 +65,20 @@ def test_integer_names_stand_in_order_of_value() -> None:
 
 
 def test_what_is_left_out_is_counted_and_named() -> None:
-    source = class_folders(tree("train/a/1.jpg", "train/b/1.jpg", "train/a/notes.txt", "classes.csv", "test/1.jpg", "other/x.png", "top.gif"))
+    source = class_folders(
+        tree(
+            "train/a/1.jpg", "train/b/1.jpg", "train/a/notes.txt", "classes.csv", "test/1.jpg", "other/x.png", "top.gif"
+        )
+    )
     assert set(summary(source)) == {"train/a/1.jpg", "train/b/1.jpg"}
     assert "3 pictures left out, in no class folder: other/x.png, test/1.jpg, top.gif" in source.notes
     assert "2 files left out, not pictures: classes.csv, train/a/notes.txt" in source.notes
 
 
 def test_empty_class_folders_are_told() -> None:
-    source = class_folders(tree("train/a/1.jpg", "train/b/1.jpg", "test/a/1.jpg", "train/d/x.txt", empty=("train/c", "test/b", "other/z")))
+    source = class_folders(
+        tree("train/a/1.jpg", "train/b/1.jpg", "test/a/1.jpg", "train/d/x.txt", empty=("train/c", "test/b", "other/z"))
+    )
     assert source.empty_classes == ("test/b", "train/c", "train/d")
     assert source.labels == ("a", "b")
     assert class_folders(tree("a/1.jpg", "b/1.jpg", empty=("c", "a/deep"))).empty_classes == ("c",)

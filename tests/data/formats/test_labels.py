@@ -36,7 +36,9 @@ def test_order_does_not_depend_on_the_order_given(names: list[str]) -> None:
     assert sorted(in_order(names)) == sorted(set(names))
 
 
-@pytest.mark.parametrize(("word", "split"), [("Train", 0), ("TRAINING", 0), ("valid", 1), ("validation", 1), (" test ", 2), ("cat", None)])
+@pytest.mark.parametrize(
+    ("word", "split"), [("Train", 0), ("TRAINING", 0), ("valid", 1), ("validation", 1), (" test ", 2), ("cat", None)]
+)
 def test_words_for_splits(word: str, split: int | None) -> None:
     assert split_of(word) == split
 

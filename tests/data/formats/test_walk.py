@@ -27,7 +27,16 @@ def test_files_in_sorted_order_and_folders_empty_ones_too(tmp_path: Path) -> Non
 
 
 def test_what_systems_leave_behind_is_not_seen(tmp_path: Path) -> None:
-    put(tmp_path, "a/.DS_Store", "a/Thumbs.db", "a/desktop.ini", "__MACOSX/a/._1.jpg", ".git/x.jpg", "a/._1.jpg", "a/1.jpg")
+    put(
+        tmp_path,
+        "a/.DS_Store",
+        "a/Thumbs.db",
+        "a/desktop.ini",
+        "__MACOSX/a/._1.jpg",
+        ".git/x.jpg",
+        "a/._1.jpg",
+        "a/1.jpg",
+    )
     assert list(walk(tmp_path).paths) == ["a/1.jpg"]
 
 
@@ -85,7 +94,9 @@ def test_a_folder_with_the_name_of_a_picture(tmp_path: Path) -> None:
     assert "a/x.jpg is a folder, not a picture" in tree.notes
 
 
-@pytest.mark.parametrize("name", ["new\nline.jpg", "esc\x1b[31m.jpg", "x" * 250 + ".jpg", "\udcff\udcfe.jpg", "  .jpg", "-rf.jpg"])
+@pytest.mark.parametrize(
+    "name", ["new\nline.jpg", "esc\x1b[31m.jpg", "x" * 250 + ".jpg", "\udcff\udcfe.jpg", "  .jpg", "-rf.jpg"]
+)
 def test_hostile_names_are_read(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(b"content")
     tree = walk(tmp_path)
@@ -104,7 +115,7 @@ def test_an_unreadable_folder_is_an_error_not_a_smaller_set(tmp_path: Path, monk
         return scandir(path)
 
     monkeypatch.setattr(os, "scandir", forbidding)
-    with pytest.raises(InputError, match="/b: folder cannot be read .Permission denied.; give yourself the right"):
+    with pytest.raises(InputError, match=r"/b: folder cannot be read .Permission denied.; give yourself the right"):
         walk(tmp_path)
 
 

@@ -7,6 +7,7 @@ numpy sees only bytes, a checked type and a shape.
 
 import io
 import pickle
+import pickletools
 import posixpath
 from collections.abc import Callable
 from typing import Any
@@ -84,6 +85,7 @@ def read_batch(content: bytes, where: str) -> dict[str, Any]:
         InputError: it is damaged, or names anything but an array of numbers.
     """
     try:
+        _check_places(content)
         loaded = _plain(_Reader(io.BytesIO(content), encoding="bytes").load())
     except InputError as error:
         raise InputError(error.what, where=where, why=error.why, mend=error.mend) from error
@@ -92,6 +94,13 @@ def read_batch(content: bytes, where: str) -> dict[str, Any]:
     if not isinstance(loaded, dict):
         raise InputError("no CIFAR batch", where=where, why=f"it holds a {type(loaded).__name__}", mend=_MEND)
     return loaded
+
+
+def _check_places(content: bytes) -> None:
+    """A pickle numbers its objects, and the unpickler makes room up to the highest: a false number fills the memory."""
+    for opcode, argument, _ in pickletools.genops(content):  # it checks all lengths against what is there, too
+        if opcode.name in ("PUT", "BINPUT", "LONG_BINPUT") and int(argument or 0) > len(content):
+            raise InputError("damaged, or no CIFAR batch", why=f"an object is numbered {argument}", mend=_MEND)
 
 
 class _Type:

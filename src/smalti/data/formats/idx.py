@@ -22,6 +22,7 @@ __all__ = ["idx_folder", "is_idx_name", "parse_idx", "read_idx"]
 # train-images-idx3-ubyte.gz, t10k-labels.idx1-ubyte, emnist-letters-test-images-idx3-ubyte, images-idx3-ubyte
 _NAME = re.compile(r"(?P<prefix>.*?)(?P<kind>images|labels)[-._]idx\d(?:[-._]u?byte)?(?P<gz>\.gz)?$", re.IGNORECASE)
 _TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
+_DEFLATE_AT_MOST = 1040  # bytes out of one byte; a larger claim is false, and is not to be given memory
 _OTHER_DATA = (".npz", ".zip", ".tar", ".tgz", ".gz", ".xz", ".bz2", ".csv", ".tsv", ".jsonl")
 _MEND = "get the file again"
 
@@ -106,6 +107,8 @@ def parse_idx(content: bytes, where: str) -> NDArray[np.generic]:
         dtype = np.dtype(_TYPES[head[2]])
         sizes = struct.unpack(f">{head[3]}I", stream.read(4 * head[3]))
         expected = math.prod(sizes) * dtype.itemsize
+        if expected > len(content) * _DEFLATE_AT_MOST:
+            raise InputError("damaged or cut short", where=where, why=f"its header says {expected} bytes", mend=_MEND)
         values = stream.read(expected + 1)  # one more, to notice a longer file; never more than the header says
     except (OSError, EOFError, zlib.error, struct.error) as error:
         raise InputError("damaged or cut short", where=where, why=str(error), mend=_MEND) from error

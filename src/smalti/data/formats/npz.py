@@ -42,7 +42,7 @@ def read_npz(path: str | os.PathLike[str], name: str, task: Task | None = None) 
         InputError: it is damaged, holds pickled objects, or its keys do not say what is what.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
             keys = list(archive.files)
             chosen = _pairs(keys, name)
             parts: dict[int, tuple[Array, Array]] = {

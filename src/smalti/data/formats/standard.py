@@ -103,7 +103,7 @@ def read_standard(name: str, *, download: bool = False, task: Task | None = None
 def _refused(name: str, root: Path, download: bool, error: Exception) -> InputError | StorageError:
     why = " ".join(str(error).split()) or type(error).__name__
     if not download:
-        why = "" if "not found" in why.lower() else why
+        why = "" if isinstance(error, FileNotFoundError) or "not found" in why.lower() else why
         return InputError(
             f"{name} is not on this machine", where=root, why=why, mend="add --download, or point at a folder"
         )

@@ -1,0 +1,45 @@
+"""Loose pictures for prediction."""
+
+import os
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from smalti.data.inputs import find_pictures
+from smalti.errors import InputError
+
+
+def test_files_folders_and_archives_in_the_order_given(tmp_path: Path) -> None:
+    for name in ("b/2.jpg", "b/1.png", "b/deep/3.webp", "b/notes.txt", "x.dat"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(name.encode())
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("cat/1.jpg", b"zipped")
+    found = [
+        (name, read()) for name, read in find_pictures([tmp_path / "x.dat", str(tmp_path / "b"), tmp_path / "a.zip"])
+    ]
+    assert found == [
+        (str(tmp_path / "x.dat"), b"x.dat"),
+        (str(tmp_path / "b" / "1.png"), b"b/1.png"),
+        (str(tmp_path / "b" / "2.jpg"), b"b/2.jpg"),
+        (str(tmp_path / "b" / "deep" / "3.webp"), b"b/deep/3.webp"),
+        (str(tmp_path / "a.zip" / "cat/1.jpg"), b"zipped"),
+    ]
+
+
+def test_one_bad_file_is_left_to_its_reader(tmp_path: Path) -> None:
+    (tmp_path / "good.jpg").write_bytes(b"x")
+    os.mkfifo(tmp_path / "fifo.jpg")
+    readers = dict(find_pictures([tmp_path / "gone.jpg", tmp_path / "fifo.jpg", tmp_path / "good.jpg"]))
+    with pytest.raises(FileNotFoundError):
+        readers[str(tmp_path / "gone.jpg")]()
+    with pytest.raises(OSError, match="a FIFO"):
+        readers[str(tmp_path / "fifo.jpg")]()
+    assert readers[str(tmp_path / "good.jpg")]() == b"x"
+
+
+def test_a_folder_without_pictures(tmp_path: Path) -> None:
+    (tmp_path / "x.jpg").mkdir()
+    with pytest.raises(InputError, match="no pictures found"):
+        list(find_pictures([tmp_path / "x.jpg"]))

@@ -1,0 +1,32 @@
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from smalti.embed import ConvStem, patchify, unpatchify
+
+SMALL = st.integers(1, 4)
+
+
+@settings(max_examples=30, deadline=None)
+@given(B=SMALL, C=SMALL, h=SMALL, w=SMALL, P=SMALL)
+def test_unpatchify_returns_the_image(B, C, h, w, P):
+    images = torch.randn(B, C, h * P, w * P)
+    patches = patchify(images, P)
+    assert patches.shape == (B, h * w, C * P * P)
+    assert torch.equal(unpatchify(patches, P, (h, w)), images)
+
+
+def test_patches_are_the_squares_in_reading_order():
+    image = torch.arange(2 * 4 * 6).view(1, 2, 4, 6)
+    patches = patchify(image, 2)
+    for row in range(2):
+        for column in range(3):
+            square = image[0, :, 2 * row : 2 * row + 2, 2 * column : 2 * column + 2]
+            assert torch.equal(patches[0, 3 * row + column], square.flatten())
+
+
+def test_the_stem_halves_once_a_stage_and_rounds_up():
+    for patch, size in ((2, (9, 16)), (4, (28, 30)), (8, (64, 20))):
+        stem = ConvStem(size, patch, 3, 24)
+        tokens = stem(torch.randn(2, 3, *size))
+        assert tokens.shape == (2, stem.grid_size[0] * stem.grid_size[1], 24)

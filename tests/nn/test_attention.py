@@ -1,0 +1,119 @@
+import pytest
+import torch
+from torch import nn
+
+from smalti.nn import (
+    Attention,
+    attend,
+    attention_weights,
+    causal_mask,
+    combine,
+    padding_mask,
+    rope_2d,
+    rotate,
+    sincos_2d,
+)
+
+
+def reference(attention: Attention, dim: int, heads: int) -> nn.MultiheadAttention:
+    module = nn.MultiheadAttention(dim, heads, batch_first=True)
+    module.in_proj_weight.data = attention.qkv.weight.data
+    module.in_proj_bias.data = attention.qkv.bias.data
+    module.out_proj.load_state_dict(attention.proj.state_dict())
+    return module.eval()
+
+
+@pytest.fixture
+def tokens():
+    torch.manual_seed(0)
+    return torch.randn(3, 7, 16)
+
+
+def test_equals_torch_with_and_without_a_mask(tokens):
+    attention = Attention(16, 4).eval()
+    torch.nn.init.normal_(attention.qkv.bias)
+    theirs = reference(attention, 16, 4)
+    for mask in (None, torch.rand(7, 7) > 0.3):
+        if mask is not None:
+            mask.fill_diagonal_(True)
+        expected, weights = theirs(
+            tokens, tokens, tokens, attn_mask=None if mask is None else ~mask, average_attn_weights=False
+        )
+        torch.testing.assert_close(attention(tokens, mask=mask), expected, rtol=1e-5, atol=1e-6)
+        torch.testing.assert_close(attention.weights(tokens, mask=mask), weights, rtol=1e-5, atol=1e-6)
+
+
+def test_both_kernels_agree():
+    q, k, v = torch.randn(3, 2, 4, 9, 8)
+    mask = causal_mask(9)
+    with torch.no_grad():
+        fused = attend(q, k, v, mask)
+    explicit = attend(q.requires_grad_(), k, v, mask)
+    torch.testing.assert_close(fused, explicit.detach(), rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(explicit, attention_weights(q, k, mask) @ v, rtol=0, atol=0)
+
+
+def test_causal_attention_does_not_see_the_future(tokens):
+    attention = Attention(16, 4, causal=True).eval()
+    changed = tokens.clone()
+    changed[:, 4:] += 1
+    torch.testing.assert_close(attention(tokens)[:, :4], attention(changed)[:, :4], rtol=0, atol=0)
+    assert (attention(tokens)[:, 4:] - attention(changed)[:, 4:]).abs().max() > 1e-3
+
+
+def test_padding_does_not_change_what_is_before_it(tokens):
+    attention = Attention(16, 4, causal=True).eval()
+    lengths = torch.tensor([7, 5, 2])
+    masked = attention(tokens, mask=padding_mask(lengths, 7))
+    for row, length in enumerate(lengths):
+        alone = attention(tokens[row : row + 1, :length])
+        torch.testing.assert_close(masked[row : row + 1, :length], alone, rtol=1e-5, atol=1e-6)
+
+
+def test_masks_combine_as_both_or_as_a_bias():
+    allow, bias = torch.tensor([[True, False], [True, True]]), torch.randn(2, 2)
+    assert combine(None, None) is None
+    assert torch.equal(combine(allow, None), allow)
+    assert torch.equal(combine(allow, causal_mask(2)), allow & causal_mask(2))
+    both = combine(allow, bias)
+    assert both[0, 1] == -torch.inf
+    assert torch.equal(both[allow], bias[allow])
+    q = k = torch.randn(1, 1, 2, 4)
+    assert attention_weights(q, k, both)[0, 0, 0, 1] == 0
+
+
+def test_dropout_acts_on_the_weights_in_training_only(tokens):
+    attention = Attention(16, 4, attn_drop=0.5)
+    plain = Attention(16, 4)
+    plain.load_state_dict(attention.state_dict())
+    torch.testing.assert_close(attention.eval()(tokens), plain.eval()(tokens), rtol=1e-5, atol=1e-6)
+    assert (attention.train()(tokens) - plain(tokens)).abs().max() > 1e-3
+
+
+def test_rotation_keeps_lengths_and_depends_on_distance_only():
+    rope = rope_2d((4, 5), 16)
+    q, k = torch.randn(2, 1, 1, 1, 16)
+    turned_q, turned_k = (rotate(x.expand(1, 1, 20, 16), rope) for x in (q, k))
+    torch.testing.assert_close(turned_q.norm(dim=-1), q.norm(dim=-1).expand(1, 1, 20))
+    scores = (turned_q @ turned_k.transpose(-2, -1))[0, 0].view(4, 5, 4, 5)
+    torch.testing.assert_close(scores[0, 0, 2, 3], scores[1, 1, 3, 4], rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(scores[2, 3, 1, 1], scores[3, 4, 2, 2], rtol=1e-4, atol=1e-5)
+    assert (scores[0, 0, 2, 3] - scores[0, 0, 3, 2]).abs() > 1e-4
+
+
+def test_prefix_tokens_are_not_turned():
+    rope = rope_2d((2, 2), 8, num_prefix_tokens=1)
+    assert rope.shape == (2, 5, 8)
+    x = torch.randn(1, 1, 5, 8)
+    assert torch.equal(rotate(x, rope)[:, :, 0], x[:, :, 0])
+
+
+def test_sincos_positions_are_distinct_and_equal_moco_and_mae():
+    table = sincos_2d((3, 4), 16)
+    assert torch.unique(table.round(decimals=5), dim=0).shape == (12, 16)
+    y, x = 2, 3  # row 2, column 3 by the formula of the paper's code: x first, sine before cosine
+    frequencies = 10_000.0 ** (-torch.arange(4, dtype=torch.float64) / 4)
+    expected = torch.cat(
+        [(x * frequencies).sin(), (x * frequencies).cos(), (y * frequencies).sin(), (y * frequencies).cos()]
+    )
+    torch.testing.assert_close(table[2 * 4 + 3], expected.float())

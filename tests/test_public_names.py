@@ -1,0 +1,90 @@
+"""The door of the library: few names, typed, each what the reference says."""
+
+import inspect
+import subprocess
+import sys
+
+import pytest
+
+import smalti
+from smalti import api
+
+NAMES = [
+    "__version__",
+    "check",
+    "create_model",
+    "evaluate",
+    "list_models",
+    "load",
+    "predict",
+    "quickstart",
+    "resume",
+    "train",
+]
+CALLS = [name for name in NAMES if not name.startswith("_")]
+
+
+def test_the_public_names_are_these():
+    assert sorted(smalti.__all__) == NAMES
+    assert sorted(dir(smalti)) == NAMES
+    assert set(CALLS) <= set(api.__all__)
+
+
+def test_the_version_is_that_of_the_installed_package():
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        assert smalti.__version__ == version("smalti")
+    except PackageNotFoundError:
+        pytest.skip("smalti runs from its source folder")
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_a_call_is_documented_and_typed(name: str):
+    call = getattr(smalti, name)
+    assert call is getattr(api, name)
+    assert inspect.getdoc(call)
+    signature = inspect.signature(call)
+    assert signature.return_annotation is not inspect.Signature.empty
+    untyped = [p.name for p in signature.parameters.values() if p.annotation is inspect.Parameter.empty]
+    assert not untyped
+    unsaid = [p for p in signature.parameters if p not in inspect.getdoc(call)]
+    assert not unsaid, f"{name} says nothing about {unsaid}"
+
+
+def test_every_command_but_models_is_a_call_of_the_same_name():
+    from smalti.cli import COMMANDS
+
+    assert {command.__name__ for command in COMMANDS} - {"models"} <= set(CALLS)
+
+
+def test_a_wrong_name_is_an_ordinary_attribute_error():
+    with pytest.raises(AttributeError, match="has no attribute 'trian'"):
+        _ = smalti.trian  # pyright: ignore[reportAttributeAccessIssue]
+
+
+@pytest.mark.parametrize(
+    "before",
+    ["", "smalti.load", "import smalti.train.optim", "from smalti.evaluate import metrics", "import smalti.api"],
+)
+def test_calls_are_calls_whatever_was_imported_before(before: str):
+    code = f"""
+import smalti
+{before}
+for name in {CALLS}:
+    for _ in range(2):
+        assert type(getattr(smalti, name)).__name__ == "function", name
+from smalti import evaluate, train
+import smalti.train.schedule
+from smalti.train import budget
+from smalti.train.budget import Budget
+assert callable(train) and callable(evaluate) and callable(smalti.train)
+"""
+    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_package_says_that_it_is_typed():
+    from importlib.resources import files
+
+    assert (files("smalti") / "py.typed").is_file()

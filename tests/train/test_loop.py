@@ -1,0 +1,143 @@
+import math
+
+import pytest
+import torch
+
+from smalti.errors import DivergedError, InputError
+from smalti.objectives import Classify
+from smalti.train.budget import Budget
+from smalti.train.loop import LoopConfig, crosses, fit, train_step
+from tests.train.conftest import Silent
+
+
+def go(made, *, steps=10, listener=None, objective=None, **options):
+    state, batches, own, evaluator = made
+    listener = listener or Silent()
+    config = options.pop("config", LoopConfig(batch_size=32, evaluations=2))
+    options = {"lr": 2e-3, "budget": Budget(steps=steps), "seed": 0, **options}
+    fit(state, batches, objective or own, evaluator, config=config, listener=listener, **options)
+    return state, listener
+
+
+def test_learns_digits(setup):
+    state, listener = go(setup(n=1000), steps=300)
+    first, last = listener.evaluations[0][0], listener.evaluations[-1][0]
+    assert last["val_accuracy"] > 0.5
+    assert last["val_loss"] < first["val_loss"]
+
+
+def test_rows_and_evaluations_come_when_they_should(setup):
+    state, listener = go(setup(), steps=10, config=LoopConfig(batch_size=32, evaluations=5))
+    assert [row["step"] for row, _ in listener.evaluations] == [2, 4, 6, 8, 10]
+    assert [row["step"] for row in state.rows] == list(range(1, 11))
+    assert listener.saved == [2, 4, 6, 8, 10]
+    assert [p for _, p, _ in listener.steps] == pytest.approx([i / 10 for i in range(1, 11)])
+    assert listener.evaluations[0][1]  # the first is always the best so far
+
+
+def test_epochs_are_passes_over_the_data(setup):
+    made = setup(n=160)
+    state, _ = go(made, budget=Budget(epochs=2))
+    assert state.step == 2 * len(made[1]) == 10
+
+
+def test_minutes_follow_the_clock(setup):
+    now = iter(range(10_000))
+    state, listener = go(setup(), budget=Budget(minutes=1), seconds=60.0, clock=lambda: next(now))
+    assert state.seconds >= 60
+    assert 10 < state.step < 60
+    assert listener.steps[-1][1] >= 1
+    assert state.optimizers[0].param_groups[0]["lr"] < 2e-3 * 0.2  # the schedule followed the clock down
+
+
+class Poisoned(Classify):
+    """Gives a loss of NaN, or a gradient of infinity, at some steps."""
+
+    def __init__(self, bad, how):
+        super().__init__()
+        self.bad, self.how, self.calls = bad, how, 0
+
+    def __call__(self, model, batch):
+        loss, metrics = super().__call__(model, batch)
+        self.calls += 1
+        if self.calls - 1 in self.bad:
+            loss = loss * math.nan if self.how == "loss" else loss + (model.head.weight * 0).sum().sqrt()
+        return loss, metrics
+
+
+@pytest.mark.parametrize("how", ["loss", "gradient"])
+def test_a_step_that_is_not_finite_is_not_applied(setup, how):
+    made = setup()
+    batch = next(made[1].epoch(0))
+    before = {name: p.clone() for name, p in made[0].model.named_parameters()}
+    values, finite = train_step(made[0], batch, Poisoned({0}, how), LoopConfig(), 1.0)
+    assert not finite
+    for name, parameter in made[0].model.named_parameters():
+        assert torch.equal(parameter, before[name])
+        assert parameter.grad is None
+    _, finite = train_step(made[0], batch, Poisoned(set(), how), LoopConfig(), 1.0)
+    assert finite
+    assert not torch.equal(made[0].model.head.bias, before["head.bias"])
+
+
+def test_a_few_bad_steps_pass_and_many_in_a_row_stop_with_names(setup):
+    state, _ = go(setup(), objective=Poisoned({2, 3, 6}, "loss"))
+    assert state.step == 10
+    assert all(p.isfinite().all() for p in state.model.parameters())
+    with pytest.raises(DivergedError) as error:
+        go(setup(), objective=Poisoned(set(range(3, 20)), "loss"), names=lambda batch: f"file{batch['id'][0]}.jpg")
+    assert "step 7" in str(error.value)
+    assert "file" in str(error.value)
+    assert error.value.exit == 4
+
+
+def test_accumulation_is_the_same_step(setup):
+    steps = []
+    for parts in (1, 4):
+        state, batches, objective, _ = setup("sgd")
+        for module in state.model.modules():
+            if isinstance(module, torch.nn.Dropout):
+                module.p = 0.0
+        for block in state.model.blocks:
+            block.residual.drop_path = torch.nn.Identity()
+        values, _ = train_step(state, next(batches.epoch(0)), objective, LoopConfig(accumulate=parts), None)
+        steps.append((values, [p.clone() for p in state.model.parameters()]))
+    assert steps[0][0] == pytest.approx(steps[1][0], rel=1e-5)
+    for one, other in zip(steps[0][1], steps[1][1], strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-6)
+
+
+def test_patience_stops_early(setup):
+    class Worse:
+        best = ("loss", "min")
+        value = 0.0
+
+        def __call__(self, model):
+            self.value += 1
+            yield "loss", self.value
+
+    state, batches, objective, _ = setup()
+    config = LoopConfig(batch_size=32, evaluations=10, patience=3)
+    fit(state, batches, objective, Worse(), lr=1e-3, config=config, budget=Budget(steps=10), listener=Silent(), seed=0)
+    assert state.step == 4
+    assert state.best == -1.0
+
+
+@pytest.mark.parametrize("count", [1, 3, 7, 10, 100])
+@pytest.mark.parametrize("steps", [1, 2, 9, 10, 33])
+def test_marks_are_crossed_at_most_once_a_step_and_the_last_at_the_end(count, steps):
+    crossed = [crosses(i / steps, (i + 1) / steps, count) for i in range(steps)]
+    assert crossed[-1]
+    assert sum(crossed) == min(count, steps)
+
+
+@pytest.mark.parametrize("bad", [{"batch_size": 0}, {"accumulate": 0}, {"evaluations": 0}, {"warmup": 1.0}])
+def test_impossible_settings_are_refused(bad):
+    with pytest.raises(InputError, match=next(iter(bad))):
+        LoopConfig(**bad)
+
+
+@pytest.mark.parametrize("bad", [{}, {"minutes": 1, "steps": 2}, {"epochs": 0}, {"minutes": -1}, {"minutes": math.nan}])
+def test_impossible_budgets_are_refused(bad):
+    with pytest.raises(InputError):
+        Budget(**bad)

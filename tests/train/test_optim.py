@@ -1,0 +1,55 @@
+import pytest
+import torch
+
+from smalti.models import create_model
+from smalti.train.optim import OptimConfig, build_optimizers, is_hidden_matrix, set_lr
+from smalti.train.schedule import lr_factor
+
+
+@pytest.mark.parametrize("name", ["muon", "adamw", "adam", "sgd", "rmsprop"])
+def test_every_trainable_parameter_is_owned_once(name):
+    model = create_model("cct_mini_patch4_32", in_chans=1)
+    owned = [p for o in build_optimizers(model, OptimConfig(name)) for g in o.param_groups for p in g["params"]]
+    assert len(owned) == len({id(p) for p in owned})
+    assert {id(p) for p in owned} == {id(p) for p in model.parameters()}
+
+
+def test_only_matrices_and_kernels_decay():
+    model = create_model("vit_mini_patch4_32")
+    names = {id(p): n for n, p in model.named_parameters()}
+    for optimizer in build_optimizers(model, OptimConfig("muon", weight_decay=0.1)):
+        for group in optimizer.param_groups:
+            for p in group["params"]:
+                decays = group["weight_decay"] > 0
+                assert decays == (p.ndim in (2, 4)), names[id(p)]
+
+
+def test_muon_moves_the_matrices_of_blocks_and_nothing_else():
+    model = create_model("cct_mini_patch4_32")
+    adamw, muon = build_optimizers(model, OptimConfig("muon"))
+    hidden = {id(p) for n, p in model.named_parameters() if is_hidden_matrix(n, p)}
+    assert {id(p) for g in muon.param_groups for p in g["params"]} == hidden
+    assert len(hidden) == 4 * len(model.blocks)
+    assert isinstance(adamw, torch.optim.AdamW)
+
+
+def test_set_lr_reaches_every_group():
+    optimizers = build_optimizers(create_model("vit_nano_patch4_32"), OptimConfig("muon", lr=1.0))
+    set_lr(optimizers, 0.25)
+    assert {g["lr"] for o in optimizers for g in o.param_groups} == {0.25}
+
+
+@pytest.mark.parametrize("schedule", ["cosine", "linear"])
+def test_the_rate_rises_then_falls_to_zero(schedule):
+    factors = [lr_factor(i / 1000, warmup=0.1, schedule=schedule) for i in range(1001)]
+    assert factors[0] == 0
+    assert factors[50] == pytest.approx(0.5)
+    assert max(factors) == factors[100] == pytest.approx(1)
+    assert factors[-1] == pytest.approx(0, abs=1e-9)
+    assert all(a >= b for a, b in zip(factors[100:], factors[101:], strict=False))
+    assert lr_factor(0.55, warmup=0.1, schedule=schedule) == pytest.approx(0.5)
+
+
+def test_constant_and_no_warmup():
+    assert lr_factor(0.0, warmup=0.0, schedule="cosine") == 1
+    assert lr_factor(0.9, warmup=0.1, schedule="constant") == 1

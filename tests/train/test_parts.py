@@ -1,0 +1,105 @@
+"""EMA, device, signals, run folder, range test: small parts."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from smalti.errors import InputError
+from smalti.objectives import Classify
+from smalti.train.device import autocast, best_precision, find_device
+from smalti.train.ema import EMA
+from smalti.train.folder import RunFolder
+from smalti.train.loop import LoopConfig
+from smalti.train.lr_range import find_lr
+from smalti.train.optim import OptimConfig
+from smalti.train.signals import StopRequest
+
+
+def test_ema_is_the_running_mean():
+    model = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.BatchNorm1d(2))
+    ema = EMA(model, 0.9)
+    mean = model[0].weight.detach().clone()
+    for step in range(200):
+        with torch.no_grad():
+            model[0].weight.normal_()
+        model(torch.randn(4, 2))
+        decay = min(0.9, (1 + step) / (10 + step))
+        mean = decay * mean + (1 - decay) * model[0].weight.detach()
+        ema.update(model, step)
+    torch.testing.assert_close(ema.module[0].weight, mean)
+    torch.testing.assert_close(ema.module[1].running_mean, model[1].running_mean)
+    assert not ema.module.training
+    assert not any(p.requires_grad for p in ema.module.parameters())
+
+
+def test_devices():
+    assert find_device("cpu").type == "cpu"
+    with pytest.raises(InputError, match='device "gpuu" is not available'):
+        find_device("gpuu")
+    precision, reason = best_precision(torch.device("cpu"))
+    assert precision in ("fp32", "bf16")
+    assert "times as fast" in reason
+    with autocast(torch.device("cpu"), "bf16"):
+        assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == torch.bfloat16
+    with autocast(torch.device("cpu"), "fp32"):
+        assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == torch.float32
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signals_become_a_wish_and_handlers_come_back(number):
+    before = signal.getsignal(number)
+    with StopRequest() as stop:
+        assert not stop
+        os.kill(os.getpid(), number)
+        assert stop
+    assert signal.getsignal(number) is before
+
+
+def test_a_second_interrupt_is_immediate():
+    with pytest.raises(KeyboardInterrupt), StopRequest():
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_a_folder_takes_one_run_and_one_process(tmp_path):
+    folder = RunFolder.create(tmp_path / "run")
+    folder.settings.write_text("")
+    with pytest.raises(InputError, match="already holds a run"):
+        RunFolder.create(tmp_path / "run")
+    code = (
+        "import sys\nfrom smalti.train.folder import RunFolder\nfrom smalti.errors import InputError\n"
+        "try:\n    with RunFolder.open(sys.argv[1]).lock(): print('in')\nexcept InputError as e: print(e)"
+    )
+    call = [sys.executable, "-c", code, str(folder.path)]
+    with folder.lock():
+        assert "another process is training" in subprocess.run(call, capture_output=True, text=True).stdout
+    assert subprocess.run(call, capture_output=True, text=True).stdout == "in\n"
+
+
+def test_folders_that_are_none(tmp_path):
+    with pytest.raises(InputError, match="does not exist"):
+        RunFolder.open(tmp_path / "nothing")
+    with pytest.raises(InputError, match="is not a run folder"):
+        RunFolder.open(tmp_path)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="is a file, not a folder"):
+        RunFolder.create(tmp_path / "file")
+
+
+def test_free_names_count_up(tmp_path):
+    assert RunFolder.next_free("x", tmp_path).name == "x-1"
+    (tmp_path / "x-1").mkdir()
+    assert RunFolder.next_free("x", tmp_path).name == "x-2"
+
+
+def test_the_range_test_finds_a_rate_that_learns_and_leaves_the_model_alone(setup):
+    state, batches, _, _ = setup()
+    before = state.model.head.weight.clone()
+    stream = (batch for epoch in range(99) for batch in batches.epoch(epoch))
+    lr = find_lr(state.model, Classify(), stream, OptimConfig("sgd"), LoopConfig(), seed=0)
+    assert 1e-4 < lr < 1
+    assert torch.equal(state.model.head.weight, before)
