@@ -32,7 +32,8 @@ def to_timm(path: Path) -> VisionTransformer:
 def main(steps: int = 100) -> float:
     """Trains a small ViT, loads its file into timm, and returns the largest difference of their logits."""
     with tempfile.TemporaryDirectory() as run:
-        result = smalti.train("digits", model="vit_mini_patch2_8", out=Path(run) / "run", steps=steps, report=False)
+        settings = {"model": "vit_mini_patch2_8", "steps": steps, "overrides": {"optim.lr": 0.002}, "report": False}
+        result = smalti.train("digits", out=Path(run) / "run", **settings)
         theirs, ours = to_timm(result.model), smalti.load(result.model).module
     images = torch.randn(16, *(ours.config.in_chans, *ours.config.size), generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():

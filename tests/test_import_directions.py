@@ -17,6 +17,7 @@ SOURCE = Path(__file__).resolve().parents[1] / "src" / "smalti"
 ROOMS = (
     "_version",
     "errors",
+    "configs",
     "files",
     "progress",
     "_torchvision",

@@ -15,7 +15,7 @@ from smalti.evaluate.report import DataSummary, Report, write_report
 from smalti.models import create_model, list_models
 from smalti.ready import Model, Prediction, load
 from smalti.recipes.quickstart import quickstart
-from smalti.recipes.run import TrainResult, checked, resume, train
+from smalti.recipes.run import TrainResult, checked, left_out, resume, tell, train
 
 __all__ = [
     "TrainResult",
@@ -70,12 +70,14 @@ def evaluate(
     """
     ready = model if isinstance(model, Model) else load(model)
     opened = data.open(source, download=download, task=ready.task)  # type: ignore[arg-type]
+    matched = match_labels(opened, ready)
     found = checked(opened, show=show)
+    tell(left_out(found), show)
     seed = ready.provenance.get("seed", 0)
     indices = getattr(split_source(opened, found.facts, seed=seed), split)
     if not len(indices):
         raise InputError(f'no picture is in the split "{split}"', where=opened.name, mend="choose another --split")
-    result = evaluate_on(ready, match_labels(opened, ready), indices)
+    result = evaluate_on(ready, matched, indices)
     if report is not None:
         page = Report(
             title=f"{ready.provenance.get('preset', 'model')} on {opened.name}",

@@ -19,7 +19,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from smalti.data.preprocess import Preprocess
-from smalti.errors import DamagedError, InputError, SmaltiError
+from smalti.errors import DamagedError, InputError, SmaltiError, printable
 from smalti.files import write_durably
 from smalti.models import FAMILIES, build
 from smalti.models.registry import with_options
@@ -28,7 +28,8 @@ __all__ = ["ModelFile", "read_model", "write_model"]
 
 FORMAT = 1
 SELF_TEST_SEED = 20260101
-SELF_TEST_TOLERANCE = 1e-2  # of the largest logit: another CPU rounds differently; a wrong model is off by its own size
+SELF_TEST_TOLERANCE = 1e-3  # of the largest logit: another CPU rounds differently by far less, a wrong model by more
+TASKS = ("classify", "multilabel", "regress")
 
 
 @dataclass
@@ -57,7 +58,8 @@ class ModelFile:
 def write_model(path: str | Path, model: ModelFile) -> None:
     """Writes a model file, durably."""
     tensors = {name: t.detach().cpu().contiguous() for name, t in model.module.state_dict().items()}
-    about = {
+    about: dict[str, Any] = {
+        "version": FORMAT,
         "family": model.family,
         "config": asdict(model.module.config),  # type: ignore[arg-type]
         "task": model.task,
@@ -65,10 +67,10 @@ def write_model(path: str | Path, model: ModelFile) -> None:
         "preprocess": model.preprocess.to_dict(),
         "flip_views": model.flip_views,
         "provenance": model.provenance,
-        "checksum": checksum(tensors),
         "self_test": {"seed": SELF_TEST_SEED, "logits": self_test(model.module)},
     }
-    metadata = {"format": "pt", "smalti": json.dumps({"version": FORMAT, **about}, ensure_ascii=False)}
+    about["checksum"] = checksum(tensors, canonical(about))
+    metadata = {"format": "pt", "smalti": json.dumps(about)}
     write_durably(path, save(tensors, metadata=metadata))
 
 
@@ -80,7 +82,7 @@ def read_model(path: str | Path) -> ModelFile:
         DamagedError: it is not what it was when it was written, or this smalti is too old for it.
     """
     path = find_model(Path(path))
-    refuse_pickles(path)
+    refuse_strangers(path)
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
@@ -97,31 +99,33 @@ def read_model(path: str | Path) -> ModelFile:
             mend="give the model.safetensors that smalti train wrote",
         )
     about = parse(path, metadata["smalti"])
-    if checksum(tensors) != about["checksum"]:
-        raise DamagedError(
-            "its weights are not the ones that were written", where=path, why="checksum differs", mend="copy it again"
-        )
+    if checksum(tensors, canonical(about)) != about["checksum"]:
+        raise DamagedError("is not what was written", where=path, why="its checksum differs", mend="copy it again")
     try:
         family = about["family"]
         if family not in FAMILIES:
             raise InputError(f'unknown model family "{family}"')
+        if about["task"] not in TASKS:
+            raise InputError(f'unknown task "{about["task"]}"')
         config = with_options(FAMILIES[family].config(), about["config"])
+        if len(about["labels"]) != config.num_classes:
+            raise InputError(f"{len(about['labels'])} labels for {config.num_classes} outputs")
         with torch.device("meta"):
             module = build(family, config)
         module = module.to_empty(device="cpu")
         restore_buffers(module, family, config)
         module.load_state_dict(tensors)
         preprocess = Preprocess.from_dict(about["preprocess"])
+        expected = about["self_test"]["logits"]
     except (SmaltiError, RuntimeError, TypeError, KeyError) as error:
-        first = str(error).splitlines()[0]
         raise DamagedError(
             "does not describe a model this smalti can build",
             where=path,
-            why=first,
+            why=printable(" ".join(str(error).split())),
             mend="use the smalti that wrote it",
         ) from error
     module.eval()
-    verify_self_test(path, module, about["self_test"]["logits"])
+    verify_self_test(path, module, expected)
     return ModelFile(
         family,
         module,
@@ -153,18 +157,30 @@ def find_model(path: Path) -> Path:
     return path
 
 
-def refuse_pickles(path: Path) -> None:
-    """Raises InputError for files that could run code when loaded, told by their first bytes."""
+def refuse_strangers(path: Path) -> None:
+    """Raises InputError for other kinds of files, above all those that could run code when loaded; told by their
+    first bytes.
+    """
     try:
         with open(path, "rb") as file:
-            start = file.read(4)
+            start = file.read(9)
     except OSError as error:
-        raise InputError("cannot be read", where=path, why=error.strerror or str(error)) from error
+        raise InputError(
+            "cannot be read", where=path, why=error.strerror or str(error), mend="give yourself the right to read it"
+        ) from error
+    if start[8:] == b"{":  # eight bytes of length, any bytes, then the header: a safetensors file
+        return
     if start[:2] == b"PK" or start[:1] == b"\x80":
         raise InputError(
             "is a PyTorch pickle or an archive, not a model file",
             where=path,
             why="loading a pickle can run any code, so smalti never does",
+            mend="give the model.safetensors that smalti train wrote",
+        )
+    if len(start) == 9:
+        raise InputError(
+            "is another kind of file, not a model",
+            where=path,
             mend="give the model.safetensors that smalti train wrote",
         )
 
@@ -173,7 +189,7 @@ def parse(path: Path, text: str) -> dict[str, Any]:
     """The metadata of a model file of a known version, complete."""
     try:
         about = json.loads(text)
-        version = about["version"]
+        version = int(about["version"])
     except (ValueError, KeyError, TypeError) as error:
         raise DamagedError("its metadata cannot be read", where=path, why=str(error), mend="copy it again") from error
     if version > FORMAT:
@@ -199,9 +215,14 @@ def parse(path: Path, text: str) -> dict[str, Any]:
     return about
 
 
-def checksum(tensors: dict[str, Tensor]) -> str:
-    """SHA-256 over names, types, shapes and bytes, in the order of the names."""
-    digest = hashlib.sha256()
+def canonical(about: dict[str, Any]) -> str:
+    """The metadata as one text, whatever its order, without the checksum itself."""
+    return json.dumps({key: value for key, value in about.items() if key != "checksum"}, sort_keys=True)
+
+
+def checksum(tensors: dict[str, Tensor], text: str = "") -> str:
+    """SHA-256 over a text and the names, types, shapes and bytes of tensors, in the order of the names."""
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass"))
     for name in sorted(tensors):
         tensor = tensors[name]
         digest.update(f"{name}\0{tensor.dtype}\0{tuple(tensor.shape)}\0".encode())

@@ -101,7 +101,7 @@ class Model:
         device = next(module.parameters()).device
         images = [self.preprocess([read()]) for _, read in as_pictures(inputs)]
         if not images:
-            raise InputError("there are no pictures to embed")
+            raise InputError("there are no pictures to embed", mend="name picture files, or folders that hold some")
         return torch.cat([module.forward_pooled(image.to(device)).float().cpu() for image in images])
 
     def predict(self, inputs: Any, *, top: int = 5, batch_size: int = 32) -> list[Prediction]:
@@ -121,7 +121,8 @@ class Model:
         """As `predict`, one by one as they are ready, for any number of pictures."""
         for name, value in (("top", top), ("batch_size", batch_size)):
             if value < 1:
-                raise InputError(f"{name} {value} is not 1 or more")
+                option = f"--{name.replace('_', '-')}"
+                raise InputError(f"{option} {value} is not 1 or more", mend="give a number above 0")
         waiting: list[tuple[str, Tensor | SmaltiError]] = []
         for name, read in pictures:
             waiting.append((name, self._load(name, read)))

@@ -46,8 +46,8 @@ def test_version(capsys: pytest.CaptureFixture[str]):
 @pytest.mark.parametrize(
     ("line", "says"),
     [
-        ("trian", 'Did you mean "train"?'),
-        ("train --minuts 3", "Did you mean --minutes?"),
+        ("trian", 'did you mean "train"?'),
+        ("train --minuts 3", "did you mean --minutes?"),
         ("train d --task clasify", "--task"),
         ("train d --minutes abc", "--minutes"),
         ("train d --epochs 1.5", "1.5 is not a whole number"),

@@ -64,7 +64,6 @@ def test_nothing_said_leaves_the_choice_to_the_library(calls: dict[str, Any], bu
     assert given.pop(budget) == 3
     assert given.pop("data") == "digits"
     assert given.pop("overrides") == {}
-    assert given.pop("seed") == 0
     assert given.pop("bad_images") == given.pop("leaks") == "stop"
     assert given.pop("download") is False
     assert set(given.values()) == {None}

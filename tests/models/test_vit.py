@@ -200,7 +200,7 @@ def test_drop_path_ramps_from_zero():
         ({"embed_dim": 100, "num_heads": 3}, "embed_dim 100 is not a multiple of num_heads 3"),
         ({"cls_token": False}, 'pool "cls" needs cls_token=True'),
         ({"stem": "conv", "patch_size": 14}, "patch_size 14 of a convolutional stem is not a power of two"),
-        ({"patchsize": 8}, 'ViTConfig has no field "patchsize"; did you mean "patch_size"?'),
+        ({"patchsize": 8}, 'there is no setting "patchsize"; did you mean "patch_size"?'),
         ({"rope": True, "embed_dim": 72}, "head width 6 is not a multiple of 4"),
     ],
 )

@@ -68,6 +68,8 @@ def test_a_second_interrupt_is_immediate():
 def test_a_folder_takes_one_run_and_one_process(tmp_path):
     folder = RunFolder.create(tmp_path / "run")
     folder.settings.write_text("")
+    RunFolder.create(tmp_path / "run")  # nothing was saved in it yet
+    folder.last.touch()
     with pytest.raises(InputError, match="already holds a run"):
         RunFolder.create(tmp_path / "run")
     code = (

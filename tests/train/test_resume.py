@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from smalti.train import loop
 from smalti.train.budget import Budget
 from smalti.train.checkpoint import load_checkpoint, save_checkpoint
 from smalti.train.loop import LoopConfig, Stopped, fit
@@ -63,7 +64,7 @@ class StopAt(Silent):
 @pytest.fixture(autouse=True)
 def several_steps_a_row(monkeypatch):
     """So that a cut falls between two rows and the running means must survive it."""
-    monkeypatch.setattr("smalti.train.loop.ROWS", 4)
+    monkeypatch.setattr(loop, "ROWS", 4)
 
 
 @pytest.fixture

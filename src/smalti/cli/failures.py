@@ -52,11 +52,13 @@ def _translate(error: BaseException) -> SmaltiError | None:
     if isinstance(error, CycloptsError):
         what = " ".join(str(error).split()).removesuffix(".")
         command = " ".join(("smalti", *(error.command_chain or ())))
-        return InputError(what, mend="" if "Did you mean" in what else f"see {command} --help")
+        what, _, near = what.partition(". Did you mean ")
+        return InputError(what, mend=f"did you mean {near}" if near else f"see {command} --help")
     if isinstance(error, OSError):
         where = error.filename if error.filename is not None else ""
         return StorageError(f"{error.strerror or error}", where=where, mend="free space or look at the disk")
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":  # torch's, without importing torch
+    torchs = type(error).__name__ == "OutOfMemoryError" or "allocate memory" in str(error)  # without importing torch
+    if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and torchs):
         return InputError("out of memory", mend="use a smaller batch, picture size or model")
     return None
 

@@ -326,4 +326,5 @@ def _sign(u: Tensor) -> Tensor:
 
 def _check(name: str, value: object, fits: bool, expected: str) -> None:
     if not fits:
-        raise InputError(f"{name} {value!r} is not {expected}", where="augment")
+        mend = f"give augment.{name} a value that is {expected}"
+        raise InputError(f"{name} {value!r} is not {expected}", where="augment", mend=mend)

@@ -11,8 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from smalti.configs import demand
 from smalti.data.randomness import step_seed
-from smalti.errors import InputError
 
 __all__ = ["MixConfig", "cutmix", "mix", "mixup", "soft_targets"]
 
@@ -35,10 +35,8 @@ class MixConfig:
 
     def __post_init__(self) -> None:
         for name in ("mixup", "cutmix"):
-            if not 0 <= (value := getattr(self, name)) < np.inf:
-                raise InputError(f"{name} {value!r} is not a number of 0 or more", where="mix")
-        if not 0 <= self.prob <= 1:
-            raise InputError(f"prob {self.prob!r} is not a number in [0, 1]", where="mix")
+            demand(0 <= (value := getattr(self, name)) < np.inf, f"mix.{name}", value, "a number of 0 or more")
+        demand(0 <= self.prob <= 1, "mix.prob", self.prob, "a number in [0, 1]")
 
 
 def mix(batch: Batch, config: MixConfig, *, num_classes: int, seed: int, step: int) -> Batch:

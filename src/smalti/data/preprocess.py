@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from smalti.configs import demand
 from smalti.data.decode import decode
 from smalti.data.source import Raw
 from smalti.errors import InputError
@@ -48,8 +49,17 @@ class Preprocess:
     white: float = 65535.0
 
     def __post_init__(self) -> None:
-        if len(self.mean) != self.in_chans or len(self.std) != self.in_chans:
-            raise InputError(f"mean and std need {self.in_chans} values, one a channel; got {self.mean} and {self.std}")
+        size, crop = self.img_size, self.crop_pct
+        demand(len(size) == 2 and min(size) >= 1, "preprocess.img_size", size, "a height and a width of 1 or more")
+        demand(self.in_chans >= 1, "preprocess.in_chans", self.in_chans, "1 or more")
+        if not len(self.mean) == len(self.std) == self.in_chans:
+            raise InputError(
+                f"mean and std need {self.in_chans} values, one a channel; got {self.mean} and {self.std}",
+                mend="set preprocess.in_chans, preprocess.mean and preprocess.std together",
+            )
+        demand(all(one > 0 for one in self.std), "preprocess.std", self.std, "numbers above 0")
+        demand(0 < crop <= 1, "preprocess.crop_pct", crop, "a number above 0, at most 1")
+        demand(self.white > 0, "preprocess.white", self.white, "a number above 0")
 
     def load(self, raw: Raw) -> Tensor:
         """One stored picture as uint8 (C, H, W) of `img_size`. Raises InputError where it cannot be decoded."""
@@ -59,7 +69,7 @@ class Preprocess:
         """uint8 (B, C, H, W) in [0, 255] to float32 of mean 0 and deviation 1 over the data."""
         mean = torch.tensor(self.mean, device=images.device).view(-1, 1, 1)
         std = torch.tensor(self.std, device=images.device).view(-1, 1, 1)
-        return (images.float() - mean * 255) / (std * 255)
+        return torch.sub(images, mean * 255).div_(std * 255)
 
     def __call__(self, raws: Iterable[Raw]) -> Tensor:
         """Stored pictures as one float32 batch (B, C, H, W), ready for the model."""
@@ -108,6 +118,8 @@ def resize(image: Tensor, rule: Preprocess) -> Tensor:
 def _scale(image: Tensor, size: tuple[int, int], interpolation: Interpolation) -> Tensor:
     if tuple(image.shape[-2:]) == size:
         return image
+    if size[1] == 1 and image.dtype == torch.uint8:  # torch's kernel for bytes reads past a row that is one pixel wide
+        return _scale(image.float(), size, interpolation).round().clamp(0, 255).to(torch.uint8)
     antialias = interpolation != "nearest"
     mode = interpolation if antialias else "nearest-exact"
     return F.interpolate(image[None], size, mode=mode, antialias=antialias)[0]

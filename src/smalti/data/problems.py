@@ -103,6 +103,8 @@ def find(
     yield from _wrong_extensions(source, facts)
     yield from _odd_sizes(source, facts)
     yield from _odd_depths(source, facts, channels)
+    for folder in source.empty_classes:
+        yield Problem("empty_class", folder, "a class folder without a picture", "add pictures of it, or remove it")
     for note in source.notes:
         yield Problem("note", "", note, "nothing must be done if that is meant")
 

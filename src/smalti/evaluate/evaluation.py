@@ -84,7 +84,8 @@ def evaluate_on(
         batch_size: pictures at a time.
     """
     pictures = pictures or Pictures(source, model.preprocess)
-    batches = Batches(pictures, indices, batch_size=batch_size)
+    device = next(model.module.parameters()).device
+    batches = Batches(pictures, indices, batch_size=batch_size, device=device)
     outputs = collect(model.module, batches, views=views_of(model.flip_views), average=AVERAGES[model.task])
     return MEASURES[model.task](model, source, outputs)
 

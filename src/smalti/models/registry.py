@@ -1,12 +1,12 @@
 """The families and presets by name: dicts you can read."""
 
-import difflib
 import fnmatch
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from torch import nn
 
+from smalti.configs import fitted, suggest
 from smalti.errors import InputError
 from smalti.models import cnn, vit
 
@@ -66,18 +66,5 @@ def build(family: str, config: Any) -> nn.Module:
 
 
 def with_options(config: Any, options: dict[str, Any]) -> Any:
-    """`config` with fields replaced; raises InputError that suggests the nearest name of an unknown one."""
-    known = [f.name for f in fields(config)]
-    for key in options:
-        if key not in known:
-            raise InputError(
-                f'{type(config).__name__} has no field "{key}"',
-                mend=suggest(key, known) or f"it has {', '.join(known)}",
-            )
-    return replace(config, **{key: tuple(v) if isinstance(v, list) else v for key, v in options.items()})
-
-
-def suggest(name: str, known: Any) -> str:
-    """'did you mean "x"?', or nothing where no known name is near."""
-    near = difflib.get_close_matches(name, list(known), n=1)
-    return f'did you mean "{near[0]}"?' if near else ""
+    """`config` with fields replaced. Raises InputError on an unknown name or a value of another type."""
+    return replace(config, **fitted(type(config), options))

@@ -15,6 +15,7 @@ from typing import Literal, cast
 import torch
 from torch import Tensor, nn
 
+from smalti.configs import demand
 from smalti.embed import ConvStem, PatchEmbed
 from smalti.errors import InputError
 from smalti.heads import ClsPool, MapPool, MeanPool, SeqPool
@@ -74,6 +75,16 @@ class ViTConfig:
     drop_rate: float = 0.0
     attn_drop: float = 0.0
     drop_path_rate: float = 0.0
+
+    def __post_init__(self) -> None:
+        demand(min(self.size) >= 1, "img_size", self.img_size, "1 or more")
+        for name in ("patch_size", "in_chans", "embed_dim", "depth", "num_heads", "stem_dim"):
+            demand(getattr(self, name) >= 1, name, getattr(self, name), "1 or more")
+        demand(self.num_classes >= 0, "num_classes", self.num_classes, "0 or more")
+        demand(self.pre_logits is None or self.pre_logits >= 1, "pre_logits", self.pre_logits, "1 or more, or none")
+        demand(self.mlp_ratio * self.embed_dim >= 1, "mlp_ratio", self.mlp_ratio, "a number above 0")
+        for name in ("drop_rate", "attn_drop", "drop_path_rate"):
+            demand(0 <= getattr(self, name) < 1, name, getattr(self, name), "a share in [0, 1)")
 
     @property
     def size(self) -> tuple[int, int]:
@@ -244,7 +255,7 @@ MLPS = {"gelu": Mlp, "swiglu": SwiGLU}
 
 
 def presets() -> dict[str, ViTConfig]:
-    """The published sizes over patch and image sizes, then sizes for pictures of 8 to 64 pixels."""
+    """The published sizes over patch and image sizes, then sizes for pictures of 8 to 128 pixels."""
     published = {  # embed_dim, depth, num_heads
         "tiny": (192, 12, 3),
         "small": (384, 12, 6),
@@ -262,12 +273,12 @@ def presets() -> dict[str, ViTConfig]:
 
     small = {  # embed_dim, depth, num_heads, mlp_ratio
         "nano": (64, 6, 4, 2.0),
-        "mini": (128, 4, 4, 4.0),
+        "mini": (128, 4, 4, 2.0),
         "midi": (192, 9, 3, 4.0),
     }
     for name, (dim, depth, heads, ratio) in small.items():
         trunk = {"num_classes": 10, "embed_dim": dim, "depth": depth, "num_heads": heads, "mlp_ratio": ratio}
-        for size in (8, 16, 28, 32, 48, 64):
+        for size in (8, 16, 28, 32, 48, 64, 96, 128):
             for patch in (2, 4, 8):
                 if size % patch == 0 and 4 <= size // patch <= 16:
                     table[f"vit_{name}_patch{patch}_{size}"] = ViTConfig(size, patch, **trunk)

@@ -72,7 +72,8 @@ class Attention(nn.Module):
     ) -> None:
         super().__init__()
         if dim % num_heads:
-            raise InputError(f"embed_dim {dim} is not a multiple of num_heads {num_heads}")
+            nearest = dim // num_heads * num_heads or num_heads
+            raise InputError(f"embed_dim {dim} is not a multiple of num_heads {num_heads}", mend=f"use {nearest}")
         self.num_heads = num_heads
         self.head_dim = dim // num_heads
         self.causal = causal

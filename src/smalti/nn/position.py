@@ -17,7 +17,8 @@ def sincos_2d(grid_size: tuple[int, int], dim: int, temperature: float = 10_000.
     MoCo v3).
     """
     if dim % 4:
-        raise InputError(f"embed_dim {dim} is not a multiple of 4, which 2-D sine-cosine positions need")
+        what = f"embed_dim {dim} is not a multiple of 4, which 2-D sine-cosine positions need"
+        raise InputError(what, mend=f"use {dim // 4 * 4 + 4}")
     y, x = _grid(grid_size)
     frequencies = temperature ** -(torch.arange(dim // 4, dtype=torch.float64) / (dim // 4))
     angles = [axis[:, None] * frequencies for axis in (x, y)]
@@ -33,7 +34,8 @@ def rope_2d(
     Prefix tokens (the class token) come first and are not turned. Returns cosines and sines, (2, prefix + h * w, K).
     """
     if head_dim % 4:
-        raise InputError(f"head width {head_dim} is not a multiple of 4, which 2-D rotary positions need")
+        what = f"head width {head_dim} is not a multiple of 4, which 2-D rotary positions need"
+        raise InputError(what, mend="use another embed_dim or num_heads")
     y, x = _grid(grid_size)
     frequencies = temperature ** -(torch.arange(head_dim // 4, dtype=torch.float64) / (head_dim // 4))
     angles = torch.cat([y[:, None] * frequencies, x[:, None] * frequencies], dim=1)  # (N, K / 2)

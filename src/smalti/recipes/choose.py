@@ -6,6 +6,7 @@ The numbers are what measurements on the sets of docs/results.md settled on; wha
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -21,15 +22,18 @@ from smalti.recipes.mirror import mirror_test
 from smalti.recipes.pace import Pace, measure_pace
 from smalti.recipes.recipe import Choice, ModelConfig, Recipe, TargetConfig
 from smalti.train.budget import Budget
-from smalti.train.device import best_precision
+from smalti.train.device import Precision, best_precision
 from smalti.train.loop import LoopConfig
 from smalti.train.optim import OptimConfig
 
 __all__ = ["TUNED", "Chosen", "Given", "choose"]
 
-SMALL_SIZES = {8: 2, 16: 2, 28: 4, 32: 4, 48: 4, 64: 4}  # image size: pixels a side for one token
+SMALL = ("patch2_8", "patch2_16", "patch4_28", "patch4_32", "patch8_48", "patch4_64")  # of a preset's name
+PHOTO_SIZES = ("patch8_128", "patch4_64")  # for photographs: where time allows, and else
+PHOTO = 72  # pictures with a longer short side than this are photographs, to be scaled down
+ENOUGH_EPOCHS = 40  # of large photographs, to prefer them to small ones
+MANY_EPOCHS = 100
 TUNED = "cct_mini"  # presets the rule's learning rate was measured for
-PHOTO = 64  # pictures with a longer short side than this are photographs to be scaled down
 
 
 @dataclass(frozen=True)
@@ -80,24 +84,18 @@ def choose(given: Given) -> Chosen:
     def note(name: str, value: object, reason: str) -> None:
         choices.append(Choice(name, str(value), reason))
 
-    preset, img_size = choose_model(given, note)
-    preprocess = choose_preprocess(given, img_size, note)
     batch_size = choose_batch_size(given, note)
     optim = choose_optim(given, batch_size, note)
     precision, why = best_precision(given.device)
     note("precision", precision, why)
-    model = ModelConfig(preset, given.setting("model", "options") or {})
-    pace = measure_pace(
-        model.build(preprocess, len(given.source.labels)).to(given.device),
-        batch_size=batch_size,
-        optim=optim,
-        precision=precision,
-    )
+    trial = partial(try_model, given, batch_size=batch_size, optim=optim, precision=precision)
+    model, preprocess, pace = choose_model(given, trial, note)
     epochs = expected_epochs(given, pace, batch_size)
     note("epochs", f"{epochs:.3g}", f"{len(given.split.train):,} training pictures at about {pace.train:,.0f} a second")
     mirror = choose_mirror(given, preprocess, note)
-    augment = choose_augment(given, img_size, epochs, mirror, note)
-    mix = choose_mix(given, epochs, note)
+    model = choose_depth_drop(model, epochs, note)
+    augment = choose_augment(given, preprocess.img_size, epochs, mirror, note)
+    mix = choose_mix(given, epochs, mirror, note)
     loop = choose_loop(given, pace, batch_size, epochs, note)
     recipe = Recipe(
         model=model,
@@ -114,39 +112,58 @@ def choose(given: Given) -> Chosen:
     return Chosen(recipe, tuple(choices), pace)
 
 
-def choose_model(given: Given, note: Note) -> tuple[str, tuple[int, int]]:
-    """The preset, and the size (H, W) of its input."""
+Trial = Callable[[str, tuple[int, int]], tuple[ModelConfig, Preprocess, Pace]]
+
+
+def try_model(
+    given: Given, preset: str, size: tuple[int, int], *, batch_size: int, optim: OptimConfig, precision: Precision
+) -> tuple[ModelConfig, Preprocess, Pace]:
+    """A preset on pictures of a size: its config, how pictures are fitted to it, and how fast it is here."""
+    model = ModelConfig(preset, given.setting("model", "options") or {})
+    check = given.check
+    preprocess = Preprocess(size, check.channels, check.mean, check.std, fit="squash", white=check.white)
+    module = model.build(preprocess, len(given.source.labels)).to(given.device)
+    batch_size = min(batch_size, len(given.split.train))
+    return model, preprocess, measure_pace(module, batch_size=batch_size, optim=optim, precision=precision)
+
+
+def choose_model(given: Given, trial: Trial, note: Note) -> tuple[ModelConfig, Preprocess, Pace]:
+    """The preset and the size of its input: near the pictures' own if they are small, else as large as time allows."""
     named, sized = given.setting("model", "preset"), given.setting("preprocess", "img_size")
-    if named is not None:
-        note("model", named, "you named it")
-        size = pair(sized) if sized else preset_config(named)[1].size
-        note("image size", f"{size[1]} x {size[0]}", "you named it" if sized else "the preset's own")
-        return named, size
     height, width = given.check.sizes[1].tolist()
-    side = min(pair(sized)) if sized else min(height, width)
-    nearest = min(SMALL_SIZES, key=lambda size: (abs(math.log(size / side)), size))
-    size = pair(sized or nearest)
+    middle = f"the middle picture is {width} x {height} pixels"
+    if named is not None:
+        chosen = trial(named, pair(sized) if sized else preset_config(named)[1].size)
+        why = "you named it" if sized else "the preset's own"
+    elif sized:
+        chosen, why = trial(f"cct_mini_{nearest(min(pair(sized)))}", pair(sized)), "you named it"
+    elif min(height, width) <= PHOTO:
+        size = nearest(min(height, width))
+        chosen, why = trial(f"cct_mini_{size}", pair(int(size.split("_")[1]))), middle
+    else:
+        large, small = PHOTO_SIZES
+        chosen, why = trial(f"cct_mini_{large}", pair(int(large.split("_")[1]))), f"{middle}, and there is time"
+        if expected_epochs(given, chosen[2], 1) < ENOUGH_EPOCHS:
+            chosen = trial(f"cct_mini_{small}", pair(int(small.split("_")[1])))
+            why = f"{middle}; larger ones would be seen fewer than {ENOUGH_EPOCHS} times"
+    model, preprocess, _ = chosen
+    note("channels", preprocess.in_chans, "all pictures are grey" if preprocess.in_chans == 1 else "there is colour")
+    note("image size", f"{preprocess.img_size[1]} x {preprocess.img_size[0]}", why)
+    note("fit", preprocess.fit, "every pixel of a picture is kept, also at its edges")
     note(
-        "image size",
-        f"{size[1]} x {size[0]}",
-        "you named it" if sized else f"the middle picture is {width} x {height} pixels",
+        "model", model.preset, "you named it" if named else "small and quick to learn: convolutions first, then blocks"
     )
-    preset = f"cct_mini_patch{SMALL_SIZES[nearest]}_{nearest}"
-    note("model", preset, "a small Transformer with a convolutional stem learns most from this much data in this time")
-    return preset, size
+    return chosen
+
+
+def nearest(side: int) -> str:
+    """The patch and size of the small preset whose size is nearest to `side`, on a scale of ratios."""
+    return min(SMALL, key=lambda name: abs(math.log(int(name.split("_")[1]) / side)))
 
 
 def pair(size: int | Sequence[int]) -> tuple[int, int]:
     """(H, W) from one number for a square, or two."""
     return (size, size) if isinstance(size, int) else (size[0], size[1])
-
-
-def choose_preprocess(given: Given, size: tuple[int, int], note: Note) -> Preprocess:
-    """How pictures are fitted: squashed, so that nothing at an edge is lost."""
-    check = given.check
-    note("channels", check.channels, "all pictures are grey" if check.channels == 1 else "the pictures have colour")
-    note("fit", "squash", "every pixel of a picture is kept, also at its edges")
-    return Preprocess(size, check.channels, check.mean, check.std, fit="squash", white=check.white)
 
 
 def choose_batch_size(given: Given, note: Note) -> int:
@@ -155,7 +172,7 @@ def choose_batch_size(given: Given, note: Note) -> int:
         note("batch size", named, "you named it")
         return named
     n = len(given.split.train)
-    size = 128 if n >= 8000 else 64 if n >= 1000 else 32
+    size = 64 if n >= 1000 else 32
     note("batch size", size, f"{n:,} training pictures")
     return size
 
@@ -163,7 +180,7 @@ def choose_batch_size(given: Given, note: Note) -> int:
 def choose_optim(given: Given, batch_size: int, note: Note) -> OptimConfig:
     """Muon with a rate that follows the root of the batch size."""
     name, named_lr = given.setting("optim", "name") or "muon", given.setting("optim", "lr")
-    lr = named_lr or 3e-3 * math.sqrt(batch_size / 128)
+    lr = named_lr or 3e-3 * math.sqrt(batch_size / 64)
     note(
         "optimiser",
         name,
@@ -192,13 +209,17 @@ def choose_mirror(given: Given, preprocess: Preprocess, note: Note) -> bool:
     if given.source.task != "classify":
         note("mirroring", "no", "left and right may matter to these targets")
         return False
-    letters = sum(len(label) == 1 for label in given.source.labels)
-    if letters >= 0.8 * len(given.source.labels):
-        note("mirroring", "no", "the classes are named like digits or letters")
-        return False
     test = mirror_test(given.source, given.split.train, preprocess)
     note("mirroring", "no" if test.harms else "yes", str(test))
     return not test.harms
+
+
+def choose_depth_drop(model: ModelConfig, epochs: float, note: Note) -> ModelConfig:
+    """Stochastic depth, where pictures are seen so often that they could be learned by heart."""
+    if epochs < MANY_EPOCHS or "drop_path_rate" in model.options or model.preset.startswith("cnn"):
+        return model
+    note("stochastic depth", 0.1, f"each picture is seen {epochs:.3g} times")
+    return replace(model, options={**model.options, "drop_path_rate": 0.1})
 
 
 def choose_augment(given: Given, size: tuple[int, int], epochs: float, mirror: bool, note: Note) -> AugmentConfig:
@@ -218,9 +239,6 @@ def choose_augment(given: Given, size: tuple[int, int], epochs: float, mirror: b
     if epochs >= 10 and given.check.channels == 3:
         augment = replace(augment, brightness=0.3, contrast=0.3, saturation=0.3 if given.check.channels == 3 else 0.0)
         varied += ", brightness, contrast and colour"
-    if epochs >= 30:
-        augment = replace(augment, erase=0.25)
-        varied += ", a quarter of the pictures lose a box"
     note(
         "augmentation",
         varied + (", mirrored every other epoch" if mirror else ""),
@@ -229,9 +247,9 @@ def choose_augment(given: Given, size: tuple[int, int], epochs: float, mirror: b
     return augment
 
 
-def choose_mix(given: Given, epochs: float, note: Note) -> MixConfig:
+def choose_mix(given: Given, epochs: float, mirror: bool, note: Note) -> MixConfig:
     """Cutmix and mixup, for photographs that are seen often."""
-    if given.source.task != "classify" or epochs < 30 or given.check.channels == 1:
+    if given.source.task != "classify" or epochs < 30 or not mirror or given.check.channels == 1:
         return MixConfig()
     note("mixing", "cutmix and mixup for half of the batches", f"each picture is seen {epochs:.3g} times")
     return MixConfig(mixup=0.2, cutmix=1.0, prob=0.5)
@@ -241,7 +259,7 @@ def choose_target(given: Given, note: Note) -> TargetConfig:
     """Label smoothing, and class weights where classes are uneven."""
     if given.source.task == "regress":
         return TargetConfig()
-    weights = "auto" if given.check.imbalance >= 3 else "none"
+    weights = "auto" if given.check.imbalance >= 2 else "none"
     if weights == "auto":
         note(
             "class weights",

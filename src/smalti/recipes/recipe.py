@@ -1,23 +1,27 @@
 """A recipe: one complete run, composed of the configs of its parts. What run.toml holds and `--set` changes."""
 
 import tomllib
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
-from typing import Any, Literal, Self
+from collections.abc import Iterable, Mapping
+from dataclasses import MISSING, asdict, dataclass, field, fields, is_dataclass, replace
+from typing import Any, Literal, Self, cast, get_type_hints
 
 from torch import nn
 
+from smalti.configs import demand, fit, fitted, suggest
 from smalti.data.augment import AugmentConfig
 from smalti.data.mixing import MixConfig
 from smalti.data.preprocess import Preprocess
 from smalti.errors import InputError
 from smalti.models.registry import build as build_model
-from smalti.models.registry import preset_config, suggest
+from smalti.models.registry import preset_config
 from smalti.train.budget import Budget
 from smalti.train.loop import LoopConfig
 from smalti.train.optim import OptimConfig
 
-__all__ = ["Choice", "ModelConfig", "Recipe", "TargetConfig", "parse_settings"]
+__all__ = ["Choice", "ModelConfig", "Recipe", "TargetConfig", "parse_settings", "settle"]
+
+
+FROM_DATA = {"img_size": "preprocess.img_size", "in_chans": "preprocess.in_chans", "num_classes": "the labels"}
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,15 @@ class ModelConfig:
 
     preset: str
     options: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name, source in FROM_DATA.items():
+            if name in self.options:
+                raise InputError(
+                    f"the model's {name} follows from {source}", where=f"model.options.{name}", mend=f"change {source}"
+                )
+        _, config = preset_config(self.preset, **self.options)  # raises where one is unknown or of another type
+        object.__setattr__(self, "options", {name: getattr(config, name) for name in self.options})
 
     def resolve(self, preprocess: Preprocess, num_classes: int) -> tuple[str, Any]:
         """Family and full config, for the pictures `preprocess` makes. Raises InputError on what does not fit
@@ -49,6 +62,9 @@ class TargetConfig:
 
     smoothing: float = 0.0
     class_weights: Literal["none", "auto"] = "none"
+
+    def __post_init__(self) -> None:
+        demand(0 <= self.smoothing < 1, "target.smoothing", self.smoothing, "in [0, 1)")
 
 
 @dataclass(frozen=True)
@@ -88,6 +104,9 @@ class Recipe:
     flip_views: bool = False
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        demand(0 <= self.seed < 2**63, "seed", self.seed, "a whole number from 0 to 9223372036854775807")
+
     def to_dict(self) -> dict[str, Any]:
         """Plain data."""
         return asdict(self)
@@ -95,15 +114,9 @@ class Recipe:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """The recipe `to_dict` described. Raises InputError on unknown keys and impossible values."""
-        kinds = {f.name: f.type for f in fields(cls)}
-        known = {name: value for name, value in data.items() if name in kinds}
-        if len(known) != len(data):
-            stranger = next(name for name in data if name not in kinds)
-            raise InputError(
-                f'a recipe has no section "{stranger}"', mend=suggest(stranger, kinds) or f"it has {', '.join(kinds)}"
-            )
-        parts = {name: build(kinds[name], value, name) for name, value in known.items()}
-        return cls(**parts)
+        kinds = get_type_hints(cls)
+        refuse_strangers(data, kinds)
+        return cls(**{name: build(kinds[name], value, name) for name, value in data.items()})
 
     def with_settings(self, settings: Mapping[str, Any]) -> Self:
         """The recipe with some settings replaced: {"optim": {"lr": 0.001}} or {"optim.lr": 0.001}.
@@ -117,70 +130,72 @@ class Recipe:
         return recipe
 
     def _with(self, key: str, value: Any) -> Self:
-        known = [f.name for f in fields(self)]
-        if key not in known:
-            raise InputError(
-                f'there is no setting "{key}"',
-                where="settings",
-                mend=suggest(key, known) or f"there are {', '.join(known)}",
-            )
+        kinds = get_type_hints(type(self))
+        refuse_strangers([key], kinds)
         old = getattr(self, key)
-        if not is_dataclass(old):
-            return replace(self, **{key: coerce(value, old, key)})
-        if not isinstance(value, Mapping):
-            raise InputError(
-                f'"{key}" is a section, not a value',
-                where="settings",
-                mend=f"set a field of it: {key}.{fields(old)[0].name}",
-            )
-        # a budget is one of three: a new unit replaces the old one
-        merged = dict(value) if isinstance(old, Budget) else {**asdict(old), **value}  # type: ignore[call-overload]
-        if isinstance(old, ModelConfig):
-            merged["options"] = {**old.options, **value.get("options", {})}
-        return replace(self, **{key: build(type(old), merged, key)})
+        if is_dataclass(old) and isinstance(value, Mapping):
+            # a budget is one of three: a new unit replaces the old one
+            kept = {} if isinstance(old, Budget) else {f.name: getattr(old, f.name) for f in fields(old)}
+            value = {**kept, **value}
+            if isinstance(old, ModelConfig):
+                value["options"] = {**old.options, **value["options"]}
+        return replace(self, **{key: build(kinds[key], value, key)})
 
 
-def build(kind: Any, value: Any, where: str) -> Any:
-    """A config of class `kind` from plain data; other values as they are."""
+def refuse_strangers(names: Iterable[str], known: Iterable[str], where: object = "") -> None:
+    """Raises InputError for a name that is none of a recipe's; the nearest is suggested."""
+    known = list(known)
+    for name in names:
+        if name not in known:
+            mend = suggest(name, known) or f"there are {', '.join(known)}"
+            raise InputError(f'there is no setting "{name}"', where=where, mend=mend)
+
+
+def build(kind: Any, value: Any, name: str, *, where: object = "") -> Any:
+    """A part of a recipe from plain data: a config of class `kind`, or a plain value of that type."""
     if not is_dataclass(kind):
-        return value
-    known = {f.name: f for f in fields(kind)}
-    for key in value:
-        if key not in known:
-            raise InputError(
-                f'there is no setting "{where}.{key}"',
-                where="settings",
-                mend=suggest(key, known) or f"{where} has {', '.join(known)}",
-            )
-    example = {f.name: f.default for f in fields(kind)}
-    try:
-        return kind(**{key: coerce(one, example[key], f"{where}.{key}") for key, one in value.items()})  # type: ignore[operator]
-    except (TypeError, ValueError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{where} cannot be built", where="settings", why=str(error)) from error
+        return fit(value, kind, name, where=where)
+    if not isinstance(value, Mapping):
+        mend = f"set a field of it: {name}.{fields(kind)[0].name}"
+        raise InputError(f'"{name}" is a section, not a value', where=where, mend=mend)
+    config = cast(Any, kind)
+    given = fitted(config, value, name, where=where)
+    if missing := needed(kind) - set(given):
+        lacks = ", ".join(f"{name}.{one}" for one in sorted(missing))
+        raise InputError(f"{lacks} is missing", where=where, mend="set it")
+    return config(**given)
 
 
-def coerce(value: Any, like: Any, where: str) -> Any:
-    """`value` in the type of `like` where that is safe: a list as a tuple, 1 as 1.0. Raises InputError where it is
-    not.
+def needed(kind: Any) -> set[str]:
+    """The fields of a config that have no default."""
+    return {f.name for f in fields(kind) if f.default is MISSING and f.default_factory is MISSING}
+
+
+def settle(settings: Mapping[str, Any], where: object) -> dict[str, Any]:
+    """What a person settled, nested, every value in its type and range: mistakes are told before any work is done.
+
+    Args:
+        settings: {"optim": {"lr": 0.001}} or {"optim.lr": 0.001}; sections may be incomplete.
+        where: the file or option they are from, for messages.
+
+    Raises:
+        InputError: a key is unknown (the nearest is suggested) or a value does not fit.
     """
-    if isinstance(value, list):
-        return tuple(value)
-    if isinstance(like, bool):
-        fits = isinstance(value, bool)
-    elif isinstance(like, float):
-        fits = isinstance(value, int | float) and not isinstance(value, bool)
-        value = float(value) if fits else value
-    elif isinstance(like, int | str | tuple):
-        fits = isinstance(value, type(like)) and not isinstance(value, bool)
-    else:
-        return value
-    if not fits and value is not None:
-        raise InputError(
-            f"{where} = {value!r} is not a {type(like).__name__}", where="settings", mend=f"a value like {like!r}"
-        )
-    return value
+    kinds = get_type_hints(Recipe)
+    settled: dict[str, Any] = {}
+    for name, value in nested(settings).items():
+        refuse_strangers([name], kinds, where)
+        kind = kinds[name]
+        if not (is_dataclass(kind) and isinstance(value, Mapping)):
+            settled[name] = build(kind, value, name, where=where)
+            continue
+        config = cast(Any, kind)
+        if isinstance(value.get("img_size"), int):
+            value = {**value, "img_size": [value["img_size"]] * 2}  # a square
+        settled[name] = fitted(config, value, name, where=where)
+        if needed(config) <= set(value):
+            config(**settled[name])  # raises where a value is out of its range
+    return settled
 
 
 def nested(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -191,7 +206,12 @@ def nested(settings: Mapping[str, Any]) -> dict[str, Any]:
         table = tree
         for name in path:
             table = table.setdefault(name, {})
-        table[last] = {**table.get(last, {}), **nested(value)} if isinstance(value, Mapping) else value
+            if not isinstance(table, dict):
+                raise InputError(f'"{name}" is set to a value and to fields', mend="leave one of them out")
+        inner = table.get(last)
+        if isinstance(value, Mapping):
+            value = {**(inner if isinstance(inner, dict) else {}), **nested(value)}
+        table[last] = value
     return tree
 
 

@@ -7,8 +7,8 @@ import shlex
 import sys
 import time
 import tomllib
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, fields, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,12 +19,14 @@ from torch import nn
 
 from smalti import data
 from smalti._version import __version__
+from smalti.configs import demand, fitted
 from smalti.data.check import Check, check
+from smalti.data.formats.tree import counted, few
 from smalti.data.loader import Batches, Pictures
 from smalti.data.mixing import mix
 from smalti.data.source import Source
 from smalti.data.split import Split, split
-from smalti.errors import DamagedError, InputError, Interrupted
+from smalti.errors import DamagedError, InputError, Interrupted, printable
 from smalti.evaluate.evaluation import Evaluation, evaluate_on, thumbnail
 from smalti.evaluate.evaluators import ClassifyEvaluator, MultilabelEvaluator, RegressEvaluator
 from smalti.evaluate.metrics import Metric
@@ -35,7 +37,7 @@ from smalti.objectives import Classify, Multilabel, Objective, Regress
 from smalti.progress import TrainingBar, progress, progress_callback
 from smalti.ready import Model
 from smalti.recipes.choose import TUNED, Given, choose
-from smalti.recipes.recipe import Choice, Recipe, nested, parse_settings
+from smalti.recipes.recipe import Choice, ModelConfig, Recipe, parse_settings, settle
 from smalti.recipes.toml import dumps
 from smalti.train.budget import Budget
 from smalti.train.checkpoint import load_checkpoint
@@ -103,7 +105,7 @@ def train(
     steps: int | None = None,
     config: str | os.PathLike[str] | None = None,
     overrides: Mapping[str, Any] | None = None,
-    seed: int = 0,
+    seed: int | None = None,
     bad_images: str = "stop",
     leaks: str = "stop",
     download: bool = False,
@@ -124,7 +126,7 @@ def train(
         steps: budget as optimiser steps. Without any budget: 10 minutes.
         config: a TOML file of settings, such as run.toml of another run.
         overrides: single settings, {"optim.lr": 0.001}; strings are read as TOML. They go before `config`.
-        seed: of weights, order, augmentation and noise.
+        seed: of weights, order, augmentation and noise; else that of `config`, else 0.
         bad_images: "skip" trains without pictures that cannot be read; "stop" refuses.
         leaks: "drop" trains without copies of test pictures; "stop" refuses.
         download: whether a standard set may be fetched.
@@ -140,8 +142,12 @@ def train(
     """
     began = time.monotonic()
     place = find_device(device)
-    settings = gather_settings(config, overrides, model=model, minutes=minutes, epochs=epochs, steps=steps)
+    if workers is not None:
+        demand(workers >= 0, "--workers", workers, "0 or more")
+    settings = gather_settings(config, overrides, model=model, minutes=minutes, epochs=epochs, steps=steps, seed=seed)
     budget = Budget(**settings["budget"]) if settings.get("budget") else DEFAULT_BUDGET
+    seed = int(settings.get("seed", 0))
+    demand(0 <= seed < 2**63, "--seed", seed, "a whole number from 0 to 9223372036854775807")
     source, found, parts = open_data(
         data, task=task, seed=seed, bad_images=bad_images, leaks=leaks, download=download, show=show
     )
@@ -152,7 +158,7 @@ def train(
     recipe = chosen.recipe.with_settings(settings)
     folder = RunFolder.create(out or RunFolder.next_free(short_name(source.name)))
     with folder.lock():
-        choices = (Choice("split", split_sizes(parts), parts.reason), *chosen.choices)
+        choices = (Choice("split", split_sizes(parts), parts.reason), *left_out(found), *chosen.choices)
         if must_find_lr(recipe, settings):
             recipe, choice = find_rate(recipe, source, parts, place, workers)
             choices = (*choices, choice)
@@ -243,15 +249,18 @@ def run(run: Run) -> TrainResult:
         EMA(model, recipe.loop.ema_decay) if recipe.loop.ema_decay is not None else None,
     )
     if run.folder.last.exists():
-        state.load_state_dict(load_checkpoint(run.folder.last))
+        restore(state.load_state_dict, run.folder.last)
     preparing = time.monotonic()
     pictures.load(np.concatenate([run.split.train, run.split.val]))
     run_training(run, state, pictures)
     trained = time.monotonic()
 
-    best = load_checkpoint(run.folder.best) if run.folder.best.exists() else {"model": state.averaged.state_dict()}
-    model.load_state_dict(best["model"])
-    model = fold_scale(model.cpu().eval(), scale)
+    best_step = state.step
+    if run.folder.best.exists():
+        best_step = restore(lambda best: model.load_state_dict(best["model"]), run.folder.best)["step"]
+    else:
+        model.load_state_dict(state.averaged.state_dict())
+    model = fold_scale(model.eval(), scale)
     ready = Model(model, run.source.task, run.source.labels, recipe.preprocess, flip_views=recipe.flip_views)
     test = Pictures(run.source, recipe.preprocess, workers=run.setting.workers)
     evaluation = evaluate_on(ready, run.source, run.split.test, pictures=test) if len(run.split.test) else None
@@ -265,14 +274,13 @@ def run(run: Run) -> TrainResult:
         "preset": recipe.model.preset,
         "budget": str(recipe.budget),
         "seed": recipe.seed,
-        "step": best.get("step", state.step),
+        "step": best_step,
         "command": run.setting.command,
         "metrics": {name: metric.to_dict() for name, metric in metrics.items()},
     }
-    write_model(
-        run.folder.model,
-        ModelFile(family, model, run.source.task, run.source.labels, recipe.preprocess, recipe.flip_views, provenance),
-    )
+    task, labels = run.source.task, run.source.labels
+    file = ModelFile(family, model.cpu(), task, labels, recipe.preprocess, recipe.flip_views, provenance)
+    write_model(run.folder.model, file)
     seconds = time.monotonic() - run.began
     speed = state.step * recipe.loop.batch_size / state.seconds if state.seconds else 0.0
     timing = Timing(
@@ -289,6 +297,7 @@ def run(run: Run) -> TrainResult:
             "model": str(run.folder.model),
             "task": run.source.task,
             "n": evaluation.n if evaluation else 0,
+            "skipped": run.check.n - int(run.check.splits.sum()),
             "metrics": provenance["metrics"],
             "seconds": seconds,
             "timing": asdict(timing),
@@ -313,6 +322,7 @@ def run_training(run: Run, state: TrainState, pictures: Pictures) -> None:
         augment=recipe.augment,
         shuffle=True,
         drop_last=True,
+        device=run.device,
     )
     if recipe.mix.mixup or recipe.mix.cutmix:
         steps = len(batches)
@@ -321,7 +331,7 @@ def run_training(run: Run, state: TrainState, pictures: Pictures) -> None:
         )
     chosen_by = run.split.val if len(run.split.val) else run.split.train
     evaluator = EVALUATORS[run.source.task](
-        Batches(pictures, chosen_by, batch_size=256),
+        Batches(pictures, chosen_by, batch_size=256, device=run.device),
         precision=torch.bfloat16 if recipe.loop.precision == "bf16" else torch.float32,
     )
     total = recipe.budget.total_steps(len(batches))
@@ -382,16 +392,22 @@ def gather_settings(
     """What the person settled, nested: a file, then single settings, then named options."""
     settings: dict[str, Any] = {}
     if config is not None:
-        settings = {k: v for k, v in read_toml(Path(config)).items() if k not in ("run", "choices")}
+        settings = settle({k: v for k, v in read_toml(Path(config)).items() if k not in ("run", "choices")}, config)
     text = {key: value for key, value in (overrides or {}).items() if isinstance(value, str)}
     rest = {key: value for key, value in (overrides or {}).items() if not isinstance(value, str)}
-    for key, value in nested({**parse_settings(text), **rest}).items():
-        settings[key] = {**settings.get(key, {}), **value} if isinstance(value, dict) else value
+    for key, value in settle({**parse_settings(text), **rest}, "--set").items():
+        old = settings.get(key, {})
+        if key == "model":
+            value = {**value, "options": {**old.get("options", {}), **value.get("options", {})}}
+        settings[key] = {**old, **value} if isinstance(value, dict) and key != "budget" else value
     budget = {key: named[key] for key in ("minutes", "epochs", "steps") if named[key] is not None}
     if budget:
         settings["budget"] = budget
     if named["model"] is not None:
         settings["model"] = {**settings.get("model", {}), "preset": named["model"]}
+        ModelConfig(**settings["model"])  # raises where there is no such preset, or it has no such options
+    if named["seed"] is not None:
+        settings["seed"] = named["seed"]
     return settings
 
 
@@ -413,12 +429,27 @@ def read_settings(folder: RunFolder) -> tuple[Setting, Recipe, tuple[Choice, ...
         tree = read_toml(folder.settings)
         about = tree.pop("run")
         choices = tuple(Choice(**choice) for choice in tree.pop("choices", ()))
-        empty = dict.fromkeys(("workers", "seconds"))
-        return Setting(**{**empty, **about}), Recipe.from_dict(tree), choices
-    except (InputError, KeyError, TypeError) as error:
+        if missing := {f.name for f in fields(Recipe)} - set(tree):
+            raise InputError(f"there is no {', '.join(sorted(missing))}")
+        return Setting(**fitted(Setting, about, "run")), Recipe.from_dict(tree), choices
+    except (InputError, KeyError, TypeError, ValueError) as error:
+        why = f"{error} is missing" if isinstance(error, KeyError) else str(error)
+        raise DamagedError("does not describe a run", where=folder.settings, why=why, mend="start a new run") from error
+
+
+def restore(load: Callable[[dict[str, Any]], object], path: Path) -> dict[str, Any]:
+    """Gives a checkpoint to `load`, and returns it. Raises DamagedError where it is damaged or of another model."""
+    checkpoint = load_checkpoint(path)
+    try:
+        load(checkpoint)
+    except (RuntimeError, KeyError, ValueError, TypeError, AttributeError) as error:
         raise DamagedError(
-            "does not describe a run", where=folder.settings, why=str(error), mend="start a new run"
+            "does not fit the model and optimiser of run.toml",
+            where=path,
+            why=printable(" ".join(str(error).split())),
+            mend="restore the files of the run, or start a new one",
         ) from error
+    return checkpoint
 
 
 def standardise(source: Source, parts: Split) -> tuple[Source, tuple[np.ndarray, np.ndarray] | None]:
@@ -434,8 +465,8 @@ def fold_scale(model: nn.Module, scale: tuple[np.ndarray, np.ndarray] | None) ->
     """Puts mean and deviation of the targets into the last layer: the model then answers in the units of the data."""
     if scale is None:
         return model
-    mean, deviation = (torch.tensor(value, dtype=torch.float32) for value in scale)
     head: Any = model.head
+    mean, deviation = (torch.tensor(value, dtype=torch.float32, device=head.weight.device) for value in scale)
     with torch.no_grad():
         head.weight.mul_(deviation[:, None])
         head.bias.mul_(deviation).add_(mean)
@@ -501,6 +532,7 @@ def find_rate(
         augment=recipe.augment,
         shuffle=True,
         drop_last=True,
+        device=device,
     )
     stream = (batch for epoch in range(60) for batch in batches.epoch(epoch))
     lr = find_lr(model, make_objective(recipe, source, parts), stream, recipe.optim, recipe.loop, seed=recipe.seed)
@@ -573,10 +605,17 @@ def sample_sheet(run: Run, a_class: int = 8) -> list[tuple[str, list[np.ndarray]
 def tell(choices: tuple[Choice, ...], show: bool) -> None:
     """The choices with their reasons, on stderr."""
     if show:
-        wide = max(len(choice.name) for choice in choices)
+        wide = max((len(choice.name) for choice in choices), default=0)
         for choice in choices:
             sys.stderr.write(f"{choice.name:>{wide}}: {choice.value}  ({choice.reason})\n")
         sys.stderr.flush()
+
+
+def left_out(found: Check) -> tuple[Choice, ...]:
+    """What is said of pictures that cannot be read; nothing where all can be."""
+    n = found.n - int(found.splits.sum())
+    bad = [problem.file for problem in found.problems if problem.kind == "unreadable"]
+    return (Choice("left out", counted(n, "picture"), f"cannot be read: {few(bad)}"),) if n else ()
 
 
 def split_sizes(parts: Split) -> str:

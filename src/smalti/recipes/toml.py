@@ -7,18 +7,17 @@ __all__ = ["dumps"]
 
 
 def dumps(tree: dict[str, Any]) -> str:
-    """A tree of dicts, lists, strings, numbers and booleans as TOML. Keys that hold None are left out: TOML has no
-    null.
+    """A tree of dicts, lists, strings, numbers and booleans as TOML. None is written as the text "none": TOML has no
+    null, and a key that is left out would mean the default.
     """
     return "\n".join(lines(tree, ())).lstrip("\n") + "\n"
 
 
 def lines(table: dict[str, Any], path: tuple[str, ...]) -> list[str]:
     """The lines of one table: plain values first, then its tables and arrays of tables."""
-    present = {key: value for key, value in table.items() if value is not None}
-    plain = {k: v for k, v in present.items() if not isinstance(v, dict) and not is_tables(v)}
+    plain = {k: v for k, v in table.items() if not isinstance(v, dict) and not is_tables(v)}
     out = [f"{name(k)} = {literal(v)}" for k, v in plain.items()]
-    for key, value in present.items():
+    for key, value in table.items():
         inner = (*path, name(key))
         if isinstance(value, dict):
             out += ["", f"[{'.'.join(inner)}]", *lines(value, inner)]
@@ -35,6 +34,8 @@ def is_tables(value: Any) -> bool:
 
 def literal(value: Any) -> str:
     """A plain value as TOML writes it."""
+    if value is None:
+        return '"none"'
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):
@@ -44,7 +45,7 @@ def literal(value: Any) -> str:
     if isinstance(value, list | tuple):
         return f"[{', '.join(literal(one) for one in value)}]"
     if isinstance(value, dict):
-        return f"{{ {', '.join(f'{name(k)} = {literal(v)}' for k, v in value.items() if v is not None)} }}"
+        return f"{{ {', '.join(f'{name(k)} = {literal(v)}' for k, v in value.items())} }}"
     # JSON's escapes are TOML's, but for DEL, which TOML wants escaped, and lone surrogates, which UTF-8 cannot hold
     text = json.dumps(str(value).encode("utf-8", "replace").decode(), ensure_ascii=False)
     return text.replace("\x7f", "\\u007f")

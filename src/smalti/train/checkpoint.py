@@ -13,6 +13,7 @@ from torch import Tensor
 
 from smalti.errors import DamagedError
 from smalti.files import write_durably
+from smalti.modelfile import checksum
 
 __all__ = ["load_checkpoint", "save_checkpoint"]
 
@@ -25,8 +26,9 @@ def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
     one.
     """
     tensors: dict[str, Tensor] = {}
-    tree = pack(state, "", tensors)
-    write_durably(path, save(tensors, metadata={"format": FORMAT, "tree": json.dumps(tree)}))
+    tree = json.dumps(pack(state, "", tensors))
+    metadata = {"format": FORMAT, "tree": tree, "checksum": checksum(tensors, tree)}
+    write_durably(path, save(tensors, metadata=metadata))
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:
@@ -37,6 +39,8 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
         if metadata.get("format") != FORMAT:
             raise ValueError(f"format is {metadata.get('format')!r}, expected {FORMAT!r}")
+        if checksum(tensors, metadata["tree"]) != metadata["checksum"]:
+            raise ValueError("its checksum differs")
         return unpack(json.loads(metadata["tree"]), tensors)
     except (SafetensorError, ValueError, KeyError, OSError) as error:
         raise DamagedError(

@@ -26,7 +26,7 @@ def find_device(name: str | None = None) -> torch.device:
         name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     try:
         device = torch.device(name)
-        torch.zeros(1, device=device)
+        torch.zeros(1, device=device).item()  # the device "meta" takes it but does not give it back
     except (RuntimeError, AssertionError) as error:
         raise InputError(f'device "{name}" is not available here', where="--device", mend="use --device cpu") from error
     return device

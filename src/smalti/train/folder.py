@@ -34,7 +34,7 @@ class RunFolder:
     def create(cls, path: str | os.PathLike[str]) -> "RunFolder":
         """A new run folder. Raises InputError where one is there already, StorageError where none can be made."""
         folder = cls(path)
-        if folder.settings.exists():
+        if folder.last.exists() or folder.model.exists():  # one that failed before it saved anything gives way
             raise InputError(
                 "already holds a run",
                 where=path,

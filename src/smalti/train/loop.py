@@ -15,8 +15,9 @@ from typing import Protocol
 import torch
 from torch import nn
 
+from smalti.configs import demand
 from smalti.data.randomness import step_seed
-from smalti.errors import DivergedError, InputError
+from smalti.errors import DivergedError
 from smalti.objectives import Batch, Objective
 from smalti.train.budget import Budget
 from smalti.train.device import Precision, autocast
@@ -57,11 +58,12 @@ class LoopConfig:
     patience: int | None = None
 
     def __post_init__(self) -> None:
-        for name, low in (("batch_size", 1), ("accumulate", 1), ("evaluations", 1)):
-            if getattr(self, name) < low:
-                raise InputError(f"{name} {getattr(self, name)} is below {low}", where=f"loop.{name}")
-        if not 0 <= self.warmup < 1:
-            raise InputError(f"warmup {self.warmup} is not a share in [0, 1)", where="loop.warmup")
+        for name in ("batch_size", "accumulate", "evaluations"):
+            demand(getattr(self, name) >= 1, f"loop.{name}", getattr(self, name), "1 or more")
+        demand(0 <= self.warmup < 1, "loop.warmup", self.warmup, "a share in [0, 1)")
+        decay = self.ema_decay
+        demand(decay is None or 0 <= decay < 1, "loop.ema_decay", decay, "in [0, 1), or none")
+        demand(self.patience is None or self.patience >= 1, "loop.patience", self.patience, "1 or more, or none")
 
 
 class Evaluator(Protocol):

@@ -1,5 +1,6 @@
 """Optimisers: which rule moves which parameter."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
@@ -7,6 +8,8 @@ from typing import Literal
 import torch
 from torch import nn
 from torch.optim import Optimizer
+
+from smalti.configs import demand
 
 __all__ = ["OptimConfig", "build_optimizers", "set_lr"]
 
@@ -31,6 +34,13 @@ class OptimConfig:
     betas: tuple[float, float] = (0.9, 0.95)
     momentum: float = 0.9
     grad_clip: float | None = 1.0
+
+    def __post_init__(self) -> None:
+        demand(0 < self.lr < math.inf, "optim.lr", self.lr, "a number above 0")
+        demand(0 <= self.weight_decay < math.inf, "optim.weight_decay", self.weight_decay, "a number of 0 or more")
+        demand(all(0 <= beta < 1 for beta in self.betas), "optim.betas", self.betas, "two numbers in [0, 1)")
+        demand(0 < self.momentum < 1, "optim.momentum", self.momentum, "a number between 0 and 1")
+        demand(self.grad_clip is None or self.grad_clip > 0, "optim.grad_clip", self.grad_clip, "above 0, or none")
 
 
 def build_optimizers(model: nn.Module, config: OptimConfig) -> list[Optimizer]:

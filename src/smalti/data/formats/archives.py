@@ -254,7 +254,10 @@ def _list_tar(path: str) -> _Listing:
                     if info.offset_data + info.size > end:
                         raise tarfile.ReadError(f"{info.name} is cut short")
             file.seek(archive.offset)  # type: ignore[attr-defined]
-            if file.read(512).strip(b"\0"):  # tarfile takes a damaged header for the end
+            mark = file.read(512)
+            if not mark:  # tarfile takes it for whole
+                raise tarfile.ReadError(f"it ends after {len(names)} members without the mark of an end")
+            if mark.strip(b"\0"):  # tarfile takes a damaged header for the end
                 raise tarfile.ReadError(f"damaged after {len(names)} members")
     except (tarfile.TarError, EOFError, ValueError) as error:
         if spool:

@@ -135,7 +135,7 @@ class _Walk:
                     self.files.append(path)
                 else:
                     self._link_or_special(entry, path)
-                if is_picture(entry.name) and entry.is_dir():
+                if is_picture(entry.name) and os.path.isdir(entry.path):
                     self.notes.append(f"{printable(path)} is a folder, not a picture")
 
     def _link_or_special(self, entry: os.DirEntry[str], path: str) -> None:

@@ -1,0 +1,218 @@
+"""The results table: `smalti train DATA --minutes M` with nothing else said, beside the ViT of the tutorials and the
+classic CNN.
+
+    python benchmarks/results.py --data DIR [--only cifar10,mnist] [--models smalti,tutorial,cnn] [--minutes 5]
+    [--seeds 0]
+
+Every run is a process of its own with the whole machine, and has the same minutes for everything: opening, checking,
+training,
+evaluating. Each learns from the same training pictures; the test pictures are touched once, at the end. The numbers
+go to
+benchmarks/results/DATE.json as they come, and the tables of docs/results.md and README.md are written from that file.
+DIR holds
+the data sets, as docs/results.md names them.
+"""
+
+import argparse
+import datetime
+import json
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+HERE = Path(__file__).parent
+SETS = {  # name: file in the data folder; digits come with scikit-learn
+    "digits": None,
+    "mnist": "mnist",
+    "cifar10": "cifar10.tar.gz",
+    "gtsrb": "gtsrb-subset.zip",
+    "pneumonia": "pneumoniamnist.npz",
+    "grocery": "grocery-subset.zip",
+}
+TITLES = {
+    "digits": "digits (scikit-learn)",
+    "mnist": "MNIST",
+    "cifar10": "CIFAR-10 (JPEG)",
+    "gtsrb": "GTSRB subset",
+    "pneumonia": "PneumoniaMNIST",
+    "grocery": "Grocery subset",
+}
+MODELS = {"smalti": "smalti, defaults", "cnn": "classic CNN", "tutorial": "tutorial ViT"}
+
+
+def one_run(name: str, model: str, data: str, minutes: float, seed: int) -> dict:
+    """A whole run in this process."""
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder:
+        row = RUNS[model](data, minutes, seed, Path(folder) / "run", began)
+    return {"set": name, "model": model, "seed": seed, "minutes": minutes, **row, "seconds": time.monotonic() - began}
+
+
+def run_smalti(data: str, minutes: float, seed: int, out: Path, began: float, **options: object) -> dict:
+    """`smalti train DATA --minutes M`."""
+    import smalti
+
+    result = smalti.train(data, minutes=minutes, seed=seed, out=out, show=False, **options)
+    detail = json.loads(result.run.joinpath("result.json").read_text())
+    timing = detail["timing"]
+    return figures(result.metrics["accuracy"], timing["images_per_second"] * timing["train"], detail["parameters"])
+
+
+def run_cnn(data: str, minutes: float, seed: int, out: Path, began: float) -> dict:
+    """The classic CNN through the same loop, with smalti's augmentation and image size, and AdamW at its usual rate."""
+    recipe = choose_recipe(data, minutes, seed)[2]
+    settings = {
+        "preprocess.img_size": list(recipe.preprocess.img_size),
+        "optim.name": "adamw",
+        "optim.lr": 1e-3,
+        "optim.weight_decay": 0.01,
+    }
+    return run_smalti(data, minutes, seed, out, began, model="cnn_small_32", overrides=settings)
+
+
+def run_tutorial(data: str, minutes: float, seed: int, out: Path, began: float) -> dict:
+    """The ViT of the tutorials in its own plain loop, on the same pictures at the same size."""
+    from tutorial_vit import train_tutorial
+
+    from smalti.evaluate.classify import classification_metrics
+    from smalti.evaluate.outputs import softmax
+
+    source, parts, recipe = choose_recipe(data, minutes, seed)
+    mirror = recipe.augment.flip != "none"
+    outputs, parameters, seen = train_tutorial(
+        source, parts, recipe.preprocess, mirror=mirror, began=began, minutes=minutes, seed=seed
+    )
+    metrics = classification_metrics(softmax(outputs.logits), outputs.targets, source.labels)
+    return figures(metrics["accuracy"], seen, parameters)
+
+
+RUNS = {"smalti": run_smalti, "cnn": run_cnn, "tutorial": run_tutorial}
+
+
+def choose_recipe(data: str, minutes: float, seed: int):
+    """The data, its split and what smalti would choose: the peers use the same pictures, sizes and splits."""
+    import torch
+
+    from smalti import data as rooms
+    from smalti.data.check import check
+    from smalti.data.split import split
+    from smalti.recipes.choose import Given, choose
+    from smalti.train.budget import Budget
+
+    source = rooms.open(data)
+    found = check(source)
+    parts = split(source, found.facts, seed=seed)
+    given = Given(source, found, parts, Budget(minutes=minutes), minutes * 60, torch.device("cpu"), seed=seed)
+    return source, parts, choose(given).recipe
+
+
+def figures(accuracy, seen: float, parameters: int) -> dict:
+    """What a row of the table needs."""
+    return {
+        "accuracy": accuracy.value,
+        "low": accuracy.low,
+        "high": accuracy.high,
+        "n": accuracy.n,
+        "seen": round(seen),
+        "parameters": parameters,
+    }
+
+
+# --- the tables -------------------------------------------------------------------------------------------------------
+
+
+def table(rows: list[dict]) -> str:
+    """Markdown: a line a set, a column a model; the mean over seeds, the interval where there is one seed."""
+    lines = ["| set | test pictures | " + " | ".join(MODELS.values()) + " |", "|---|---|" + "---|" * len(MODELS)]
+    for name, title in TITLES.items():
+        of_set = [row for row in rows if row["set"] == name]
+        if of_set:
+            cells = [cell([row for row in of_set if row["model"] == model]) for model in MODELS]
+            lines.append(f"| {title} | {of_set[0]['n']:,} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def cell(rows: list[dict]) -> str:
+    """ "98.1 % (97.0-98.8)", or "98.1 % ± 0.2 (3 seeds)" """
+    if not rows:
+        return "not run"
+    values = [100 * row["accuracy"] for row in rows]
+    if len(rows) == 1:
+        return f"{values[0]:.1f} % ({100 * rows[0]['low']:.1f} to {100 * rows[0]['high']:.1f})"
+    mean = statistics.mean(values)
+    return f"{mean:.1f} % ± {statistics.stdev(values):.1f} ({len(rows)} seeds)"
+
+
+def write_tables(record: dict) -> None:
+    """Replaces what is between the markers of docs/results.md and README.md."""
+    about = record["about"]
+    seeds = sorted({row["seed"] for row in record["rows"]})
+    note = (
+        f"`python benchmarks/results.py --minutes {about['minutes']:g} --seeds {','.join(map(str, seeds))}`, "
+        f"{about['hardware']}, torch {about['torch']}, {about['date']}. "
+        "Accuracy on the test pictures with its 95 % interval, or mean and deviation over seeds."
+    )
+    text = f"<!-- results:begin -->\n{table(record['rows'])}\n\n{note}\n<!-- results:end -->"
+    for page in (HERE.parent / "README.md", HERE.parent / "docs" / "results.md"):
+        old = page.read_text("utf-8")
+        page.write_text(
+            re.sub(r"<!-- results:begin -->.*?<!-- results:end -->", lambda _: text, old, flags=re.DOTALL), "utf-8"
+        )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, help="folder of the data sets")
+    parser.add_argument("--only", default=",".join(SETS))
+    parser.add_argument("--models", default=",".join(MODELS))
+    parser.add_argument("--minutes", type=float, default=5.0)
+    parser.add_argument("--seeds", default="0")
+    parser.add_argument("--into", type=Path, help="results file; default results/DATE.json")
+    parser.add_argument("--run", help=argparse.SUPPRESS)  # one run, for the fresh process
+    args = parser.parse_args()
+    if args.run:
+        name, model, data, seed = json.loads(args.run)
+        sys.stdout.write("\nROW " + json.dumps(one_run(name, model, data, args.minutes, seed)) + "\n")
+        return
+
+    import torch
+
+    from smalti.train.device import describe_device
+
+    today = datetime.date.today().isoformat()
+    path = args.into or HERE / "results" / f"{today}.json"
+    record = json.loads(path.read_text()) if path.exists() else {"rows": []}
+    hardware = describe_device(torch.device("cpu"))
+    record["about"] = {"date": today, "minutes": args.minutes, "hardware": hardware, "torch": torch.__version__}
+    for seed in map(int, args.seeds.split(",")):
+        for name in args.only.split(","):
+            for model in args.models.split(","):
+                file = SETS[name]
+                data = name if file is None else str(args.data / file)
+                call = [
+                    sys.executable,
+                    __file__,
+                    "--minutes",
+                    str(args.minutes),
+                    "--run",
+                    json.dumps([name, model, data, seed]),
+                ]
+                done = subprocess.run(call, stdout=subprocess.PIPE, text=True, check=True)
+                row = json.loads(re.search(r"^ROW (.*)$", done.stdout, re.MULTILINE).group(1))
+                record["rows"] = [r for r in record["rows"] if (r["set"], r["model"], r["seed"]) != (name, model, seed)]
+                record["rows"].append(row)
+                path.parent.mkdir(exist_ok=True)
+                path.write_text(json.dumps(record, indent=1) + "\n")
+                print(
+                    f"{name:10} {model:9} seed {seed}  {row['accuracy']:.4f}  {row['seconds']:.0f} s  seen {row['seen']:,}",
+                    flush=True,
+                )
+    write_tables(record)
+
+
+if __name__ == "__main__":
+    main()

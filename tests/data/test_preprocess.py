@@ -1,0 +1,71 @@
+"""How a picture is fitted: sizes, what is kept, and what torch's kernels get wrong at the edge."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from smalti.data.preprocess import Preprocess, resize
+from smalti.errors import InputError
+
+RULE = Preprocess((12, 16), 3, (0.5,) * 3, (0.25,) * 3)
+
+
+def noise(height: int, width: int, channels: int = 3) -> torch.Tensor:
+    return torch.from_numpy(np.random.default_rng(0).integers(0, 256, (channels, height, width), dtype=np.uint8))
+
+
+@pytest.mark.parametrize("fit", ["squash", "crop", "pad"])
+@pytest.mark.parametrize("size", [(12, 16), (1, 1), (300, 2), (2, 300), (40, 30), (13, 16)])
+@pytest.mark.parametrize("interpolation", ["bicubic", "bilinear", "nearest"])
+def test_every_picture_gets_the_size_of_the_input(fit: str, size: tuple[int, int], interpolation: str):
+    found = resize(noise(*size), replace(RULE, fit=fit, interpolation=interpolation))
+    assert found.shape == (3, 12, 16)
+    assert found.dtype == torch.uint8
+
+
+def test_a_picture_of_the_right_size_is_left_alone():
+    assert torch.equal(resize(noise(12, 16), RULE), noise(12, 16))
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+@pytest.mark.parametrize("mode", ["bicubic", "bilinear"])
+def test_a_strip_of_one_pixel_is_scaled_rightly(channels: int, mode: str):
+    """torch's kernel for bytes is off by up to 255 there, and fails for a single pixel."""
+    rule = Preprocess((8, 8), channels, (0.0,) * channels, (1.0,) * channels, fit="pad", interpolation=mode)  # type: ignore[arg-type]
+    strip = noise(40, 2, channels)
+    expected = F.interpolate(strip[None].float(), (8, 1), mode=mode, antialias=True)[0].round().clamp(0, 255)
+    assert torch.equal(resize(strip, rule)[:, :, 3:4].float(), expected)
+    point = resize(noise(5, 7, channels), replace(rule, img_size=(1, 1)))
+    assert point.shape == (channels, 1, 1)
+
+
+def test_padding_is_the_mean_and_becomes_zero():
+    found = RULE.normalize(resize(noise(12, 4), replace(RULE, fit="pad"))[None])
+    assert found[..., :6].abs().max() < 0.01
+    assert found[..., 10:].abs().max() < 0.01
+    assert found[..., 6:10].abs().max() > 1
+
+
+def test_it_comes_back_from_plain_data():
+    rule = replace(RULE, fit="crop", crop_pct=0.9, white=4095.0)
+    assert Preprocess.from_dict(rule.to_dict()) == rule
+    with pytest.raises(InputError, match="colour"):
+        Preprocess.from_dict({**rule.to_dict(), "colour": 1})
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"img_size": (0, 8)}, "preprocess.img_size"),
+        ({"in_chans": 1}, "set preprocess.in_chans, preprocess.mean and preprocess.std together"),
+        ({"std": (0.0, 1.0, 1.0)}, "preprocess.std"),
+        ({"crop_pct": 1.5}, "preprocess.crop_pct"),
+        ({"white": 0.0}, "preprocess.white"),
+    ],
+)
+def test_impossible_rules_are_refused(change: dict, says: str):
+    with pytest.raises(InputError, match=says):
+        replace(RULE, **change)

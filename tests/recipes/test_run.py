@@ -1,0 +1,248 @@
+"""Whole runs on small real data, through the command line: what a run folder holds, and that a run can be repeated."""
+
+import json
+import os
+import shlex
+import signal
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+from sklearn.datasets import load_digits
+
+import smalti
+from smalti import api, data
+from smalti.cli import run
+from smalti.data.check import check
+from smalti.data.split import split
+from smalti.train import loop
+
+DIGITS = "--device cpu --set optim.lr=0.02 --set loop.batch_size=128"
+NOISY = (
+    "train digits --model cct_nano_patch2_8 --epochs 3 --device cpu --seed 5 --set optim.lr=0.02 "
+    "--set loop.batch_size=256 --set loop.ema_decay=0.9 --set model.options.drop_rate=0.1 --set mix.mixup=0.2 "
+    "--set augment.erase=0.3"
+)
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cache: Path) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SMALTI_CACHE", str(cache))
+    return tmp_path
+
+
+def smalti_(line: str) -> int:
+    return run(shlex.split(line))
+
+
+def tensors(folder: str, name: str = "model.safetensors") -> dict[str, torch.Tensor]:
+    return load_file(Path(folder, name))
+
+
+def same_weights(one: str, other: str, name: str = "model.safetensors") -> bool:
+    a, b = tensors(one, name), tensors(other, name)
+    return a.keys() == b.keys() and all(torch.equal(a[key], b[key]) for key in a)
+
+
+def rows(folder: str) -> list[dict[str, float]]:
+    return [json.loads(line) for line in Path(folder, "metrics.jsonl").read_text().splitlines()]
+
+
+def result(folder: str) -> dict[str, Any]:
+    return json.loads(Path(folder, "result.json").read_text())
+
+
+def test_the_whole_way_on_digits(capsys: pytest.CaptureFixture[str]):
+    assert smalti_(f"train digits --model vit_nano_patch2_8 --epochs 12 --out r {DIGITS} --json") == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["metrics"]["accuracy"]["value"] > 0.8  # a tenth by chance
+
+    files = {path.relative_to("r").as_posix() for path in Path("r").rglob("*") if path.is_file()}
+    assert files == {
+        ".lock",
+        "run.toml",
+        "metrics.jsonl",
+        "checkpoints/last.safetensors",
+        "checkpoints/best.safetensors",
+        "model.safetensors",
+        "result.json",
+        "report.html",
+    }
+    found = result("r")
+    assert set(found) == {
+        *("run", "model", "task", "n", "skipped", "metrics", "seconds", "timing", "steps", "best_step", "parameters")
+    }
+    assert (found["run"], found["model"], found["task"]) == ("r", "r/model.safetensors", "classify")
+    assert said == {key: found[key] for key in ("run", "model", "task", "metrics")}
+    source = data.open("digits")
+    parts = split(source, check(source).facts, seed=0)
+    assert found["n"] == len(parts.test) == found["metrics"]["accuracy"]["n"]
+    assert found["skipped"] == 0
+    assert found["steps"] == 12 * (len(parts.train) // 128)
+    assert found["best_step"] in [row["step"] for row in rows("r")]
+    assert found["metrics"]["accuracy"]["low"] < found["metrics"]["accuracy"]["value"]
+    judged = [row for row in rows("r") if "val_accuracy" in row]
+    assert max(judged, key=lambda row: row["val_accuracy"])["step"] == found["best_step"]
+
+    assert smalti_("evaluate r digits --json --report again.html") == 0
+    evaluated = json.loads(capsys.readouterr().out)
+    assert evaluated == {"n": found["n"], "metrics": found["metrics"]}
+
+    model = smalti.load("r")
+    answers = model.predict([source.read(int(i)) for i in parts.test])
+    right = [model.labels.index(one.label) == source.targets[i] for one, i in zip(answers, parts.test, strict=True)]
+    assert np.mean(right) == pytest.approx(found["metrics"]["accuracy"]["value"])
+
+    page = Path("r/report.html").read_text()
+    assert page.lower().startswith("<!doctype html>")
+    assert 'src="http' not in page
+    assert "<svg" in page
+    assert "again.html" in [path.name for path in Path().iterdir()]
+
+    told = tomllib.loads(Path("r/run.toml").read_text())
+    assert told["run"]["fingerprint"] == source.storage.fingerprint()
+    assert all(choice["reason"] for choice in told["choices"])
+    assert model.provenance["metrics"] == found["metrics"]
+    assert model.provenance["seed"] == 0
+
+
+def test_a_run_can_be_repeated_by_its_seed_and_by_its_run_toml():
+    train = f"train digits --model cct_nano_patch2_8 --epochs 1 {DIGITS} --set optim.grad_clip=none"
+    assert smalti_(f"{train} --seed 3 --out a") == 0
+    assert smalti_(f"{train} --seed 3 --out b") == 0
+    assert smalti_(f"{train} --seed 4 --out c") == 0
+    assert smalti_("train digits --config a/run.toml --device cpu --out d") == 0
+    for other in ("b", "d"):
+        assert same_weights("a", other)
+        assert same_weights("a", other, "checkpoints/last.safetensors")
+        assert rows("a") == rows(other)
+        assert result("a")["metrics"] == result(other)["metrics"]
+    assert not same_weights("a", "c")
+    a, d = (tomllib.loads(Path(name, "run.toml").read_text()) for name in "ad")
+    assert {key: a[key] for key in a if key not in ("run", "choices")} == {
+        key: d[key] for key in d if key not in ("run", "choices")
+    }
+
+
+def test_an_option_goes_before_a_setting_and_a_setting_before_a_file():
+    Path("c.toml").write_text(
+        'seed = 9\n[budget]\nepochs = 50\n[optim]\nname = "adamw"\nlr = 1.0\n[model]\npreset = "cct_mini_patch2_8"\n'
+    )
+    api.train(
+        "digits",
+        model="vit_nano_patch2_8",
+        steps=2,
+        config="c.toml",
+        overrides={"optim.lr": "0.01", "model.options.depth": 1},
+        device="cpu",
+        out="r",
+        show=False,
+    )
+    told = tomllib.loads(Path("r/run.toml").read_text())
+    assert told["optim"]["name"] == "adamw"
+    assert told["optim"]["lr"] == 0.01
+    assert told["model"] == {"preset": "vit_nano_patch2_8", "options": {"depth": 1}}
+    assert told["budget"] == {"minutes": "none", "epochs": "none", "steps": 2}
+    assert told["seed"] == 9
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A run nobody interrupted: three epochs of five steps; with a running mean, dropout, erasing and mixing."""
+    folder = str(tmp_path_factory.mktemp("whole") / "run")
+    assert smalti_(f"{NOISY} --out {folder}") == 0
+    return folder
+
+
+@pytest.mark.parametrize("step", [1, 5, 8, 14])
+def test_a_run_cut_at_any_step_equals_the_unbroken_one(step: int, whole: str, monkeypatch: pytest.MonkeyPatch):
+    """At the first step, at the end of an epoch, in its middle, before the last step."""
+    real = loop.train_step
+
+    def cut(state: Any, *args: Any) -> Any:
+        if state.step == step - 1:
+            os.kill(os.getpid(), signal.SIGINT)
+        return real(state, *args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "train_step", cut)
+        assert smalti_(f"{NOISY} --out cut") == 75
+    assert not Path("cut/model.safetensors").exists()
+    assert smalti_("train --resume cut") == 0
+    for name in ("model.safetensors", "checkpoints/last.safetensors", "checkpoints/best.safetensors"):
+        assert same_weights(whole, "cut", name), name
+    assert Path(whole, "metrics.jsonl").read_bytes() == Path("cut/metrics.jsonl").read_bytes()
+    assert result(whole)["metrics"] == result("cut")["metrics"]
+    assert result(whole)["best_step"] == result("cut")["best_step"]
+
+
+def test_a_finished_run_is_judged_again_and_stays_the_same():
+    assert smalti_(f"train digits --model cct_nano_patch2_8 --steps 3 --out r {DIGITS}") == 0
+    before, metrics = tensors("r"), result("r")["metrics"]
+    assert smalti_("train --resume r") == 0
+    assert all(torch.equal(before[key], value) for key, value in tensors("r").items())
+    assert result("r")["metrics"] == metrics
+
+
+def manifest(answer: Callable[[int, np.ndarray], str], column: str, n: int = 240) -> None:
+    """Digits as files, with an answer computed from each."""
+    digits = load_digits()
+    lines = [f"path,{column}"]
+    for i in range(n):
+        Image.fromarray((digits.images[i] * 15.9).astype(np.uint8)).save(f"{i}.png")
+        lines.append(f"{i}.png,{answer(int(digits.target[i]), digits.images[i])}")
+    Path("manifest.csv").write_text("\n".join(lines) + "\n")
+
+
+def test_several_labels(capsys: pytest.CaptureFixture[str]):
+    """Whether a digit is even, whether it is above four; some are neither."""
+    manifest(lambda digit, _: "|".join(["even"] * (digit % 2 == 0) + ["high"] * (digit > 4)), "labels")
+    assert smalti_(f"train . --model vit_nano_patch2_8 --epochs 25 --out r {DIGITS} --set loop.batch_size=32") == 0
+    found = result("r")
+    assert found["task"] == "multilabel"
+    capsys.readouterr()
+    assert smalti_("evaluate r . --json") == 0
+    evaluated = json.loads(capsys.readouterr().out)
+    assert evaluated["metrics"] == found["metrics"]
+    name, metric = next(iter(found["metrics"].items()))
+    assert metric["value"] > 0.75, name
+    (answer,) = smalti.load("r").predict("0.png")
+    assert set(answer.values or {}) == {"even", "high"}
+    assert Path("r/report.html").stat().st_size > 10_000
+
+
+def test_numbers_come_back_in_the_units_of_the_data(capsys: pytest.CaptureFixture[str]):
+    """How much ink there is, far from mean 0 and deviation 1."""
+    manifest(lambda _, image: f"{1000 + 10 * image.mean():.4f}", "target")
+    assert smalti_(f"train . --model vit_nano_patch2_8 --epochs 30 --out r {DIGITS} --set loop.batch_size=32") == 0
+    found = result("r")
+    assert found["task"] == "regress"
+    assert found["metrics"]["r2"]["value"] > 0.5
+    capsys.readouterr()
+    assert smalti_("evaluate r . --json") == 0
+    assert json.loads(capsys.readouterr().out)["metrics"] == found["metrics"]
+    targets = dict(line.split(",") for line in Path("manifest.csv").read_text().splitlines()[1:])
+    answers = smalti.load("r").predict(list(targets))
+    errors = [abs(next(iter((a.values or {}).values())) - float(targets[a.file])) for a in answers]
+    assert np.mean(errors) < np.std([float(value) for value in targets.values()])
+
+
+def test_a_free_name_is_found_for_every_run():
+    for number in (1, 2):
+        made = api.train(
+            "digits", model="cct_nano_patch2_8", steps=1, overrides={"optim.lr": 0.01}, show=False, report=False
+        )
+        assert made.run == Path(f"runs/digits-{number}")
+        assert not (made.run / "report.html").exists()

@@ -1,0 +1,382 @@
+"""Bad input gets one clear line and the right exit code; nothing is lost, nothing hangs, nothing hostile is printed."""
+
+import hashlib
+import json
+import os
+import re
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import save
+
+import smalti
+from smalti.cli import run
+from smalti.errors import SmaltiError, printable
+from smalti.modelfile import read_model
+from smalti.train import loop
+from smalti.train.state import TrainState
+from tests.bad_input_cases import CASES, ESCAPE, TINY, Case, Ground, picture, train
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="FIFOs, sockets and locks of POSIX")
+
+SECONDS = 20  # no case may take longer
+CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run of two steps, with its data beside it."""
+    place = tmp_path_factory.mktemp("finished")
+    patch = pytest.MonkeyPatch()
+    patch.chdir(place)
+    patch.setenv("SMALTI_CACHE", str(place / "cache"))
+    Ground(place, patch).classes(n=10)
+    assert run(["train", "d", *TINY]) == 0
+    patch.undo()
+    return place / "out"
+
+
+@pytest.fixture
+def ground(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, finished: Path) -> Ground:
+    monkeypatch.setenv("SMALTI_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("SMALTI_DATA", str(tmp_path / "none"))
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    return Ground(finished, monkeypatch)
+
+
+def snapshot() -> dict[str, str]:
+    """Every file here with a digest of its content."""
+    found = {}
+    for folder, _, files in os.walk("."):
+        for name in files:
+            path = Path(folder, name)
+            regular = path.is_file() and not path.is_symlink()
+            found[path.as_posix()] = hashlib.sha256(path.read_bytes()).hexdigest() if regular else "special"
+    return found
+
+
+def says(text: str, words: str) -> bool:
+    """Whether one of the alternatives in `words` is in `text`."""
+    return any(word in text for word in words.split("|"))
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+def test_bad_input(case: Case, ground: Ground, capsys: pytest.CaptureFixture[str]):
+    command = case.make(ground)
+    before = snapshot()
+    capsys.readouterr()
+    began = time.monotonic()
+
+    assert run(command) == case.code, capsys.readouterr().err
+    out, err = capsys.readouterr()
+    *above, line = err.splitlines()
+    assert line.startswith("error: "), err
+    assert not any(text.startswith(("error", "Traceback", "warning")) for text in above), err
+    assert not CONTROL.search(out + err), repr(out + err)
+    assert says(line, case.names), line
+    for words in case.says:
+        assert says(line, words), line
+
+    after = snapshot()
+    assert before.items() <= after.items(), "a file was lost or changed"
+    new = set(after) - set(before) - {"r/.lock", "out/.lock"}
+    assert case.leaves or not new, new
+    assert not Path("trapped").exists()
+    for path in {path.split("/")[0] for path in new}:
+        shutil.rmtree(path)
+
+    assert run([*command, "--json"]) == case.code
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.isascii()
+    *above, line = err.splitlines()
+    fields = json.loads(line)["error"]
+    assert set(fields) == {"what", "where", "why", "mend", "exit"}
+    assert fields["what"]
+    assert fields["mend"], "no way out is named"
+    assert fields["exit"] == case.code
+    assert time.monotonic() - began < SECONDS
+
+
+# --- what is no mistake, or not all of it: the work goes on and says so
+
+
+def test_skipped_pictures_are_counted_and_named(ground: Ground, capsys: pytest.CaptureFixture[str]):
+    ground.classes(n=10)
+    ground.write("d/cat/0.png", b"")
+    ground.write(f"d/dog/a\n{ESCAPE}.png", "hello")
+    assert run(["train", "d", *TINY, "--bad-images", "skip"]) == 0
+    err = capsys.readouterr().err
+    assert "left out: 2 pictures  (cannot be read: cat/0.png, dog/a\\n\\x1b[31m.png)" in err
+    assert json.loads(Path("out/result.json").read_text())["skipped"] == 2
+    assert run(["evaluate", "out", "d"]) == 0
+    assert "left out: 2 pictures" in capsys.readouterr().err
+
+
+def test_leaks_are_dropped_when_told_so(ground: Ground, capsys: pytest.CaptureFixture[str]):
+    ground.classes("d/train", n=10)
+    ground.classes("d/test", n=3, seed=5000)
+    ground.write("d/test/cat/copy.png", Path("d/train/cat/0.png").read_bytes())
+    assert run(["train", "d", *TINY, "--leaks", "drop"]) == 0
+    assert "1 left out whose picture or group is in another split too: train/cat/0.png" in capsys.readouterr().err
+
+
+def check(capsys: pytest.CaptureFixture[str], *command: str) -> tuple[int, dict[str, Any], str]:
+    """Exit code and JSON of a check, and its table, which must be safe to print."""
+    code = run(["check", *command])
+    out, err = capsys.readouterr()
+    assert not CONTROL.search(out + err), repr(out + err)
+    assert run(["check", *command, "--json"]) == code
+    return code, json.loads(capsys.readouterr().out), " ".join(out.split())
+
+
+def test_check_names_everything_that_is_odd_and_hangs_on_nothing(ground: Ground, capsys: pytest.CaptureFixture[str]):
+    ground.classes(n=6)
+    os.mkfifo("d/cat/pipe.png")
+    with socket.socket(socket.AF_UNIX) as plug:
+        plug.bind("d/cat/plug.png")
+    Path("d/cat/folder.jpg").mkdir()
+    Path("d/bird").mkdir()
+    os.symlink("..", "d/cat/loop")
+    os.symlink("nowhere", "d/cat/gone")
+    os.symlink("/dev/zero", "d/cat/zero.png")
+    ground.write("d/cat/one.png", picture(77, (1, 1)))
+    ground.write("d/cat/long.png", picture(78, (20_000, 1)))
+    ground.write("d/cat/wrong.jpg", picture(79))
+    ground.write("d/dog/twin.png", Path("d/cat/1.png").read_bytes())
+    code, found, table = check(capsys, "d")
+    assert code == 0
+    assert found["trainable"]
+    notes = " ".join(problem["cause"] for problem in found["problems"])
+    for words in (
+        "cat/pipe.png (a FIFO)",
+        "cat/plug.png (a socket)",
+        "cat/zero.png (a device)",
+        "cat/folder.jpg is a folder",
+        "link cat/loop skipped",
+        "link cat/gone skipped",
+    ):
+        assert words in notes
+    assert "Ready to train" in table
+    kinds = {problem["kind"]: problem for problem in found["problems"]}
+    assert {"empty_class", "odd_size", "wrong_extension", "duplicate_conflict"} <= set(kinds)
+    assert all(problem["cause"] and problem["mend"] for problem in found["problems"])
+
+
+def test_check_of_unreadable_pictures_ends_with_2_and_lists_them(ground: Ground, capsys: pytest.CaptureFixture[str]):
+    ground.classes(n=4)
+    hostile = {f"a\nb{ESCAPE}.png": r"a\nb\x1b[31m.png", "[red]x[/red].png": "[red]x[/red].png", "<b>.png": "<b>.png"}
+    for name in hostile:
+        ground.write(f"d/cat/{name}", "hello")
+    ground.write(b"d/cat/\xff.png", "hello")
+    code, found, table = check(capsys, "d")
+    assert code == 2
+    assert not found["trainable"]
+    bad = [problem["file"] for problem in found["problems"] if problem["kind"] == "unreadable"]
+    assert sorted(bad) == sorted([*(f"cat/{name}" for name in hostile), "cat/\udcff.png"])
+    assert "Not ready to train" in table
+    assert sum(shown in table for shown in hostile.values()) >= 2  # the others are counted
+
+
+def test_pictures_of_a_pixel_or_a_line_can_be_learned(ground: Ground):
+    for number, label in enumerate(("cat", "dog")):
+        for i in range(8):
+            ground.write(f"d/{label}/{i}.png", picture(100 * number + i, (1, 1) if i % 2 else (20_000, 1)))
+    assert run(["train", "d", *TINY]) == 0
+
+
+def test_hostile_class_names_survive_the_whole_way(ground: Ground, capsys: pytest.CaptureFixture[str]):
+    labels = ("<script>alert(1)<script>", "[red]x[", f"a\nb{ESCAPE}", 'q"u\\o=te')
+    ground.classes(n=6, labels=labels)
+    assert run(["train", "d", *TINY]) == 0
+    assert run(["evaluate", "out", "d"]) == 0
+    assert run(["predict", "out", "d"]) == 0
+    out, err = capsys.readouterr()
+    assert not CONTROL.search(out + err)
+    assert "[red]x[" in out
+    report = Path("out/report.html").read_text()
+    assert "<script>alert" not in report
+    assert "&lt;script&gt;alert" in report
+    model = smalti.load("out")
+    assert set(model.labels) == {printable(label) for label in labels}
+
+
+def test_a_label_that_is_no_text_in_any_encoding_is_escaped(ground: Ground):
+    rows = [json.dumps({"path": f"{i}.png", "label": ("\ud800", "b\x1b")[i % 2]}) for i in range(12)]
+    ground.manifest("\n".join(rows), "d/manifest.jsonl", n=12)
+    assert run(["train", "d", *TINY]) == 0
+    assert smalti.load("out").labels == ("\\ud800", "b\\x1b")
+
+
+def test_a_byte_order_mark_is_no_part_of_a_column(ground: Ground):
+    rows = "".join(f"{i}.png,{'cat' if i % 2 else 'dog'}\n" for i in range(8))
+    ground.manifest(f"\ufeffpath,label\n{rows}")
+    assert run(["check", "d"]) == 0
+
+
+def test_one_bad_picture_does_not_stop_the_others(ground: Ground, capsys: pytest.CaptureFixture[str]):
+    ground.model()
+    ground.write("good.png", picture(0))
+    ground.write("cut.png", picture(0)[:60])
+    ground.cut(ground.zip("half.zip"))
+    os.mkfifo("pipe.png")
+    names = ["good.png", "cut.png", "gone.png", "half.zip", "pipe.png", f"a\n{ESCAPE}.png", "good.png"]
+    assert run(["predict", "m.safetensors", *names]) == 2
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert not CONTROL.search(out)
+    assert run(["predict", "m.safetensors", *names, "--json"]) == 2
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [row["file"] for row in rows] == names
+    assert ["label" in row for row in rows] == [True, False, False, False, False, False, True]
+    assert all(row["error"]["cause"] and row["error"]["mend"] for row in rows if "error" in row)
+
+
+def test_every_flipped_bit_in_a_model_file_is_seen(ground: Ground):
+    content = Path(ground.model()).read_bytes()
+    header = 8 + int.from_bytes(content[:8], "little")
+    rng = np.random.default_rng(0)
+    places = [
+        *range(8),
+        *rng.choice(np.arange(8, header), 150).tolist(),
+        *rng.choice(np.arange(header, len(content)), 30),
+    ]
+    unseen, told = [], set()
+    for place in places:
+        damaged = bytearray(content)
+        damaged[place] ^= 1 << int(rng.integers(8))
+        Path("m.safetensors").write_bytes(damaged)
+        try:
+            read_model("m.safetensors")
+        except SmaltiError as error:
+            told.add((error.where, bool(error.mend)))
+        else:
+            unseen.append(bytes(damaged[max(place - 12, 0) : place + 12]))
+    assert told == {("m.safetensors", True)}
+    assert all(b'"pt"' in around or b"  " in around for around in unseen), unseen  # what says nothing of this model
+
+
+# --- stopped, killed, and out of the way
+
+
+def stop_at(patch: pytest.MonkeyPatch, step: int, number: int) -> None:
+    """Sends this process a signal in the middle of a training step."""
+    real = loop.train_step
+
+    def train_step(state: TrainState, *args: Any) -> Any:
+        if state.step == step:
+            os.kill(os.getpid(), number)
+        return real(state, *args)
+
+    patch.setattr(loop, "train_step", train_step)
+
+
+SIX = shlex.split("--model cct_nano_patch2_8 --epochs 6 --device cpu --set optim.lr=0.01 --set loop.batch_size=4 --out")
+
+
+def learned(folder: str) -> tuple[bytes, list[str]]:
+    """What must be equal between a run that was stopped and one that was not."""
+    with safe_open(f"{folder}/checkpoints/last.safetensors", "pt") as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+    return save(tensors), Path(folder, "metrics.jsonl").read_text().splitlines()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
+def test_a_stopped_run_says_how_to_go_on_and_does(
+    ground: Ground, number: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    ground.classes(n=10)
+    assert run(["train", "d", *SIX, "whole"]) == 0
+    with monkeypatch.context() as patch:
+        stop_at(patch, 7, number)
+        capsys.readouterr()
+        assert run(["train", "d", *SIX, "a run's"]) == 75
+    line = capsys.readouterr().err.splitlines()[-1]
+    assert line == "stopped: a run's: stopped at step 8; everything is saved; smalti train --resume 'a run'\"'\"'s'"
+    assert run(shlex.split(line.rsplit("; ", 1)[1])[1:]) == 0
+    assert learned("a run's") == learned("whole")
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from smalti import files
+from smalti.train import loop
+from smalti.cli import main
+where, step = sys.argv.pop(1), int(sys.argv.pop(1))
+kill = lambda: os.kill(os.getpid(), signal.SIGKILL)
+if where == "step":
+    real_step = loop.train_step
+    def train_step(state, *args):
+        if state.step == step: kill()
+        return real_step(state, *args)
+    loop.train_step = train_step
+else:
+    real, seen = os.replace, 0
+    def replace(source, target):
+        global seen
+        if Path(target).name == "last.safetensors":
+            seen += 1
+            if seen == step:
+                where == "renamed" and real(source, target)
+                kill()
+        real(source, target)
+    os.replace = replace
+main()
+"""
+
+
+def test_a_killed_run_goes_on_from_its_last_checkpoint_whenever_it_was_killed(ground: Ground):
+    ground.classes(n=10)
+    assert run(["train", "d", *SIX, "whole"]) == 0
+    moments = [("step", "2"), ("step", "9"), ("written", "2"), ("renamed", "2")]
+    children = [
+        subprocess.Popen(
+            [sys.executable, "-c", KILLED, *moment, "train", "d", *SIX, "-".join(moment)],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())},
+        )
+        for moment in moments
+    ]
+    assert [child.wait(60) for child in children] == [-signal.SIGKILL] * len(moments)
+    for moment in moments:
+        folder = "-".join(moment)
+        assert not Path(folder, "model.safetensors").exists()
+        assert run(["train", "--resume", folder]) == 0
+        assert learned(folder) == learned("whole"), moment
+
+
+def test_a_reader_that_goes_away_is_no_error(ground: Ground):
+    ground.model()
+    for i in range(40):
+        ground.write(f"p/{i}.png", picture(i))
+    read, write = os.pipe()
+    os.close(read)
+    with os.fdopen(write, "wb") as closed:
+        command = [sys.executable, "-m", "smalti.cli", "predict", "m.safetensors", "p", "--json"]
+        done = subprocess.run(command, stdout=closed, stderr=subprocess.PIPE, timeout=60)
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
+def test_a_run_that_saved_nothing_gives_way_to_the_next(ground: Ground):
+    """The name of a folder is not spent by a mistake that shows only when pictures are read."""
+    ground.classes(n=10)
+    four = [f"preprocess.{name}=[0.5, 0.5, 0.5, 0.5]" for name in ("mean", "std")]
+    wrong = [*train(), "--set", "preprocess.in_chans=4", *(part for one in four for part in ("--set", one))]
+    assert run(wrong) == 2
+    assert Path("out/run.toml").exists()
+    assert run(train()) == 0
+    assert run(train()) == 2

@@ -1,0 +1,230 @@
+"""A ready model: whatever a person hands in takes one way to the network, the way training took."""
+
+import io
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor, nn
+
+from smalti import data
+from smalti.data.loader import Batches, Pictures
+from smalti.data.preprocess import Preprocess
+from smalti.errors import InputError
+from smalti.evaluate.evaluation import evaluate_on
+from smalti.models import create_model
+from smalti.ready import Model, Prediction
+
+RULE = Preprocess((8, 8), 3, (0.5, 0.4, 0.3), (0.2, 0.25, 0.3))
+LABELS = ("a", "b", "c")
+
+
+class Watched(nn.Module):
+    """Remembers what reached the network."""
+
+    def __init__(self, inner: nn.Module) -> None:
+        super().__init__()
+        self.inner, self.seen = inner, []
+
+    def forward(self, images: Tensor) -> Tensor:
+        self.seen.append(images.clone())
+        return self.inner(images)
+
+
+def network(outputs: int = len(LABELS), **options: Any) -> nn.Module:
+    torch.manual_seed(0)
+    made = create_model("vit_nano_patch2_8", num_classes=outputs, depth=1, embed_dim=16, num_heads=2, **options)
+    torch.nn.init.normal_(made.head.weight)  # type: ignore[union-attr, arg-type]
+    return made.eval()
+
+
+@pytest.fixture
+def model() -> Model:
+    return Model(network(), "classify", LABELS, RULE)
+
+
+def pixels(seed: int = 0, shape: tuple[int, ...] = (11, 14, 3)) -> NDArray[np.uint8]:
+    return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
+
+
+def save(path: Path, seed: int = 0, shape: tuple[int, ...] = (11, 14, 3)) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels(seed, shape)).save(path)
+    return path
+
+
+def same(one: Prediction, other: Prediction) -> bool:
+    """Equal but for the name, and for how a batch of another size is rounded."""
+    return one.label == other.label and one.values == pytest.approx(other.values, abs=1e-6)
+
+
+def test_every_form_of_a_picture_gets_the_same_answer(tmp_path: Path, model: Model, monkeypatch: pytest.MonkeyPatch):
+    path = save(tmp_path / "in" / "x.png")
+    with zipfile.ZipFile(tmp_path / "in.zip", "w") as archive:
+        archive.write(path, "deep/x.png")
+    image = Image.fromarray(pixels())
+    forms = [path, str(path), tmp_path / "in", tmp_path / "in.zip", pixels(), image, [path], [pixels()], [image, path]]
+    answers = [model.predict(form) for form in forms]
+    assert [len(answer) for answer in answers] == [1] * 8 + [2]
+    first = answers[0][0]
+    assert first.error is None
+    assert all(same(answer, first) for found in answers for answer in found)
+    monkeypatch.chdir(tmp_path)
+    assert model.predict("in")[0].file == "in/x.png"
+    assert [one.file for one in model.predict([pixels(), "in/x.png", image])] == ["array 0", "in/x.png", "image 2"]
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16", "I", "F"])
+def test_a_picture_in_memory_is_read_as_its_file_would_be(tmp_path: Path, model: Model, mode: str):
+    image = Image.fromarray(pixels(1, (9, 12, 4)), "RGBA")
+    if mode == "I;16":
+        image = Image.fromarray(np.random.default_rng(0).integers(0, 65536, (9, 12), dtype=np.uint16))
+    elif mode != "RGBA":
+        image = image.convert("RGB").convert(mode)
+    path = tmp_path / "x.tif"
+    image.save(path)
+    assert same(model.predict(image)[0], model.predict(path)[0])
+
+
+def test_the_network_sees_the_same_pixels_on_every_route(tmp_path: Path):
+    """The loader's evaluation batches (with a margin kept for crops), evaluate, predict and the Preprocess itself."""
+    shapes = [(11, 14, 3), (8, 8, 3), (30, 9, 3), (5, 6), (64, 64, 3), (8, 16)]
+    paths = [save(tmp_path / "ab"[i % 2] / f"{i}.png", i, shape) for i, shape in enumerate(shapes)]
+    source = data.open(tmp_path)
+    order = [source.names.index(str(path.relative_to(tmp_path))) for path in paths]
+    expected = RULE([path.read_bytes() for path in paths])
+
+    for margin in (1.0, 1.25):
+        loaded = Batches(Pictures(source, RULE, margin=margin), np.array(order), batch_size=4)
+        assert torch.equal(torch.cat([batch["image"] for batch in loaded]), expected)
+    watched = Watched(network(2))
+    model = Model(watched, "classify", source.labels, RULE)
+    evaluate_on(model, source, np.array(order), batch_size=4)
+    assert torch.equal(torch.cat(watched.seen), expected)
+    watched.seen.clear()
+    model.predict(paths, batch_size=4)
+    assert torch.equal(torch.cat(watched.seen), expected)
+
+
+def test_answers_are_probabilities_best_first(model: Model):
+    (answer,) = model.predict(pixels(), top=2)
+    assert answer.values is not None
+    assert sum(answer.values.values()) == pytest.approx(1)
+    assert set(answer.values) == set(LABELS)
+    ranked = sorted(answer.values.items(), key=lambda item: -item[1])
+    assert answer.top == tuple(ranked[:2])
+    assert (answer.label, answer.probability) == ranked[0]
+    assert answer.to_dict() == {
+        "file": "array",
+        "label": answer.label,
+        "probability": answer.probability,
+        "top": [list(one) for one in ranked[:2]],
+    }
+
+
+def test_answers_do_not_depend_on_the_batch(model: Model):
+    many = [pixels(i) for i in range(7)]
+    alone = [model.predict(one)[0] for one in many]
+    for size in (1, 3, 32):
+        for one, other in zip(model.predict(many, batch_size=size), alone, strict=True):
+            assert same(one, other)
+
+
+def test_mirror_images_are_averaged_where_the_model_says_so(model: Model):
+    both = Model(model.module, "classify", LABELS, RULE, flip_views=True)
+    image = RULE([pixels()])
+    mean = (model.outputs(image) + model.outputs(image.flip(-1))) / 2
+    torch.testing.assert_close(both.outputs(image), mean)
+    assert not torch.allclose(both.outputs(image), model.outputs(image))
+
+
+def test_several_labels(model: Model):
+    module = network()
+    with torch.no_grad():
+        module.head.weight.zero_()  # type: ignore[union-attr]
+        module.head.bias.copy_(torch.tensor([2.0, -3.0, 1.0]))  # type: ignore[union-attr]
+    (answer,) = Model(module, "multilabel", LABELS, RULE).predict(pixels())
+    assert answer.label == "a, c"
+    assert answer.probability == pytest.approx(torch.tensor(1.0).sigmoid().item())
+    assert [label for label, _ in answer.top] == ["a", "c", "b"]
+    with torch.no_grad():
+        module.head.bias.fill_(-4.0)  # type: ignore[union-attr]
+    (answer,) = Model(module, "multilabel", LABELS, RULE).predict(pixels())
+    assert answer.label == ""
+    assert answer.probability == pytest.approx(torch.tensor(4.0).sigmoid().item())
+
+
+def test_numbers(model: Model):
+    module = network(2)
+    with torch.no_grad():
+        module.head.weight.zero_()  # type: ignore[union-attr]
+        module.head.bias.copy_(torch.tensor([21.5, -3.0]))  # type: ignore[union-attr]
+    (answer,) = Model(module, "regress", ("age", "weight"), RULE).predict(pixels())
+    assert answer.values == {"age": 21.5, "weight": -3.0}
+    assert answer.to_dict() == {"file": "array", "values": {"age": 21.5, "weight": -3.0}}
+
+
+def test_features(tmp_path: Path, model: Model):
+    found = model.embed([pixels(0), save(tmp_path / "x.png", 1), pixels(2)])
+    assert found.shape == (3, 16)
+    assert found.dtype == torch.float32
+    with torch.no_grad():
+        logits = model.module.head(found)  # type: ignore[operator]
+    expected = model.outputs(RULE([pixels(i) for i in range(3)]))
+    torch.testing.assert_close(logits.softmax(-1), expected)
+    with pytest.raises(InputError, match="no pictures to embed"):
+        model.embed([])
+
+
+def test_a_picture_that_cannot_be_read_has_an_error_and_the_others_an_answer(tmp_path: Path, model: Model):
+    good = save(tmp_path / "good.png")
+    (tmp_path / "empty.png").touch()
+    (tmp_path / "cut.png").write_bytes(good.read_bytes()[:100])
+    names = [good, tmp_path / "empty.png", tmp_path / "gone.png", tmp_path / "cut.png", good]
+    answers = model.predict(names, batch_size=2)
+    assert [answer.file for answer in answers] == [str(name) for name in names]
+    assert [answer.error is None for answer in answers] == [True, False, False, False, True]
+    for answer in answers[1:4]:
+        error = answer.to_dict()["error"]
+        assert error["cause"]
+        assert error["mend"]
+    assert "zero bytes" in answers[1].to_dict()["error"]["cause"]
+    assert same(answers[0], answers[4])
+
+
+def test_pictures_of_other_kinds_in_memory_are_refused_one_by_one(model: Model):
+    bad = [np.zeros((0, 4, 3), np.uint8), np.zeros((4, 4, 7), np.uint8), np.full((4, 4), np.nan), pixels()]
+    assert [answer.error is None for answer in model.predict(bad)] == [False, False, False, True]
+
+
+def test_answers_come_as_they_are_ready(model: Model):
+    asked = []
+
+    def pictures() -> Any:
+        for i in range(100):
+            asked.append(i)
+            yield str(i), lambda i=i: pixels(i)
+
+    stream = model.stream(pictures(), batch_size=4)
+    assert next(stream).file == "0"
+    assert len(asked) == 4
+
+
+def test_an_animated_file_counts_once(model: Model, tmp_path: Path):
+    frames = [Image.fromarray(pixels(i)) for i in range(3)]
+    frames[0].save(tmp_path / "x.gif", save_all=True, append_images=frames[1:])
+    assert len(model.predict(tmp_path / "x.gif")) == 1
+    with Image.open(tmp_path / "x.gif") as image:
+        assert same(model.predict(image)[0], model.predict(tmp_path / "x.gif")[0])
+
+
+def test_encoded_bytes_through_the_stream(model: Model):
+    buffer = io.BytesIO()
+    Image.fromarray(pixels()).save(buffer, "PNG")
+    (answer,) = model.stream([("upload", buffer.getvalue)])
+    assert same(answer, model.predict(pixels())[0])
