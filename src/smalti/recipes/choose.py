@@ -233,7 +233,7 @@ def choose_augment(given: Given, size: tuple[int, int], epochs: float, mirror: b
         pad = max(1, min(size) // 16)
         augment = AugmentConfig(crop="pad", crop_pad=pad, flip=flip)
         varied = f"shifts of up to {pad} pixels"
-    if epochs >= 10 and not mirror and not photo:
+    if epochs >= 10 and not mirror and not photo and min(size) >= 16:  # a turned picture of 8 pixels is a blurred one
         augment = replace(augment, rotate=10.0, zoom=(0.9, 1.1))
         varied += ", turns of 10 degrees, 10 % of size"
     if epochs >= 10 and given.check.channels == 3:
