@@ -185,6 +185,7 @@ def main() -> None:
 
     today = datetime.date.today().isoformat()
     path = args.into or HERE / "results" / f"{today}.json"
+    path.parent.mkdir(exist_ok=True)
     record = json.loads(path.read_text()) if path.exists() else {"rows": []}
     hardware = describe_device(torch.device("cpu"))
     record["about"] = {"date": today, "minutes": args.minutes, "hardware": hardware, "torch": torch.__version__}
@@ -192,26 +193,20 @@ def main() -> None:
         for name in args.only.split(","):
             for model in args.models.split(","):
                 file = SETS[name]
-                data = name if file is None else str(args.data / file)
-                call = [
-                    sys.executable,
-                    __file__,
-                    "--minutes",
-                    str(args.minutes),
-                    "--run",
-                    json.dumps([name, model, data, seed]),
-                ]
-                done = subprocess.run(call, stdout=subprocess.PIPE, text=True, check=True)
-                row = json.loads(re.search(r"^ROW (.*)$", done.stdout, re.MULTILINE).group(1))
-                record["rows"] = [r for r in record["rows"] if (r["set"], r["model"], r["seed"]) != (name, model, seed)]
-                record["rows"].append(row)
-                path.parent.mkdir(exist_ok=True)
+                row = in_fresh_process(name, model, name if file is None else str(args.data / file), args.minutes, seed)
+                others = [r for r in record["rows"] if (r["set"], r["model"], r["seed"]) != (name, model, seed)]
+                record["rows"] = [*others, row]
                 path.write_text(json.dumps(record, indent=1) + "\n")
-                print(
-                    f"{name:10} {model:9} seed {seed}  {row['accuracy']:.4f}  {row['seconds']:.0f} s  seen {row['seen']:,}",
-                    flush=True,
-                )
+                seen = f"{row['seconds']:.0f} s, {row['seen']:,} pictures seen"
+                print(f"{name:10} {model:9} seed {seed}  {row['accuracy']:.4f}  {seen}", flush=True)
     write_tables(record)
+
+
+def in_fresh_process(name: str, model: str, data: str, minutes: float, seed: int) -> dict:
+    """One run with nothing left over from the last."""
+    call = [sys.executable, __file__, "--minutes", str(minutes), "--run", json.dumps([name, model, data, seed])]
+    done = subprocess.run(call, stdout=subprocess.PIPE, text=True, check=True)
+    return json.loads(done.stdout.rpartition("\nROW ")[2])
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ def go(made, *, steps=10, listener=None, objective=None, **options):
 
 
 def test_learns_digits(setup):
-    state, listener = go(setup(n=1000), steps=300)
+    _, listener = go(setup(n=1000), steps=300)
     first, last = listener.evaluations[0][0], listener.evaluations[-1][0]
     assert last["val_accuracy"] > 0.5
     assert last["val_loss"] < first["val_loss"]
@@ -70,7 +70,7 @@ def test_a_step_that_is_not_finite_is_not_applied(setup, how):
     made = setup()
     batch = next(made[1].epoch(0))
     before = {name: p.clone() for name, p in made[0].model.named_parameters()}
-    values, finite = train_step(made[0], batch, Poisoned({0}, how), LoopConfig(), 1.0)
+    _, finite = train_step(made[0], batch, Poisoned({0}, how), LoopConfig(), 1.0)
     assert not finite
     for name, parameter in made[0].model.named_parameters():
         assert torch.equal(parameter, before[name])

@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import pytest
 import torch
 
@@ -46,7 +48,7 @@ def test_the_rate_rises_then_falls_to_zero(schedule):
     assert factors[50] == pytest.approx(0.5)
     assert max(factors) == factors[100] == pytest.approx(1)
     assert factors[-1] == pytest.approx(0, abs=1e-9)
-    assert all(a >= b for a, b in zip(factors[100:], factors[101:], strict=False))
+    assert all(a >= b for a, b in pairwise(factors[100:]))
     assert lr_factor(0.55, warmup=0.1, schedule=schedule) == pytest.approx(0.5)
 
 
