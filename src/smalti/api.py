@@ -14,8 +14,10 @@ from smalti.evaluate.evaluation import Evaluation, evaluate_on, match_labels
 from smalti.evaluate.report import DataSummary, Report, write_report
 from smalti.models import create_model, list_models
 from smalti.ready import Model, Prediction, load
+from smalti.recipes.assemble import checked
 from smalti.recipes.quickstart import quickstart
-from smalti.recipes.run import TrainResult, checked, left_out, resume, tell, train
+from smalti.recipes.remarks import left_out, tell
+from smalti.recipes.run import TrainResult, resume, train
 
 __all__ = [
     "TrainResult",

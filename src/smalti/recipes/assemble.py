@@ -1,0 +1,180 @@
+"""The parts of a run, made from its recipe and its data."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from smalti import data
+from smalti.data.check import Check, check
+from smalti.data.loader import Batches, Pictures
+from smalti.data.mixing import mix
+from smalti.data.source import Source
+from smalti.data.split import Split, split
+from smalti.objectives import Classify, Multilabel, Objective, Regress
+from smalti.progress import progress, progress_callback
+from smalti.recipes.choose import TUNED
+from smalti.recipes.recipe import Choice, Recipe
+from smalti.recipes.settings import Setting
+from smalti.train.folder import RunFolder
+from smalti.train.lr_range import find_lr
+
+__all__ = [
+    "Run",
+    "checked",
+    "find_rate",
+    "fold_scale",
+    "make_batches",
+    "make_objective",
+    "make_pictures",
+    "must_find_lr",
+    "open_data",
+    "standardise",
+]
+
+
+LARGER = 1.25  # pictures are kept this much larger than the input where crops are cut out of them
+
+
+@dataclass(frozen=True)
+class Run:
+    """All that a run is made of."""
+
+    folder: RunFolder
+    setting: Setting
+    recipe: Recipe
+    choices: tuple[Choice, ...]
+    source: Source
+    check: Check
+    split: Split
+    device: torch.device
+    began: float
+    show: bool
+
+
+def open_data(
+    data_path: str | os.PathLike[str],
+    *,
+    task: str | None,
+    seed: int,
+    bad_images: str,
+    leaks: str,
+    download: bool,
+    show: bool,
+) -> tuple[Source, Check, Split]:
+    """Opens, checks and splits; raises InputError where training would make the result a lie."""
+    source = data.open(data_path, download=download, task=task)  # type: ignore[arg-type]
+    found = checked(source, show=show)
+    found.demand(bad_images=bad_images, leaks=leaks)  # type: ignore[arg-type]
+    return source, found, split(source, found.facts, seed=seed)
+
+
+def checked(source: Source, *, show: bool) -> Check:
+    """The check of a source, with a line of progress."""
+    with progress_callback("checking pictures", show=show) as report:
+        return check(source, progress=report)
+
+
+def standardise(source: Source, parts: Split) -> tuple[Source, tuple[np.ndarray, np.ndarray] | None]:
+    """For regression: the source with targets of mean 0 and deviation 1 over train; that mean and deviation (T,)."""
+    if source.task != "regress":
+        return source, None
+    train = source.targets[parts.train].astype(np.float64)
+    mean, deviation = train.mean(0), np.maximum(train.std(0), 1e-12)
+    return replace(source, targets=((source.targets - mean) / deviation).astype(np.float32)), (mean, deviation)
+
+
+def fold_scale(model: nn.Module, scale: tuple[np.ndarray, np.ndarray] | None) -> nn.Module:
+    """Puts mean and deviation of the targets into the last layer: the model then answers in the units of the data."""
+    if scale is None:
+        return model
+    head: Any = model.head
+    mean, deviation = (torch.tensor(value, dtype=torch.float32, device=head.weight.device) for value in scale)
+    with torch.no_grad():
+        head.weight.mul_(deviation[:, None])
+        head.bias.mul_(deviation).add_(mean)
+    return model
+
+
+def make_pictures(recipe: Recipe, source: Source, workers: int | None, *, show: bool) -> Pictures:
+    """The pictures of a run, larger than the input where crops are cut out of them."""
+    return Pictures(
+        source,
+        recipe.preprocess,
+        margin=LARGER if recipe.augment.crop == "resized" else 1.0,
+        workers=workers,
+        progress=partial(progress, description="reading pictures", show=show),
+    )
+
+
+def make_batches(recipe: Recipe, pictures: Pictures, parts: Split, device: torch.device) -> Batches:
+    """Training batches: shuffled, augmented, mixed."""
+    batches = Batches(
+        pictures,
+        parts.train,
+        batch_size=recipe.loop.batch_size,
+        seed=recipe.seed,
+        augment=recipe.augment,
+        shuffle=True,
+        drop_last=True,
+        device=device,
+    )
+    if recipe.mix.mixup or recipe.mix.cutmix:
+        steps, classes = len(batches), len(pictures.source.labels)
+        batches.batch_transform = lambda batch, epoch, step: mix(
+            batch, recipe.mix, num_classes=classes, seed=recipe.seed, step=epoch * steps + step
+        )
+    return batches
+
+
+def make_objective(recipe: Recipe, source: Source, parts: Split) -> Objective:
+    """The loss of the task."""
+    if source.task == "regress":
+        return Regress()
+    weights = class_weights(source, parts) if recipe.target.class_weights == "auto" else None
+    if source.task == "multilabel":
+        return Multilabel(smoothing=recipe.target.smoothing, positive_weights=weights)
+    return Classify(smoothing=recipe.target.smoothing, class_weights=weights)
+
+
+def class_weights(source: Source, parts: Split) -> list[float]:
+    """A factor a class: the root of its rarity, 1 on average over the training pictures (multi-label: of negatives to
+    positives).
+    """
+    targets = source.targets[parts.train]
+    if source.task == "multilabel":
+        positives = np.maximum(targets.sum(0), 1.0)
+        return np.sqrt(np.maximum((len(targets) - positives) / positives, 1.0)).tolist()
+    counts = np.maximum(np.bincount(targets.astype(np.int64), minlength=len(source.labels)), 1)
+    weights = np.sqrt(counts.sum() / counts)
+    return (weights * counts.sum() / (weights * counts).sum()).tolist()
+
+
+def must_find_lr(recipe: Recipe, settings: Mapping[str, Any]) -> bool:
+    """Whether the rule's rate was measured for other models or another optimiser, and the person named none."""
+    measured = recipe.optim.name == "muon" and recipe.model.preset.startswith(TUNED)
+    return not measured and "lr" not in settings.get("optim", {})
+
+
+def find_rate(
+    recipe: Recipe, source: Source, parts: Split, device: torch.device, workers: int | None
+) -> tuple[Recipe, Choice]:
+    """The recipe with the learning rate of a range test."""
+    learned, _ = standardise(source, parts)
+    torch.manual_seed(recipe.seed)
+    model = recipe.model.build(recipe.preprocess, len(source.labels)).to(device)
+    pictures = make_pictures(recipe, learned, workers, show=False)
+    batches = make_batches(recipe, pictures, parts, device)
+    stream = (batch for epoch in range(60) for batch in batches.epoch(epoch))
+    lr = find_lr(model, make_objective(recipe, source, parts), stream, recipe.optim, recipe.loop, seed=recipe.seed)
+    choice = Choice(
+        "learning rate",
+        f"{lr:g}",
+        "found by a range test of 60 steps, since none was measured for this model and optimiser",
+    )
+    return replace(recipe, optim=replace(recipe.optim, lr=lr)), choice

@@ -1,0 +1,38 @@
+"""What a run says to the person."""
+
+import sys
+from pathlib import Path
+
+from smalti.data.check import Check
+from smalti.data.formats.tree import counted, few
+from smalti.data.split import Split
+from smalti.recipes.recipe import Choice
+
+__all__ = ["left_out", "short_name", "split_sizes", "tell"]
+
+
+def tell(choices: tuple[Choice, ...], show: bool) -> None:
+    """The choices with their reasons, on stderr."""
+    if show:
+        wide = max((len(choice.name) for choice in choices), default=0)
+        for choice in choices:
+            sys.stderr.write(f"{choice.name:>{wide}}: {choice.value}  ({choice.reason})\n")
+        sys.stderr.flush()
+
+
+def left_out(found: Check) -> tuple[Choice, ...]:
+    """What is said of pictures that cannot be read; nothing where all can be."""
+    n = found.n - int(found.splits.sum())
+    bad = [problem.file for problem in found.problems if problem.kind == "unreadable"]
+    return (Choice("left out", counted(n, "picture"), f"cannot be read: {few(bad)}"),) if n else ()
+
+
+def split_sizes(parts: Split) -> str:
+    """ "800 train, 100 val, 100 test" """
+    return f"{len(parts.train):,} train, {len(parts.val):,} val, {len(parts.test):,} test"
+
+
+def short_name(name: str) -> str:
+    """A data set's name as the start of a folder's: letters, digits and dashes."""
+    stem = Path(name.rstrip("/")).name.split(".")[0]
+    return "".join(c if c.isascii() and c.isalnum() else "-" for c in stem).strip("-")[:40] or "run"
