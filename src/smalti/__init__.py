@@ -1,10 +1,10 @@
 """smalti: one Transformer, from patches to products.
 
-    import smalti
+import smalti
 
-    result = smalti.train("photos/", minutes=5)
-    model = smalti.load(result.model)
-    model.predict("new.jpg")[0].label
+result = smalti.train("photos/", minutes=5)
+model = smalti.load(result.model)
+model.predict("new.jpg")[0].label
 """
 
 import sys

@@ -2,9 +2,20 @@
 command.
 """
 
+from collections.abc import Iterable
 from typing import ClassVar
 
-__all__ = ["DamagedError", "DivergedError", "InputError", "Interrupted", "SmaltiError", "StorageError", "printable"]
+__all__ = [
+    "DamagedError",
+    "DivergedError",
+    "InputError",
+    "Interrupted",
+    "SmaltiError",
+    "StorageError",
+    "counted",
+    "few",
+    "printable",
+]
 
 
 def printable(name: object, limit: int = 200) -> str:
@@ -13,6 +24,18 @@ def printable(name: object, limit: int = 200) -> str:
     """
     text = "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in str(name))
     return text if len(text) <= limit else f"{text[: limit // 2]}…{text[-limit // 2 :]}"
+
+
+def few(names: Iterable[str], limit: int = 3) -> str:
+    """The first names of many, for a message: "a, b, c and 7 more"."""
+    names = list(names)
+    shown = ", ".join(printable(name, 80) for name in names[:limit])
+    return f"{shown} and {len(names) - limit} more" if len(names) > limit else shown
+
+
+def counted(n: int, noun: str) -> str:
+    """A number with its noun: "1 file", "3 files"."""
+    return f"{n} {noun}{'' if n == 1 else 's'}"
 
 
 class SmaltiError(Exception):

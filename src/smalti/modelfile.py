@@ -27,6 +27,7 @@ from smalti.models.registry import with_options
 __all__ = ["ModelFile", "read_model", "write_model"]
 
 FORMAT = 1
+FIELDS = {"family", "config", "task", "labels", "preprocess", "flip_views", "provenance", "checksum", "self_test"}
 SELF_TEST_SEED = 20260101
 SELF_TEST_TOLERANCE = 1e-3  # of the largest logit: another CPU rounds differently by far less, a wrong model by more
 TASKS = ("classify", "multilabel", "regress")
@@ -110,10 +111,8 @@ def read_model(path: str | Path) -> ModelFile:
         config = with_options(FAMILIES[family].config(), about["config"])
         if len(about["labels"]) != config.num_classes:
             raise InputError(f"{len(about['labels'])} labels for {config.num_classes} outputs")
-        with torch.device("meta"):
+        with torch.random.fork_rng(devices=[]):  # the first weights are drawn, and thrown away
             module = build(family, config)
-        module = module.to_empty(device="cpu")
-        restore_buffers(module, family, config)
         module.load_state_dict(tensors)
         preprocess = Preprocess.from_dict(about["preprocess"])
         expected = about["self_test"]["logits"]
@@ -199,17 +198,7 @@ def parse(path: Path, text: str) -> dict[str, Any]:
             why="a newer smalti wrote it",
             mend="pip install -U smalti",
         )
-    missing = {
-        "family",
-        "config",
-        "task",
-        "labels",
-        "preprocess",
-        "flip_views",
-        "provenance",
-        "checksum",
-        "self_test",
-    } - set(about)
+    missing = FIELDS - set(about)
     if missing:
         raise DamagedError(f"its metadata lacks {', '.join(sorted(missing))}", where=path, mend="copy it again")
     return about
@@ -254,14 +243,3 @@ def verify_self_test(path: Path, module: nn.Module, expected: list[float]) -> No
             why=f"an output is off by {off:.2g}",
             mend="use the smalti that wrote it, or report this",
         )
-
-
-def restore_buffers(module: nn.Module, family: str, config: Any) -> None:
-    """Gives a module that was built on the meta device the computed tables that its state dict does not hold."""
-    stored = set(module.state_dict())
-    if all(name in stored for name, _ in module.named_buffers()):
-        return
-    tables = dict(build(family, config).named_buffers())
-    for name, buffer in module.named_buffers():
-        if name not in stored:
-            buffer.copy_(tables[name])

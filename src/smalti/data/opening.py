@@ -10,9 +10,9 @@ from pathlib import Path
 
 from smalti.data.decode import PICTURE_SUFFIXES
 from smalti.data.formats import archives, builtin, cifar, folders, idx, manifest, npz, standard, walk
-from smalti.data.formats.tree import Tree, few, suffix_of
+from smalti.data.formats.tree import Tree, suffix_of
 from smalti.data.source import Source, Task
-from smalti.errors import InputError, printable
+from smalti.errors import InputError, few, printable
 
 __all__ = ["open"]
 

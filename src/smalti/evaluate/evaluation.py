@@ -13,7 +13,7 @@ from smalti.data.decode import decode
 from smalti.data.loader import Batches, Pictures
 from smalti.data.preprocess import Preprocess
 from smalti.data.source import Source
-from smalti.errors import InputError, printable
+from smalti.errors import InputError, few
 from smalti.evaluate.classify import classification_metrics, confusion, per_class
 from smalti.evaluate.metrics import Metric
 from smalti.evaluate.multilabel import multilabel_metrics, per_label
@@ -197,12 +197,6 @@ def measure_values(model: Model, source: Source, outputs: Outputs) -> Evaluation
 
 AVERAGES = {"classify": mean_softmax, "multilabel": mean_sigmoid, "regress": mean_raw}
 MEASURES = {"classify": measure_classes, "multilabel": measure_labels, "regress": measure_values}
-
-
-def few(labels: Sequence[str], most: int = 6) -> str:
-    """The first labels in words, safe to print."""
-    text = ", ".join(printable(label, 40) for label in labels[:most])
-    return f"{text}, ..." if len(labels) > most else text
 
 
 def named(labels: Sequence[str], present: NDArray[np.bool_]) -> str:

@@ -122,7 +122,8 @@ def try_model(
     model = ModelConfig(preset, given.setting("model", "options") or {})
     check = given.check
     preprocess = Preprocess(size, check.channels, check.mean, check.std, fit="squash", white=check.white)
-    module = model.build(preprocess, len(given.source.labels)).to(given.device)
+    with torch.random.fork_rng(devices=[]):
+        module = model.build(preprocess, len(given.source.labels)).to(given.device)
     batch_size = min(batch_size, len(given.split.train))
     return model, preprocess, measure_pace(module, batch_size=batch_size, optim=optim, precision=precision)
 

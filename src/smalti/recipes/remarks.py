@@ -4,8 +4,8 @@ import sys
 from pathlib import Path
 
 from smalti.data.check import Check
-from smalti.data.formats.tree import counted, few
 from smalti.data.split import Split
+from smalti.errors import counted, few
 from smalti.recipes.recipe import Choice
 
 __all__ = ["left_out", "short_name", "split_sizes", "tell"]

@@ -25,9 +25,9 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from smalti.data.formats.tree import Tree, counted, few, is_ignored
+from smalti.data.formats.tree import Tree, is_ignored
 from smalti.data.formats.walk import MAX_FILE_BYTES
-from smalti.errors import InputError, StorageError
+from smalti.errors import InputError, StorageError, counted, few
 
 __all__ = ["Archive", "is_archive", "is_tar", "list_archive"]
 

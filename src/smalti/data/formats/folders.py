@@ -5,9 +5,9 @@ from collections import Counter
 import numpy as np
 
 from smalti.data.formats.labels import class_targets, split_of
-from smalti.data.formats.tree import Tree, counted, few, is_picture
+from smalti.data.formats.tree import Tree, is_picture
 from smalti.data.source import UNASSIGNED, Source
-from smalti.errors import InputError, printable
+from smalti.errors import InputError, counted, few, printable
 
 __all__ = ["class_folders"]
 

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from smalti.data.formats.arrays import array_source
 from smalti.data.formats.labels import split_of
-from smalti.data.formats.tree import Tree, few, is_picture, suffix_of
+from smalti.data.formats.tree import Tree, is_picture, suffix_of
 from smalti.data.source import UNASSIGNED, Source, Task
-from smalti.errors import InputError
+from smalti.errors import InputError, few
 
 __all__ = ["idx_folder", "is_idx_name", "parse_idx", "read_idx"]
 

@@ -20,10 +20,10 @@ from typing import Any
 import numpy as np
 
 from smalti.data.formats.labels import SPLIT_WORDS, class_targets, in_order, split_of
-from smalti.data.formats.tree import Tree, counted, few, is_picture, suffix_of
+from smalti.data.formats.tree import Tree, is_picture, suffix_of
 from smalti.data.formats.walk import Files
 from smalti.data.source import UNASSIGNED, Source, Storage, Task
-from smalti.errors import InputError, printable
+from smalti.errors import InputError, counted, few, printable
 
 __all__ = ["MANIFEST_SUFFIXES", "Found", "find", "read_file", "read_tree"]
 

@@ -13,9 +13,8 @@ import numpy as np
 
 from smalti.data.formats.arrays import Array, array_source
 from smalti.data.formats.labels import split_of
-from smalti.data.formats.tree import few
 from smalti.data.source import SPLITS, UNASSIGNED, Source, Task
-from smalti.errors import InputError
+from smalti.errors import InputError, few
 
 __all__ = ["is_npz", "read_npz"]
 

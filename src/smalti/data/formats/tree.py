@@ -1,15 +1,15 @@
 """The files of a folder or of an archive as one list of paths: what every layout is recognised from."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Protocol, Self
 
 from smalti.data.decode import PICTURE_SUFFIXES
 from smalti.data.source import Raw
-from smalti.errors import InputError, printable
+from smalti.errors import InputError
 
-__all__ = ["FileStorage", "Tree", "counted", "few", "is_ignored", "is_picture", "suffix_of"]
+__all__ = ["FileStorage", "Tree", "is_ignored", "is_picture", "suffix_of"]
 
 _IGNORED = frozenset({"__macosx", "thumbs.db", "desktop.ini", "@eadir"})  # what systems leave behind
 
@@ -80,15 +80,3 @@ def is_picture(path: str) -> bool:
     """Whether the suffix of a path is that of a picture format."""
     dot = path.rfind(".")
     return dot >= 0 and path[dot:].lower() in PICTURE_SUFFIXES
-
-
-def few(names: Iterable[str], limit: int = 3) -> str:
-    """The first names of many, for a message: "a, b, c and 7 more"."""
-    names = list(names)
-    shown = ", ".join(printable(name, 80) for name in names[:limit])
-    return f"{shown} and {len(names) - limit} more" if len(names) > limit else shown
-
-
-def counted(n: int, noun: str) -> str:
-    """A number with its noun: "1 file", "3 files"."""
-    return f"{n} {noun}{'' if n == 1 else 's'}"

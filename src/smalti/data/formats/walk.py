@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from smalti.data.formats.tree import Tree, few, is_ignored, is_picture
-from smalti.errors import InputError, printable
+from smalti.data.formats.tree import Tree, is_ignored, is_picture
+from smalti.errors import InputError, few, printable
 
 __all__ = ["MAX_FILE_BYTES", "Files", "read_regular", "walk"]
 

@@ -1,0 +1,79 @@
+"""A model measured on data: labels matched by name, the surest mistakes first, thumbnails that keep their shape."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from tests.recipes.test_choose import given
+
+from smalti.data.preprocess import Preprocess
+from smalti.errors import InputError
+from smalti.evaluate.evaluation import evaluate_on, match_labels, thumbnail
+from smalti.ready import Model
+
+
+class Brightness(torch.nn.Module):
+    """Calls a picture by its mean: dark, middle or bright."""
+
+    def __init__(self):
+        super().__init__()
+        self.scale = torch.nn.Parameter(torch.tensor(8.0))
+
+    def forward(self, images):
+        mean = images.mean((1, 2, 3))
+        return torch.stack([-mean, 0.5 - mean.abs(), mean], 1) * self.scale
+
+
+RULE = Preprocess((8, 8), 3, (0.5,) * 3, (0.25,) * 3)
+
+
+@pytest.fixture
+def source():
+    made = given(n=30).source
+    made.storage.pictures = np.stack([np.full((16, 16, 3), 20 + 100 * (i % 3), np.uint8) for i in range(30)])
+    return made
+
+
+def test_figures_and_the_surest_mistakes(source):
+    model = Model(Brightness(), "classify", ("a", "b", "c"), RULE)
+    right = evaluate_on(model, source, np.arange(30))
+    assert right.metrics["accuracy"].value == 1
+    assert right.mistakes == ()
+    assert right.confusion.trace() == 30
+    source.targets[:] = (source.targets + (np.arange(30) < 4)) % 3  # four labels are now wrong
+    wrong = evaluate_on(model, source, np.arange(30))
+    assert wrong.metrics["accuracy"].value == pytest.approx(26 / 30)
+    assert len(wrong.mistakes) == 4
+    sure = [mistake.probability for mistake in wrong.mistakes]
+    assert sure == sorted(sure, reverse=True)
+    assert wrong.mistakes[0].target != wrong.mistakes[0].predicted
+    assert wrong.to_dict()["n"] == 30
+
+
+def test_labels_are_matched_by_name(source):
+    model = Model(Brightness(), "classify", ("c", "a", "b"), RULE)
+    matched = match_labels(source, model)
+    assert matched.labels == model.labels
+    assert [matched.labels[t] for t in matched.targets] == [source.labels[t] for t in source.targets]
+    with pytest.raises(InputError, match="1 of its 3 labels are unknown to the model: c"):
+        match_labels(source, Model(Brightness(), "classify", ("a", "b"), RULE))
+    with pytest.raises(InputError, match="the data is for classify, the model for regress"):
+        match_labels(source, Model(Brightness(), "regress", ("a",), RULE))
+
+
+def test_missing_labels_of_a_multi_label_set_are_absent(source):
+    targets = np.eye(3, dtype=np.float32)[source.targets]
+    several = replace(source, task="multilabel", targets=targets)
+    model = Model(Brightness(), "multilabel", ("x", "c", "b", "a"), RULE)
+    matched = match_labels(several, model)
+    assert matched.targets.shape == (30, 4)
+    assert (matched.targets[:, 0] == 0).all()
+    np.testing.assert_array_equal(matched.targets[:, 3], targets[:, 0])
+
+
+def test_thumbnails_keep_their_shape(source):
+    source.storage.pictures = np.zeros((30, 300, 600, 3), np.uint8)
+    assert thumbnail(source, 0, RULE).shape == (80, 160, 3)
+    source.storage.pictures = np.zeros((30, 5, 9, 3), np.uint8)
+    assert thumbnail(source, 0, RULE).shape == (5, 9, 3)

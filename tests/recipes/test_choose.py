@@ -1,0 +1,123 @@
+"""The recipe rule: what it takes from the data, that the person's word stands, and that every choice has a reason."""
+
+import numpy as np
+import pytest
+import torch
+from tests.recipes.test_mirror import Arrays
+
+from smalti import data
+from smalti.data.check import check
+from smalti.data.source import UNASSIGNED, Source
+from smalti.data.split import split
+from smalti.recipes.choose import Given, choose, nearest
+from smalti.recipes.recipe import Recipe, settle
+from smalti.train.budget import Budget
+
+
+def given(size=(16, 16), n=120, channels=3, classes=3, **options):
+    rng = np.random.default_rng(0)
+    shape = (n, *size) if channels == 1 else (n, *size, channels)
+    pictures = rng.integers(0, 255, shape, np.uint8)
+    targets = options.pop("targets", np.arange(n) % classes).astype(np.int64)
+    splits, names = np.full(n, UNASSIGNED, np.int8), [f"p{i}" for i in range(n)]
+    source = Source("made", "classify", tuple("abcdefgh"[:classes]), names, targets, splits, Arrays(pictures))
+    found = check(source, cached=False)
+    budget = options.pop("budget", Budget(epochs=5))
+    return Given(source, found, split(source, found.facts), budget, 60.0, torch.device("cpu"), **options)
+
+
+@pytest.mark.parametrize(
+    ("side", "preset"),
+    [
+        (8, "patch2_8"),
+        (11, "patch2_8"),
+        (12, "patch2_16"),
+        (28, "patch4_28"),
+        (32, "patch4_32"),
+        (45, "patch8_48"),
+        (64, "patch4_64"),
+    ],
+)
+def test_small_pictures_keep_about_their_size(side, preset):
+    assert nearest(side) == preset
+
+
+def test_what_the_data_says_is_in_the_recipe():
+    circumstances = given(size=(20, 30), channels=1)
+    recipe = choose(circumstances).recipe
+    assert recipe.preprocess.img_size == (16, 16)
+    assert recipe.preprocess.in_chans == 1
+    assert recipe.preprocess.mean == circumstances.check.mean
+    assert recipe.loop.batch_size == 32
+    assert recipe.augment.saturation == 0
+    module = recipe.model.build(recipe.preprocess, 3)
+    assert module(torch.zeros(2, 1, 16, 16)).shape == (2, 3)
+
+
+def test_photographs_are_large_where_time_allows_and_small_elsewhere():
+    plenty = choose(given(size=(100, 140), n=30, budget=Budget(epochs=60)))
+    scarce = choose(given(size=(100, 140), n=30, budget=Budget(epochs=3)))
+    assert plenty.recipe.preprocess.img_size == (128, 128)
+    assert scarce.recipe.preprocess.img_size == (64, 64)
+    assert plenty.recipe.augment.crop == scarce.recipe.augment.crop == "resized"
+    assert "fewer than 40 times" in next(c.reason for c in scarce.choices if c.name == "image size")
+
+
+def test_more_is_varied_the_more_often_pictures_are_seen():
+    few, some, many = (choose(given(budget=Budget(epochs=n))).recipe for n in (3, 40, 200))
+    assert few.augment.brightness == 0 < some.augment.brightness
+    assert few.mix.cutmix == 0
+    assert "drop_path_rate" not in some.model.options
+    assert many.model.options["drop_path_rate"] == 0.1
+
+
+def test_uneven_classes_are_weighed():
+    uneven = np.array([0] * 80 + [1] * 30 + [2] * 10)
+    assert choose(given(targets=uneven)).recipe.target.class_weights == "auto"
+    assert choose(given()).recipe.target.class_weights == "none"
+
+
+def test_the_persons_word_stands():
+    wish = {
+        "model.preset": "vit_nano_patch4_32",
+        "preprocess.img_size": 24,
+        "loop.batch_size": 16,
+        "optim.name": "sgd",
+        "optim.lr": 0.5,
+        "augment.flip": "none",
+    }
+    settings = settle(wish, "--set")
+    chosen = choose(given(settings=settings))
+    recipe = chosen.recipe.with_settings(settings)
+    assert recipe.model.preset == "vit_nano_patch4_32"
+    assert recipe.preprocess.img_size == (24, 24)
+    assert recipe.loop.batch_size == 16
+    assert (recipe.optim.name, recipe.optim.lr) == ("sgd", 0.5)
+    named = {c.name for c in chosen.choices if c.reason == "you named it"}
+    assert {"model", "image size", "batch size", "optimiser", "learning rate"} <= named
+
+
+def test_every_choice_has_a_reason_and_the_recipe_survives_run_toml():
+    chosen = choose(given(budget=Budget(epochs=40)))
+    assert all(c.reason and c.value and c.name for c in chosen.choices)
+    assert Recipe.from_dict(chosen.recipe.to_dict()) == chosen.recipe
+
+
+def test_the_rule_leaves_the_random_state_alone():
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    choose(given())
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_digits():
+    source = data.open("digits")
+    found = check(source)
+    recipe = choose(
+        Given(source, found, split(source, found.facts), Budget(epochs=40), 0.0, torch.device("cpu"))
+    ).recipe
+    assert recipe.model.preset == "cct_mini_patch2_8"
+    assert recipe.augment.flip == "none"
+    assert not recipe.flip_views
+    assert recipe.augment.rotate == 0
