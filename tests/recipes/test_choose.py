@@ -9,7 +9,7 @@ from smalti import data
 from smalti.data.check import check
 from smalti.data.source import UNASSIGNED, Source
 from smalti.data.split import split
-from smalti.recipes.choose import Given, choose, nearest
+from smalti.recipes.choose import SMALL, Given, choose, nearest
 from smalti.recipes.recipe import Recipe, settle
 from smalti.train.budget import Budget
 
@@ -39,7 +39,7 @@ def given(size=(16, 16), n=120, channels=3, classes=3, **options):
     ],
 )
 def test_small_pictures_keep_about_their_size(side, preset):
-    assert nearest(side) == preset
+    assert SMALL[nearest(side)] == f"cct_mini_{preset}"
 
 
 def test_what_the_data_says_is_in_the_recipe():
@@ -121,3 +121,14 @@ def test_digits():
     assert recipe.augment.flip == "none"
     assert not recipe.flip_views
     assert recipe.augment.rotate == 0
+
+
+def test_a_budget_in_steps_counts_whole_batches_when_a_size_is_chosen():
+    plenty = choose(given(size=(100, 140), n=30, budget=Budget(steps=60)))  # 60 steps of 32 are 80 passes over 24
+    assert plenty.recipe.preprocess.img_size == (128, 128)
+
+
+def test_a_rate_that_was_not_measured_is_not_called_so():
+    for wish in ({"optim.name": "sgd"}, {"model.preset": "cnn_small_16"}):
+        chosen = choose(given(settings=settle(wish, "--set")))
+        assert "learning rate" not in {choice.name for choice in chosen.choices}

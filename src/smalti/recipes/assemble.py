@@ -18,7 +18,7 @@ from smalti.data.source import Source
 from smalti.data.split import Split, split
 from smalti.objectives import Classify, Multilabel, Objective, Regress
 from smalti.progress import progress, progress_callback
-from smalti.recipes.choose import TUNED
+from smalti.recipes.choose import is_measured
 from smalti.recipes.recipe import Choice, Recipe
 from smalti.recipes.settings import Setting
 from smalti.train.folder import RunFolder
@@ -157,8 +157,7 @@ def class_weights(source: Source, parts: Split) -> list[float]:
 
 def must_find_lr(recipe: Recipe, settings: Mapping[str, Any]) -> bool:
     """Whether the rule's rate was measured for other models or another optimiser, and the person named none."""
-    measured = recipe.optim.name == "muon" and recipe.model.preset.startswith(TUNED)
-    return not measured and "lr" not in settings.get("optim", {})
+    return not is_measured(recipe.optim.name, recipe.model.preset) and "lr" not in settings.get("optim", {})
 
 
 def find_rate(

@@ -26,10 +26,17 @@ from smalti.train.device import Precision, best_precision
 from smalti.train.loop import LoopConfig
 from smalti.train.optim import OptimConfig
 
-__all__ = ["TUNED", "Chosen", "Given", "choose"]
+__all__ = ["Chosen", "Given", "choose", "is_measured"]
 
-SMALL = ("patch2_8", "patch2_16", "patch4_28", "patch4_32", "patch8_48", "patch4_64")  # of a preset's name
-PHOTO_SIZES = ("patch8_128", "patch4_64")  # for photographs: where time allows, and else
+SMALL = {  # image size: preset
+    8: "cct_mini_patch2_8",
+    16: "cct_mini_patch2_16",
+    28: "cct_mini_patch4_28",
+    32: "cct_mini_patch4_32",
+    48: "cct_mini_patch8_48",
+    64: "cct_mini_patch4_64",
+}
+PHOTOS = {128: "cct_mini_patch8_128", 64: "cct_mini_patch4_64"}  # where time allows, and else
 PHOTO = 72  # pictures with a longer short side than this are photographs, to be scaled down
 ENOUGH_EPOCHS = 40  # of large photographs, to prefer them to small ones
 MANY_EPOCHS = 100
@@ -89,7 +96,7 @@ def choose(given: Given) -> Chosen:
     precision, why = best_precision(given.device)
     note("precision", precision, why)
     trial = partial(try_model, given, batch_size=batch_size, optim=optim, precision=precision)
-    model, preprocess, pace = choose_model(given, trial, note)
+    model, preprocess, pace = choose_model(given, trial, batch_size, note)
     epochs = expected_epochs(given, pace, batch_size)
     note("epochs", f"{epochs:.3g}", f"{len(given.split.train):,} training pictures at about {pace.train:,.0f} a second")
     mirror = choose_mirror(given, preprocess, note)
@@ -128,7 +135,7 @@ def try_model(
     return model, preprocess, measure_pace(module, batch_size=batch_size, optim=optim, precision=precision)
 
 
-def choose_model(given: Given, trial: Trial, note: Note) -> tuple[ModelConfig, Preprocess, Pace]:
+def choose_model(given: Given, trial: Trial, batch_size: int, note: Note) -> tuple[ModelConfig, Preprocess, Pace]:
     """The preset and the size of its input: near the pictures' own if they are small, else as large as time allows."""
     named, sized = given.setting("model", "preset"), given.setting("preprocess", "img_size")
     height, width = given.check.sizes[1].tolist()
@@ -136,16 +143,14 @@ def choose_model(given: Given, trial: Trial, note: Note) -> tuple[ModelConfig, P
     if named is not None:
         chosen = trial(named, pair(sized) if sized else preset_config(named)[1].size)
         why = "you named it" if sized else "the preset's own"
-    elif sized:
-        chosen, why = trial(f"cct_mini_{nearest(min(pair(sized)))}", pair(sized)), "you named it"
-    elif min(height, width) <= PHOTO:
-        size = nearest(min(height, width))
-        chosen, why = trial(f"cct_mini_{size}", pair(int(size.split("_")[1]))), middle
+    elif sized or min(height, width) <= PHOTO:
+        size = nearest(min(pair(sized)) if sized else min(height, width))
+        chosen, why = trial(SMALL[size], pair(sized or size)), "you named it" if sized else middle
     else:
-        large, small = PHOTO_SIZES
-        chosen, why = trial(f"cct_mini_{large}", pair(int(large.split("_")[1]))), f"{middle}, and there is time"
-        if expected_epochs(given, chosen[2], 1) < ENOUGH_EPOCHS:
-            chosen = trial(f"cct_mini_{small}", pair(int(small.split("_")[1])))
+        large, small = PHOTOS
+        chosen, why = trial(PHOTOS[large], pair(large)), f"{middle}, and there is time"
+        if expected_epochs(given, chosen[2], batch_size) < ENOUGH_EPOCHS:
+            chosen = trial(PHOTOS[small], pair(small))
             why = f"{middle}; larger ones would be seen fewer than {ENOUGH_EPOCHS} times"
     model, preprocess, _ = chosen
     note("channels", preprocess.in_chans, "all pictures are grey" if preprocess.in_chans == 1 else "there is colour")
@@ -157,9 +162,9 @@ def choose_model(given: Given, trial: Trial, note: Note) -> tuple[ModelConfig, P
     return chosen
 
 
-def nearest(side: int) -> str:
-    """The patch and size of the small preset whose size is nearest to `side`, on a scale of ratios."""
-    return min(SMALL, key=lambda name: abs(math.log(int(name.split("_")[1]) / side)))
+def nearest(side: int) -> int:
+    """The size of the small presets that is nearest to `side`, on a scale of ratios."""
+    return min(SMALL, key=lambda size: abs(math.log(size / side)))
 
 
 def pair(size: int | Sequence[int]) -> tuple[int, int]:
@@ -182,17 +187,17 @@ def choose_optim(given: Given, batch_size: int, note: Note) -> OptimConfig:
     """Muon with a rate that follows the root of the batch size."""
     name, named_lr = given.setting("optim", "name") or "muon", given.setting("optim", "lr")
     lr = named_lr or 3e-3 * math.sqrt(batch_size / 64)
-    note(
-        "optimiser",
-        name,
-        "you named it" if given.setting("optim", "name") else "learns more a step than AdamW on small Transformers",
-    )
-    note(
-        "learning rate",
-        f"{lr:.3g}",
-        "you named it" if named_lr else "measured for this family of models, scaled to the batch",
-    )
+    named = given.setting("optim", "name") is not None
+    note("optimiser", name, "you named it" if named else "Muon for the matrices of the blocks, AdamW for the rest")
+    if named_lr is not None or is_measured(name, given.setting("model", "preset") or TUNED):
+        why = "you named it" if named_lr is not None else "measured for this family of models, scaled to the batch"
+        note("learning rate", f"{lr:.3g}", why)
     return OptimConfig(name=name, lr=lr, weight_decay=0.05)
+
+
+def is_measured(optimizer: str, preset: str) -> bool:
+    """Whether the rule's learning rate was measured for this optimiser and model; else a range test finds one."""
+    return optimizer == "muon" and preset.startswith(TUNED)
 
 
 def expected_epochs(given: Given, pace: Pace, batch_size: int) -> float:
@@ -217,7 +222,8 @@ def choose_mirror(given: Given, preprocess: Preprocess, note: Note) -> bool:
 
 def choose_depth_drop(model: ModelConfig, epochs: float, note: Note) -> ModelConfig:
     """Stochastic depth, where pictures are seen so often that they could be learned by heart."""
-    if epochs < MANY_EPOCHS or "drop_path_rate" in model.options or model.preset.startswith("cnn"):
+    takes = "drop_path_rate" in vars(preset_config(model.preset)[1])
+    if epochs < MANY_EPOCHS or not takes or "drop_path_rate" in model.options:
         return model
     note("stochastic depth", 0.1, f"each picture is seen {epochs:.3g} times")
     return replace(model, options={**model.options, "drop_path_rate": 0.1})
@@ -238,7 +244,7 @@ def choose_augment(given: Given, size: tuple[int, int], epochs: float, mirror: b
         augment = replace(augment, rotate=10.0, zoom=(0.9, 1.1))
         varied += ", turns of 10 degrees, 10 % of size"
     if epochs >= 10 and given.check.channels == 3:
-        augment = replace(augment, brightness=0.3, contrast=0.3, saturation=0.3 if given.check.channels == 3 else 0.0)
+        augment = replace(augment, brightness=0.3, contrast=0.3, saturation=0.3)
         varied += ", brightness, contrast and colour"
     note(
         "augmentation",

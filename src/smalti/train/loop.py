@@ -2,8 +2,7 @@
 evaluator's.
 
 Two promises shape it. Noise (dropout, drop-path) is a function of (seed, step), so a resumed run equals an unbroken
-one bit for
-bit. A step whose loss or gradient is not finite is not applied.
+one bit for bit. A step whose loss or gradient is not finite is not applied.
 """
 
 import math
