@@ -1,3 +1,8 @@
-"""timm imports torchvision; the guard has to come first, for every test."""
+"""What has to be settled before any test imports torch."""
 
-import smalti._torchvision  # noqa: F401
+import os
+
+# Models of tests are too small for threads, and two threads that wait for each other crawl where cores are shared.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import smalti._torchvision  # noqa: F401 - timm imports torchvision; the guard has to come first

@@ -30,7 +30,7 @@ from tests.bad_input_cases import CASES, ESCAPE, TINY, Case, Ground, picture, tr
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="FIFOs, sockets and locks of POSIX")
 
-SECONDS = 20  # no case may take longer
+SECONDS = 60  # no case may take longer, on a busy machine either
 CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
 
 
@@ -286,11 +286,11 @@ def stop_at(patch: pytest.MonkeyPatch, step: int, number: int) -> None:
 SIX = shlex.split("--model cct_nano_patch2_8 --epochs 6 --device cpu --set optim.lr=0.01 --set loop.batch_size=4 --out")
 
 
-def learned(folder: str) -> tuple[bytes, list[str]]:
-    """What must be equal between a run that was stopped and one that was not."""
+def learned(folder: str) -> tuple[str, list[str]]:
+    """What must be equal between a run that was stopped and one that was not: a digest of the weights, and metrics."""
     with safe_open(f"{folder}/checkpoints/last.safetensors", "pt") as file:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
-    return save(tensors), Path(folder, "metrics.jsonl").read_text().splitlines()
+    return hashlib.sha256(save(tensors)).hexdigest(), Path(folder, "metrics.jsonl").read_text().splitlines()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
@@ -351,7 +351,7 @@ def test_a_killed_run_goes_on_from_its_last_checkpoint_whenever_it_was_killed(gr
         )
         for moment in moments
     ]
-    assert [child.wait(60) for child in children] == [-signal.SIGKILL] * len(moments)
+    assert [child.wait(300) for child in children] == [-signal.SIGKILL] * len(moments)
     for moment in moments:
         folder = "-".join(moment)
         assert not Path(folder, "model.safetensors").exists()
@@ -367,7 +367,7 @@ def test_a_reader_that_goes_away_is_no_error(ground: Ground):
     os.close(read)
     with os.fdopen(write, "wb") as closed:
         command = [sys.executable, "-m", "smalti.cli", "predict", "m.safetensors", "p", "--json"]
-        done = subprocess.run(command, stdout=closed, stderr=subprocess.PIPE, timeout=60)
+        done = subprocess.run(command, stdout=closed, stderr=subprocess.PIPE, timeout=300)
     assert (done.returncode, done.stderr) == (141, b"")
 
 

@@ -9,7 +9,9 @@ from smalti import data
 from smalti.data.check import check
 from smalti.data.source import UNASSIGNED, Source
 from smalti.data.split import split
+from smalti.recipes import choose as rule
 from smalti.recipes.choose import SMALL, Given, choose, nearest
+from smalti.recipes.pace import Pace
 from smalti.recipes.recipe import Recipe, settle
 from smalti.train.budget import Budget
 
@@ -69,6 +71,15 @@ def test_more_is_varied_the_more_often_pictures_are_seen():
     assert few.mix.cutmix == 0
     assert "drop_path_rate" not in some.model.options
     assert many.model.options["drop_path_rate"] == 0.1
+
+
+@pytest.mark.parametrize("budget", [Budget(epochs=12), Budget(steps=40)], ids=["epochs", "steps"])
+def test_a_budget_without_a_clock_gives_the_same_recipe_on_a_busy_machine(budget, monkeypatch):
+    recipes = []
+    for pace in (Pace(10_000, 30_000), Pace(3, 5)):
+        monkeypatch.setattr(rule, "measure_pace", lambda *_, pace=pace, **__: pace)
+        recipes.append(choose(given(budget=budget)).recipe)
+    assert recipes[0] == recipes[1]
 
 
 def test_uneven_classes_are_weighed():

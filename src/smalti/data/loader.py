@@ -79,7 +79,9 @@ class Pictures:
         self._progress = progress
         self._decoder = _Decoder(source.storage, preprocess.with_size(self.size))
         self._lock = threading.Lock()
-        self._held = np.zeros(len(source) if self.in_memory else 0, dtype=bool)
+        kept = len(source) if self.in_memory else 0
+        self._held = np.zeros(kept, dtype=bool)
+        self._pixels = torch.empty(kept, preprocess.in_chans, *self.size, dtype=torch.uint8)  # costs what is written
 
     @cached_property
     def exact(self) -> "Pictures":
@@ -131,11 +133,6 @@ class Pictures:
         if self.workers == 0:
             return (self._named(self._decoder(batch)) for batch in batches)
         return self._received(_start(_BatchDataset(self._decoder, batches), min(self.workers, max(1, len(batches)))))
-
-    @cached_property
-    def _pixels(self) -> Tensor:
-        """(N, C, S, T); the system gives memory to the rows that are written, not to the others."""
-        return torch.empty(len(self.source), self.preprocess.in_chans, *self.size, dtype=torch.uint8)
 
     def _fill(self, indices: NDArray[np.int64]) -> int:
         self._pixels[torch.from_numpy(indices)] = self._named(self._decoder(indices))

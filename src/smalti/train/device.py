@@ -1,9 +1,7 @@
-"""Which device runs the model, and in which precision it pays to run there."""
+"""Which device runs the model, and in which precision."""
 
-import functools
 import os
 import platform
-import time
 from contextlib import AbstractContextManager, nullcontext
 from typing import Literal
 
@@ -32,18 +30,19 @@ def find_device(name: str | None = None) -> torch.device:
     return device
 
 
-@functools.cache
 def best_precision(device: torch.device) -> tuple[Precision, str]:
-    """bf16 where a matrix product of a typical layer is 1.3 times as fast in it or more, else fp32; with the reason."""
+    """bf16 where the device has instructions for it, else fp32; with the reason.
+
+    What the device has, not how fast a product runs just now: two runs on one machine choose the same.
+    """
     if device.type == "cuda":
-        fast = torch.cuda.is_bf16_supported(including_emulation=False)
-        return ("bf16", "this GPU has bf16") if fast else ("fp32", "this GPU has no bf16")
-    if device.type != "cpu":
+        has = torch.cuda.is_bf16_supported(including_emulation=False)
+    elif device.type == "cpu":
+        has = _cpu_has_bf16()
+    else:
         return "fp32", f"bf16 is not used on {device.type}"
-    ratio = _product_seconds(torch.float32) / _product_seconds(torch.bfloat16)
-    return (
-        "bf16" if ratio >= 1.3 else "fp32"
-    ), f"bf16 matrix products run {ratio:.1f} times as fast as fp32 on this CPU"
+    where = "GPU" if device.type == "cuda" else "CPU"
+    return ("bf16", f"this {where} has bf16") if has else ("fp32", f"this {where} has no bf16")
 
 
 def autocast(device: torch.device, precision: Precision) -> AbstractContextManager:
@@ -58,15 +57,10 @@ def describe_device(device: torch.device) -> str:
     return f"{_cpu_name()}, {torch.get_num_threads()} threads"
 
 
-def _product_seconds(dtype: torch.dtype, tokens: int = 1024, width: int = 256, rounds: int = 6) -> float:
-    """Seconds of the fastest of a few products (tokens, width) x (width, 4 width)."""
-    a, b = torch.ones(tokens, width, dtype=dtype), torch.ones(width, 4 * width, dtype=dtype)
-    seconds = []
-    for _ in range(rounds):
-        start = time.perf_counter()
-        torch.mm(a, b)
-        seconds.append(time.perf_counter() - start)
-    return min(seconds)
+def _cpu_has_bf16() -> bool:
+    """Whether the CPU multiplies matrices in bf16 (AVX-512 BF16 or AMX); no where torch cannot tell."""
+    probes = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")  # torch's own names, not promised to stay
+    return any(getattr(torch.cpu, name, lambda: False)() for name in probes)
 
 
 def _cpu_name() -> str:
