@@ -40,7 +40,19 @@ ROOMS = (
 # Even by way of others. (Who knows, whom not.)
 STRANGERS = [("data", "models"), ("models", "data"), ("evaluate", "train"), ("ready", "train"), ("nn", "models")]
 
-OURS = {"torch", "torchvision", "numpy", "PIL", "safetensors", "sklearn", "cyclopts", "rich", "matplotlib", "jinja2"}
+OURS = {
+    "torch",
+    "torchvision",
+    "numpy",
+    "PIL",
+    "safetensors",
+    "sklearn",
+    "cyclopts",
+    "rich",
+    "matplotlib",
+    "jinja2",
+    "simplejpeg",
+}
 NAMED = {"PIL": "pillow", "sklearn": "scikit-learn"}  # where the distribution has another name
 PART_OF = {"markupsafe": "jinja2"}
 SLOW = {"torchvision", "sklearn", "rich", "matplotlib", "jinja2"}  # imported by the functions that use them

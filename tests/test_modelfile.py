@@ -80,7 +80,7 @@ def test_a_fresh_process_needs_no_training_code(tmp_path: Path):
     code = f"""
 import sys, torch, smalti
 from smalti.ready import load
-model = load({str(path)!r})
+model = load({str(path)!r}, precision="fp32")
 torch.manual_seed(1)
 print(model.module(torch.randn(1, 3, 8, 8)).tolist())
 model.predict(torch.zeros(8, 8, 3, dtype=torch.uint8).numpy())

@@ -87,7 +87,7 @@ def evaluate(
             metrics=result.metrics,
             split=split,
             model=str(ready.provenance.get("preset", "")),
-            parameters=sum(p.numel() for p in ready.module.parameters()),
+            parameters=ready.provenance.get("parameters") or sum(p.numel() for p in ready.module.parameters()),
             labels=ready.labels,
             confusion=result.confusion,
             per_class=result.table,

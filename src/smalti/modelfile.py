@@ -24,7 +24,7 @@ from smalti.files import write_durably
 from smalti.models import FAMILIES, build
 from smalti.models.registry import with_options
 
-__all__ = ["ModelFile", "read_model", "write_model"]
+__all__ = ["ModelFile", "example_images", "read_model", "write_model"]
 
 FORMAT = 1
 FIELDS = {"family", "config", "task", "labels", "preprocess", "flip_views", "provenance", "checksum", "self_test"}
@@ -221,14 +221,18 @@ def checksum(tensors: dict[str, Tensor], text: str = "") -> str:
 
 @torch.no_grad()
 def self_test(module: nn.Module) -> list[float]:
-    """The first outputs for a seeded input, in fp32."""
-    config: Any = module.config
-    generator = torch.Generator().manual_seed(SELF_TEST_SEED)
-    images = torch.randn(1, config.in_chans, *config.size, generator=generator)
+    """The first outputs for the example, in fp32."""
     training = module.training
-    logits = module.eval()(images)[0, :8].tolist()
+    logits = module.eval()(example_images(module))[0, :8].tolist()
     module.train(training)
     return logits
+
+
+def example_images(module: nn.Module) -> Tensor:
+    """A seeded input (1, C, H, W) of the right size."""
+    config: Any = module.config
+    generator = torch.Generator().manual_seed(SELF_TEST_SEED)
+    return torch.randn(1, config.in_chans, *config.size, generator=generator)
 
 
 def verify_self_test(path: Path, module: nn.Module, expected: list[float]) -> None:

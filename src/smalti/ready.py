@@ -14,7 +14,9 @@ from smalti.data.inputs import find_pictures
 from smalti.data.preprocess import Preprocess
 from smalti.data.source import Raw
 from smalti.errors import InputError, SmaltiError
-from smalti.modelfile import read_model
+from smalti.modelfile import example_images, read_model
+from smalti.nn.inference import for_inference
+from smalti.nn.precision import Precision
 
 __all__ = ["Model", "Picture", "Prediction", "load"]
 
@@ -98,11 +100,11 @@ class Model:
         readable.
         """
         module: Any = self.module
-        device = next(module.parameters()).device
+        place = {"device": next(module.parameters()).device, "dtype": getattr(module, "dtype", torch.float32)}
         images = [self.preprocess([read()]) for _, read in as_pictures(inputs)]
         if not images:
             raise InputError("there are no pictures to embed", mend="name picture files, or folders that hold some")
-        return torch.cat([module.forward_pooled(image.to(device)).float().cpu() for image in images])
+        return torch.cat([module.forward_pooled(image.to(**place)).float().cpu() for image in images])
 
     def predict(self, inputs: Any, *, top: int = 5, batch_size: int = 32) -> list[Prediction]:
         """Answers for pictures, in order.
@@ -168,19 +170,21 @@ class Model:
 ANSWERS = {"classify": lambda logits: logits.softmax(-1), "multilabel": torch.sigmoid, "regress": lambda values: values}
 
 
-def load(path: str | os.PathLike[str], *, device: str | None = None) -> Model:
-    """The ready model in a model file or a run folder.
+def load(path: str | os.PathLike[str], *, device: str | None = None, precision: Precision | None = None) -> Model:
+    """The ready model in a model file or a run folder, prepared for the machine it runs on (`smalti.nn.inference`).
 
     Args:
         path: model.safetensors, or the folder of a finished run.
         device: where it shall run, "cuda" for instance; else the CPU.
+        precision: "fp32" or "bf16"; else bf16 where the device has it and this model agrees in it with itself in fp32.
 
     Raises:
         InputError: there is no model there, or it is another kind of file.
         DamagedError: it is not what it was when it was written.
     """
     file = read_model(Path(path))
-    module = file.module.to(device) if device else file.module
+    place = torch.device(device or "cpu")
+    module = for_inference(file.module.to(place), example_images(file.module).to(place), precision)
     return Model(
         module, file.task, file.labels, file.preprocess, flip_views=file.flip_views, provenance=file.provenance
     )

@@ -10,7 +10,7 @@ import torch
 
 from smalti.errors import InputError
 from smalti.objectives import Classify
-from smalti.train.device import autocast, best_precision, find_device
+from smalti.train.device import find_device
 from smalti.train.ema import EMA
 from smalti.train.folder import RunFolder
 from smalti.train.loop import LoopConfig
@@ -40,27 +40,6 @@ def test_devices():
     assert find_device("cpu").type == "cpu"
     with pytest.raises(InputError, match='device "gpuu" is not available'):
         find_device("gpuu")
-    with autocast(torch.device("cpu"), "bf16"):
-        assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == torch.bfloat16
-    with autocast(torch.device("cpu"), "fp32"):
-        assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == torch.float32
-
-
-@pytest.mark.parametrize(
-    ("avx512", "amx", "expected"), [(True, False, "bf16"), (False, True, "bf16"), (False, False, "fp32")]
-)
-def test_precision_follows_what_the_cpu_has(avx512, amx, expected, monkeypatch):
-    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: avx512)
-    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx)
-    precision, reason = best_precision(torch.device("cpu"))
-    assert precision == expected
-    assert reason.startswith("this CPU has")
-
-
-def test_precision_without_torchs_probes(monkeypatch):
-    monkeypatch.delattr(torch.cpu, "_is_avx512_bf16_supported", raising=False)
-    monkeypatch.delattr(torch.cpu, "_is_amx_tile_supported", raising=False)
-    assert best_precision(torch.device("cpu"))[0] == "fp32"
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

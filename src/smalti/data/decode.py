@@ -13,11 +13,14 @@ Every route (training, evaluation, prediction, serving) turns a picture into uin
    4 keeps the alpha of an RGBA picture as a fourth channel. Any other count must be the count that is stored.
 
 Arrays of pixels take the same road: bool is 0 and 255, uint8 stays, other integers and floats are scaled by `white`.
+
+Where the caller says which size it wants, a JPEG of twice that size or more is scaled down by 2, 4 or 8 while it is
+decoded.
 """
 
 import io
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -27,6 +30,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
+from smalti.data.jpeg import Target, decode_jpeg, shrink
 from smalti.data.source import Raw
 from smalti.errors import InputError
 
@@ -106,14 +110,18 @@ class Header:
         return FORMATS.get(self.format, ())
 
 
-def decode(raw: Raw, in_chans: int, *, white: float = 65535.0, max_pixels: int = 50_000_000) -> Tensor:
-    """The picture as uint8 (in_chans, H, W), by the rules above.
+def decode(
+    raw: Raw, in_chans: int, *, white: float = 65535.0, max_pixels: int = 50_000_000, target: Target | None = None
+) -> Tensor:
+    """The picture as uint8 (in_chans, H, W), by the rules above. Its memory is that of (H, W, in_chans).
 
     Args:
         raw: an encoded picture, or its pixels as (H, W) or (H, W, C).
         in_chans: the channels wanted.
         white: the stored value that becomes 255 in pictures of more than 8 bits and in float.
         max_pixels: larger pictures are refused from their header, before they take memory.
+        target: from (height, width) of the picture to the size wanted. A JPEG may then come smaller than it is, but not
+            smaller than that; without it every picture comes whole.
 
     Raises:
         InputError: it is not a picture, damaged, too large, holds NaN, or its channels cannot become `in_chans`.
@@ -121,6 +129,13 @@ def decode(raw: Raw, in_chans: int, *, white: float = 65535.0, max_pixels: int =
     if isinstance(raw, np.ndarray):
         return _planes(_array_pixels(raw, in_chans, white, max_pixels))
     with _opened(raw, max_pixels) as image:
+        orientation = _orientation(image, raw)
+        factor = shrink(image, target, turned=orientation >= 5)
+        pixels = decode_jpeg(raw, image, factor) if in_chans in (1, 3) else None
+        if pixels is not None:
+            return _planes(_to_bands(TURNS[orientation](pixels), in_chans))
+        if factor > 1:
+            image.draft(None, (image.width // factor, image.height // factor))
         _load(image)
         return _planes(_pixels(_upright(image), in_chans, white))
 
@@ -243,6 +258,18 @@ def _orientation(image: Image.Image, raw: bytes) -> int:
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
+TURNS: dict[int, Callable[[NDArray[np.uint8]], NDArray[np.uint8]]] = {  # by EXIF orientation, on (H, W, C)
+    1: lambda stored: stored,
+    2: lambda stored: stored[:, ::-1],
+    3: lambda stored: stored[::-1, ::-1],
+    4: lambda stored: stored[::-1],
+    5: lambda stored: stored.swapaxes(0, 1),
+    6: lambda stored: stored.swapaxes(0, 1)[:, ::-1],
+    7: lambda stored: stored.swapaxes(0, 1)[::-1, ::-1],
+    8: lambda stored: stored.swapaxes(0, 1)[::-1],
+}
+
+
 def _upright(image: Image.Image) -> Image.Image:
     return ImageOps.exif_transpose(image) if _orientation(image, b"") != 1 else image
 
@@ -358,5 +385,6 @@ def _wrong_bands(found: str, in_chans: int) -> InputError:
 
 
 def _planes(pixels: NDArray[np.uint8]) -> Tensor:
-    """uint8 (H, W, C) as a tensor (C, H, W) that owns its memory."""
-    return torch.from_numpy(np.array(pixels.transpose(2, 0, 1), order="C"))
+    """uint8 (H, W, C) as a tensor (C, H, W) that owns its memory, in the order it has."""
+    owned = pixels if pixels.base is None and pixels.flags.writeable else np.array(pixels, order="C")
+    return torch.from_numpy(owned).permute(2, 0, 1)

@@ -6,6 +6,7 @@ test.
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields, replace
+from functools import partial
 from typing import Any, Literal, Self
 
 import torch
@@ -63,7 +64,8 @@ class Preprocess:
 
     def load(self, raw: Raw) -> Tensor:
         """One stored picture as uint8 (C, H, W) of `img_size`. Raises InputError where it cannot be decoded."""
-        return resize(decode(raw, self.in_chans, white=self.white), self)
+        image = decode(raw, self.in_chans, white=self.white, target=partial(scaled_size, rule=self))
+        return resize(image, self).contiguous()
 
     def normalize(self, images: Tensor) -> Tensor:
         """uint8 (B, C, H, W) in [0, 255] to float32 of mean 0 and deviation 1 over the data."""
@@ -97,22 +99,29 @@ class Preprocess:
 
 def resize(image: Tensor, rule: Preprocess) -> Tensor:
     """uint8 (C, h, w) fitted to `rule.img_size` as uint8 (C, H, W)."""
-    (h, w), (H, W) = image.shape[-2:], rule.img_size
-    if (h, w) == (H, W) and rule.crop_pct == 1.0:
-        return image
+    H, W = rule.img_size
+    image = _scale(image, scaled_size(*image.shape[-2:], rule=rule), rule.interpolation)
+    if rule.fit == "crop":
+        top, left = (image.shape[-2] - H) // 2, (image.shape[-1] - W) // 2
+        return image[:, top : top + H, left : left + W]
+    if rule.fit == "pad":
+        canvas = torch.tensor(rule.mean).mul(255).round().to(torch.uint8).view(-1, 1, 1).repeat(1, H, W)
+        top, left = (H - image.shape[-2]) // 2, (W - image.shape[-1]) // 2
+        canvas[:, top : top + image.shape[-2], left : left + image.shape[-1]] = image
+        return canvas
+    return image
+
+
+def scaled_size(h: int, w: int, *, rule: Preprocess) -> tuple[int, int]:
+    """The size (height, width) that a picture of (h, w) is scaled to, before it is cropped or padded."""
+    H, W = rule.img_size
     if rule.fit == "squash":
-        return _scale(image, (H, W), rule.interpolation)
+        return H, W
     if rule.fit == "crop":
         scale = max(H / h, W / w) / rule.crop_pct
-        image = _scale(image, (max(H, round(h * scale)), max(W, round(w * scale))), rule.interpolation)
-        top, left = (image.shape[-2] - H) // 2, (image.shape[-1] - W) // 2
-        return image[:, top : top + H, left : left + W].contiguous()
+        return max(H, round(h * scale)), max(W, round(w * scale))
     scale = min(H / h, W / w)
-    image = _scale(image, (max(1, min(H, round(h * scale))), max(1, min(W, round(w * scale)))), rule.interpolation)
-    canvas = torch.tensor(rule.mean).mul(255).round().to(torch.uint8).view(-1, 1, 1).repeat(1, H, W)
-    top, left = (H - image.shape[-2]) // 2, (W - image.shape[-1]) // 2
-    canvas[:, top : top + image.shape[-2], left : left + image.shape[-1]] = image
-    return canvas
+    return max(1, min(H, round(h * scale))), max(1, min(W, round(w * scale)))
 
 
 def _scale(image: Tensor, size: tuple[int, int], interpolation: Interpolation) -> Tensor:

@@ -204,12 +204,17 @@ def named(labels: Sequence[str], present: NDArray[np.bool_]) -> str:
     return ", ".join(label for label, here in zip(labels, present, strict=True) if here) or "none"
 
 
+def thumbnail_size(height: int, width: int) -> tuple[int, int]:
+    """The size of a picture whose longer side is at most 160 pixels."""
+    scale = min(1.0, THUMBNAIL / max(height, width))
+    return max(1, round(height * scale)), max(1, round(width * scale))
+
+
 def thumbnail(source: Source, index: int, rule: Preprocess) -> NDArray[np.uint8]:
     """A sample as a person should see it: uint8 (H, W, C), its own shape, the longer side at most 160 pixels."""
-    image = decode(source.read(index), rule.in_chans, white=rule.white)
-    longest = max(image.shape[-2:])
-    if longest > THUMBNAIL:
-        size = [max(1, round(side * THUMBNAIL / longest)) for side in image.shape[-2:]]
+    image = decode(source.read(index), rule.in_chans, white=rule.white, target=thumbnail_size)
+    size = thumbnail_size(*image.shape[-2:])
+    if size != tuple(image.shape[-2:]):
         image = F.interpolate(image[None], size, mode="bilinear", antialias=True)[0]
     channels = image if image.shape[0] in (1, 3) else image[:1]
     return channels.permute(1, 2, 0).contiguous().to(torch.uint8).numpy()

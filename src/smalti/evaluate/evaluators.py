@@ -27,6 +27,7 @@ from smalti.evaluate.outputs import (
     mean_softmax,
 )
 from smalti.evaluate.regress import r2_score
+from smalti.nn.precision import Precision
 
 __all__ = ["Best", "ClassifyEvaluator", "MultilabelEvaluator", "RegressEvaluator"]
 
@@ -45,7 +46,7 @@ class _Evaluator:
 
     batches: Iterable[Batch]
     views: Sequence[View] = (identity,)
-    precision: torch.dtype = field(default=torch.float32, kw_only=True)
+    precision: Precision = field(default="fp32", kw_only=True)
 
     def _collect(self, model: nn.Module, average: Average) -> Outputs:
         return collect(model, self.batches, views=self.views, average=average, precision=self.precision)

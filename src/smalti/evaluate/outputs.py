@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from smalti.errors import InputError
+from smalti.nn.precision import Precision, in_precision
 
 __all__ = [
     "Average",
@@ -83,7 +84,7 @@ def collect(
     device: torch.device | str | None = None,
     views: Sequence[View] = (identity,),
     average: Average = mean_softmax,
-    precision: torch.dtype = torch.float32,
+    precision: Precision = "fp32",
 ) -> Outputs:
     """Runs `module` over `batches` without gradients, in evaluation mode; the mode it was in comes back.
 
@@ -95,17 +96,18 @@ def collect(
             `average` makes one of them. It is probabilities that are averaged, not logits: a view that is sure then
             weighs no more than its share.
         average: `mean_softmax` for one-of-K, `mean_sigmoid` for any-of-K, `mean_raw` for quantities.
-        precision: float32, or the reduced type to compute in (torch.bfloat16, through autocast).
+        precision: to compute in.
 
     Raises:
         InputError: there are no batches.
     """
     place = torch.device(device) if device is not None else device_of(module)
     logits, targets, ids = [], [], []
-    with evaluating(module), torch.autocast(place.type, precision, enabled=precision != torch.float32):
+    with evaluating(module):
+        answer = in_precision(module, precision)
         for batch in batches:
             images = batch["image"].to(place, non_blocking=True)
-            answers = torch.stack([module(view(images)).float() for view in views])  # (V, B, K)
+            answers = torch.stack([answer(view(images)).float() for view in views])  # (V, B, K)
             logits.append((answers[0] if len(views) == 1 else average(answers)).cpu())
             targets.append(batch["target"].cpu())
             ids.append(batch["id"].cpu())

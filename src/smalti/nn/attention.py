@@ -123,7 +123,7 @@ class DroppedAttend(nn.Module):
 def attention_maps(model: nn.Module) -> Iterator[dict[str, Tensor]]:
     """Collects the attention map (B, H, N, N) of every attention in `model` by module name while the context is open.
 
-    Each forward pass replaces the maps. The maps are computed beside the fast kernels, which stay in use:
+    Each forward pass replaces the maps. They are fp32, computed beside the fast kernels, which stay in use:
 
         with attention_maps(model) as maps:
             logits = model(images)
@@ -133,7 +133,7 @@ def attention_maps(model: nn.Module) -> Iterator[dict[str, Tensor]]:
 
     def record(name: str) -> Callable[..., None]:
         def hook(module: Attention, args: tuple[Tensor], kwargs: dict[str, Tensor]) -> None:
-            maps[name] = module.weights(*args, **kwargs)
+            maps[name] = module.weights(*args, **kwargs).float()
 
         return hook
 

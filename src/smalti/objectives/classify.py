@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
-from smalti.objectives.objective import Batch
+from smalti.objectives.objective import Batch, Forward
 
 __all__ = ["Classify"]
 
@@ -23,7 +23,7 @@ class Classify:
         self.smoothing = smoothing
         self.class_weights = None if class_weights is None else torch.tensor(class_weights)
 
-    def __call__(self, model: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+    def __call__(self, model: Forward, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """Batch of image (B, C, H, W) and target, (B,) class numbers or (B, K) shares. Metric: accuracy."""
         logits = model(batch["image"]).float()  # (B, K)
         target = batch["target"]

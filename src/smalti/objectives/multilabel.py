@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
-from smalti.objectives.objective import Batch
+from smalti.objectives.objective import Batch, Forward
 
 __all__ = ["Multilabel"]
 
@@ -23,7 +23,7 @@ class Multilabel:
         self.smoothing = smoothing
         self.positive_weights = None if positive_weights is None else torch.tensor(positive_weights)
 
-    def __call__(self, model: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+    def __call__(self, model: Forward, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """Batch of image (B, C, H, W) and target (B, K) of 0 and 1. Metric: accuracy over all labels."""
         logits = model(batch["image"]).float()  # (B, K)
         target = batch["target"]

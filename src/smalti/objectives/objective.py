@@ -1,17 +1,19 @@
 """The one interface between a system and the training loop."""
 
+from collections.abc import Callable
 from typing import Protocol
 
-from torch import Tensor, nn
+from torch import Tensor
 
-__all__ = ["Batch", "Objective"]
+__all__ = ["Batch", "Forward", "Objective"]
 
 Batch = dict[str, Tensor]
+Forward = Callable[[Tensor], Tensor]  # a model, or a model seen in another precision
 
 
 class Objective(Protocol):
     """A loss with the numbers worth watching."""
 
-    def __call__(self, model: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+    def __call__(self, model: Forward, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss, a mean over the batch as a scalar, and metrics as detached scalars, means over the batch too."""
         ...

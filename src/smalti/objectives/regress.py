@@ -1,9 +1,9 @@
 """Numbers a picture: Huber loss."""
 
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
-from smalti.objectives.objective import Batch
+from smalti.objectives.objective import Batch, Forward
 
 __all__ = ["Regress"]
 
@@ -14,7 +14,7 @@ class Regress:
     It expects targets of about unit deviation; a run standardises them and folds the scale into the head afterwards.
     """
 
-    def __call__(self, model: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+    def __call__(self, model: Forward, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """Batch of image (B, C, H, W) and target (B, T). Metric: mae, the mean absolute error."""
         values = model(batch["image"]).float()  # (B, T)
         target = batch["target"]

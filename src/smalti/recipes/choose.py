@@ -18,11 +18,11 @@ from smalti.data.preprocess import Preprocess
 from smalti.data.source import Source
 from smalti.data.split import Split
 from smalti.models import preset_config
+from smalti.nn.precision import Precision, best_precision
 from smalti.recipes.mirror import mirror_test
 from smalti.recipes.pace import Pace, measure_pace
 from smalti.recipes.recipe import Choice, ModelConfig, Recipe, TargetConfig
 from smalti.train.budget import Budget
-from smalti.train.device import Precision, best_precision
 from smalti.train.loop import LoopConfig
 from smalti.train.optim import OptimConfig
 

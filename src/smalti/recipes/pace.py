@@ -8,8 +8,9 @@ from typing import Any
 import torch
 from torch import nn
 
+from smalti.nn._allocator import keep_blocks
+from smalti.nn.precision import Precision
 from smalti.objectives import Classify
-from smalti.train.device import Precision
 from smalti.train.loop import LoopConfig, train_step
 from smalti.train.optim import OptimConfig, build_optimizers
 from smalti.train.state import TrainState
@@ -31,6 +32,7 @@ def measure_pace(model: nn.Module, *, batch_size: int, optim: OptimConfig, preci
 
     The model is trained by it, so hand in one that is not needed any more.
     """
+    keep_blocks()
     state = TrainState(model, build_optimizers(model, optim))
     config = LoopConfig(batch_size=batch_size, precision=precision)
     about: Any = model.config

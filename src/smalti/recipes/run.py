@@ -1,5 +1,6 @@
 """One complete run, from data to a judged model: `train` starts one, `resume` goes on with one."""
 
+import copy
 import os
 import resource
 import shlex
@@ -21,7 +22,8 @@ from smalti.evaluate.evaluation import evaluate_on
 from smalti.evaluate.evaluators import ClassifyEvaluator, MultilabelEvaluator, RegressEvaluator
 from smalti.evaluate.metrics import Metric
 from smalti.evaluate.report import Timing, write_report
-from smalti.modelfile import ModelFile, write_model
+from smalti.modelfile import ModelFile, example_images, write_model
+from smalti.nn.inference import for_inference
 from smalti.progress import TrainingBar
 from smalti.ready import Model
 from smalti.recipes.assemble import (
@@ -224,7 +226,8 @@ def carry_out(run: Run) -> TrainResult:
     else:
         model.load_state_dict(state.averaged.state_dict())
     model = fold_scale(model.eval(), scale)
-    ready = Model(model, run.source.task, run.source.labels, recipe.preprocess, flip_views=recipe.flip_views)
+    answering = for_inference(copy.deepcopy(model), example_images(model).to(run.device))  # as `smalti evaluate` will
+    ready = Model(answering, run.source.task, run.source.labels, recipe.preprocess, flip_views=recipe.flip_views)
     test = Pictures(run.source, recipe.preprocess, workers=run.setting.workers)
     evaluation = evaluate_on(ready, run.source, run.split.test, pictures=test) if len(run.split.test) else None
     metrics = evaluation.metrics if evaluation else {}
@@ -239,6 +242,7 @@ def carry_out(run: Run) -> TrainResult:
         "seed": recipe.seed,
         "step": best_step,
         "command": run.setting.command,
+        "parameters": sum(p.numel() for p in model.parameters()),
         "metrics": {name: metric.to_dict() for name, metric in metrics.items()},
     }
     task, labels = run.source.task, run.source.labels
@@ -266,7 +270,7 @@ def carry_out(run: Run) -> TrainResult:
             "timing": asdict(timing),
             "steps": state.step,
             "best_step": provenance["step"],
-            "parameters": sum(p.numel() for p in model.parameters()),
+            "parameters": provenance["parameters"],
         }
     )
     if run.setting.report:
@@ -285,7 +289,7 @@ def run_training(run: Run, state: TrainState, pictures: Pictures, *, reading: fl
     chosen_by = run.split.val if len(run.split.val) else run.split.train
     evaluator = EVALUATORS[run.source.task](
         Batches(pictures, chosen_by, batch_size=256, device=run.device),
-        precision=torch.bfloat16 if recipe.loop.precision == "bf16" else torch.float32,
+        precision=recipe.loop.precision,
     )
     total = recipe.budget.total_steps(len(batches))
     seconds = None if run.setting.seconds is None else max(run.setting.seconds - reading, 1.0)

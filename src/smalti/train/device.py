@@ -1,17 +1,13 @@
-"""Which device runs the model, and in which precision."""
+"""Which device runs the model."""
 
 import os
 import platform
-from contextlib import AbstractContextManager, nullcontext
-from typing import Literal
 
 import torch
 
 from smalti.errors import InputError
 
-__all__ = ["Precision", "autocast", "best_precision", "describe_device", "find_device"]
-
-Precision = Literal["fp32", "bf16"]
+__all__ = ["describe_device", "find_device"]
 
 
 def find_device(name: str | None = None) -> torch.device:
@@ -30,37 +26,11 @@ def find_device(name: str | None = None) -> torch.device:
     return device
 
 
-def best_precision(device: torch.device) -> tuple[Precision, str]:
-    """bf16 where the device has instructions for it, else fp32; with the reason.
-
-    What the device has, not how fast a product runs just now: two runs on one machine choose the same.
-    """
-    if device.type == "cuda":
-        has = torch.cuda.is_bf16_supported(including_emulation=False)
-    elif device.type == "cpu":
-        has = _cpu_has_bf16()
-    else:
-        return "fp32", f"bf16 is not used on {device.type}"
-    where = "GPU" if device.type == "cuda" else "CPU"
-    return ("bf16", f"this {where} has bf16") if has else ("fp32", f"this {where} has no bf16")
-
-
-def autocast(device: torch.device, precision: Precision) -> AbstractContextManager:
-    """The context in which forward passes run; weights, losses and optimiser states stay fp32."""
-    return torch.autocast(device.type, torch.bfloat16) if precision == "bf16" else nullcontext()
-
-
 def describe_device(device: torch.device) -> str:
     """One line for reports: "AMD EPYC, 2 threads" or "NVIDIA H200"."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     return f"{_cpu_name()}, {torch.get_num_threads()} threads"
-
-
-def _cpu_has_bf16() -> bool:
-    """Whether the CPU multiplies matrices in bf16 (AVX-512 BF16 or AMX); no where torch cannot tell."""
-    probes = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")  # torch's own names, not promised to stay
-    return any(getattr(torch.cpu, name, lambda: False)() for name in probes)
 
 
 def _cpu_name() -> str:

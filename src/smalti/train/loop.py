@@ -17,9 +17,10 @@ from torch import nn
 from smalti.configs import demand
 from smalti.data.randomness import step_seed
 from smalti.errors import DivergedError
+from smalti.nn._allocator import keep_blocks
+from smalti.nn.precision import Precision, in_precision
 from smalti.objectives import Batch, Objective
 from smalti.train.budget import Budget
-from smalti.train.device import Precision, autocast
 from smalti.train.optim import set_lr
 from smalti.train.schedule import ScheduleName, lr_factor
 from smalti.train.signals import StopRequest
@@ -145,6 +146,7 @@ def fit(
         DivergedError: several steps in a row gave numbers that are not finite.
         Stopped: Ctrl-C or SIGTERM; the state is saved.
     """
+    keep_blocks()
     total = budget.total_steps(len(batches))
     started = clock() - state.seconds
     saved = clock()
@@ -199,12 +201,11 @@ def train_step(
         moved.
     """
     size = len(batch["target"])
-    state.model.train()
+    model = in_precision(state.model.train(), config.precision)
     totals: dict[str, torch.Tensor] = {}
     for part in parts(batch, config.accumulate):
         share = len(part["target"]) / size
-        with autocast(state.device, config.precision):
-            loss, metrics = objective(state.model, part)
+        loss, metrics = objective(model, part)
         (loss * share).backward()
         for name, value in {"loss": loss.detach(), **metrics}.items():
             totals[name] = totals.get(name, 0.0) + value * share

@@ -10,6 +10,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from smalti.configs import demand
+from smalti.train.muon import Muon
 
 __all__ = ["OptimConfig", "build_optimizers", "set_lr"]
 
@@ -53,10 +54,7 @@ def build_optimizers(model: nn.Module, config: OptimConfig) -> list[Optimizer]:
     rest = [(name, p) for name, p in named if name not in hidden]
     optimizers: list[Optimizer] = [adamw(list(decay_groups(rest, config.weight_decay)), config)]
     if matrices:
-        muon = torch.optim.Muon(
-            matrices, lr=config.lr, weight_decay=config.weight_decay, adjust_lr_fn="match_rms_adamw"
-        )
-        optimizers.append(muon)
+        optimizers.append(Muon(matrices, lr=config.lr, weight_decay=config.weight_decay))
     return optimizers
 
 

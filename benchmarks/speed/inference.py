@@ -1,0 +1,67 @@
+"""Published ViT sizes at 224 pixels, random weights: logits of a batch, beside timm's and OpenVINO's."""
+
+from collections.abc import Iterator
+
+import torch
+from interleaved import Work, interleaved
+from torch import Tensor, nn
+
+import smalti
+import smalti._torchvision
+from smalti.nn.inference import for_inference
+from smalti.nn.precision import Precision
+
+CASES = [("base", 1), ("small", 1), ("small", 8), ("small", 32)]
+
+
+def measure(rounds: int) -> Iterator[dict]:
+    """A row a case and contender."""
+    for size, batch in CASES:
+        torch.manual_seed(0)
+        name = f"vit_{size}_patch16_224"
+        images = torch.randn(batch, 3, 224, 224)
+        model = timm_model(name)
+        contenders = {
+            "timm, fp32": inferring(model, images),
+            "timm, bf16 autocast": inferring(model, images, autocast=True),
+            "smalti, fp32": ours(name, model, images, "fp32"),
+            "smalti, bf16": ours(name, model, images, "bf16"),
+            **openvino(model, images),
+        }
+        for found in interleaved(contenders, items=batch, rounds=rounds):
+            yield {"work": f"inference: ViT-{size[0].upper()}/16, batch {batch}", **found}
+
+
+def ours(name: str, reference: nn.Module, images: Tensor, precision: Precision) -> Work:
+    model = smalti.create_model(name, num_classes=1000)
+    model.load_state_dict(reference.state_dict())
+    return inferring(for_inference(model, images, precision), images)
+
+
+def inferring(model: nn.Module, images: Tensor, *, autocast: bool = False) -> Work:
+    @torch.inference_mode()
+    def work() -> Tensor:
+        with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+            return model(images)
+
+    return work
+
+
+def timm_model(name: str) -> nn.Module:
+    import timm
+
+    return timm.create_model(name, num_classes=1000).eval()
+
+
+def openvino(model: nn.Module, images: Tensor) -> dict[str, Work]:
+    """OpenVINO in fp32 and with its bf16 hint, where it is installed (`pip install openvino`)."""
+    try:
+        import openvino as ov
+    except ImportError:
+        return {}
+    converted = ov.convert_model(model, example_input=images, input=images.shape)
+    found = {}
+    for kind in ("f32", "bf16"):
+        compiled = ov.compile_model(converted, "CPU", {"INFERENCE_PRECISION_HINT": kind})
+        found[f"OpenVINO, {kind}"] = lambda compiled=compiled: compiled(images.numpy())
+    return found

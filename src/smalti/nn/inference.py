@@ -1,0 +1,57 @@
+"""From a trained module to the one that answers fastest here: the whole choice, on one page.
+
+1. Precision: bf16 where the device has it (`precision.best_precision`) and this very model agrees in it with itself in
+   fp32 on an example; else fp32.
+2. On a CPU the linear layers are packed (`packed.packed`) where torch can; elsewhere the module is cast.
+
+Which attention kernel runs is a matter of the call, not of the module: `attention.attend`.
+"""
+
+import logging
+
+import torch
+from torch import Tensor, nn
+
+from smalti.nn._allocator import keep_blocks
+from smalti.nn.packed import packed
+from smalti.nn.precision import DTYPES, Precision, best_precision, in_precision
+
+__all__ = ["disagreement", "for_inference"]
+
+AGREEMENT = 0.05  # of the largest logit; bf16 keeps 8 bits, and 12 blocks of it stay within 0.02 of fp32
+
+log = logging.getLogger(__name__)
+
+
+def for_inference(module: nn.Module, example: Tensor, precision: Precision | None = None) -> nn.Module:
+    """`module`, changed in place into what answers fastest on its device. It still takes and gives fp32.
+
+    It cannot be trained or saved any more: read the model file again for that. `module.dtype` is what it computes in.
+
+    Args:
+        module: images (B, C, H, W) to logits (B, K).
+        example: a few images, on the device of the module.
+        precision: settles the precision; None chooses it.
+    """
+    keep_blocks()
+    module.eval()
+    if precision is None:
+        precision, why = best_precision(example.device)
+        if precision == "bf16" and (off := disagreement(module, example)) > AGREEMENT:
+            precision, why = "fp32", f"bf16 moves an output by {off:.0%} of the largest"
+    else:
+        why = "you named it"
+    dtype = DTYPES[precision]
+    module = packed(module, dtype) if example.device.type == "cpu" else module.to(dtype)
+    module.dtype = dtype  # type: ignore[assignment]
+    module.register_forward_pre_hook(lambda _, images: (images[0].to(dtype),))
+    module.register_forward_hook(lambda _, images, logits: logits.float())
+    log.info("inference in %s on %s: %s", precision, example.device, why)
+    return module
+
+
+@torch.inference_mode()
+def disagreement(module: nn.Module, example: Tensor) -> float:
+    """By how much bf16 moves an output of `module` on `example`, relative to the largest output."""
+    exact, rounded = (in_precision(module, precision)(example) for precision in ("fp32", "bf16"))
+    return ((rounded - exact).abs().max() / exact.abs().max().clamp(min=1e-6)).item()

@@ -1,0 +1,72 @@
+"""A Transformer made ready for inference on a CPU: the same parts under the same names, their weights laid out once as
+the CPU's matrix kernels read them, and each linear layer doing what comes right behind it (GELU, a gate) on the way.
+
+`packed` exchanges parts of a module; no forward pass knows of it.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from smalti.nn import _onednn
+from smalti.nn.mlp import Mlp
+from smalti.nn.precision import norm_parameters
+from smalti.nn.residual import LayerScale
+from smalti.nn.transformer import Block
+
+__all__ = ["PackedLinear", "packed"]
+
+
+def packed(module: nn.Module, dtype: torch.dtype = torch.float32) -> nn.Module:
+    """`module`, on the CPU and in eval mode, made ready for inference in `dtype`; it is changed in place.
+
+    Where this torch or CPU has no packed kernels the module is only cast.
+    """
+    for part in module.modules():
+        if type(part) is Block:
+            fold_gates(part)
+    exact = set(norm_parameters(module))
+    for name, parameter in module.named_parameters():
+        parameter.data = parameter.data.to(torch.float32 if name in exact else dtype)
+    if not _onednn.available(dtype):
+        return module
+    for part in list(module.modules()):
+        if type(part) is Mlp:
+            part.act = nn.Identity()
+            setattr(part, "fc1", PackedLinear(part.fc1, gelu=True))  # noqa: B010 - the class says nn.Linear
+        for name, child in part.named_children():
+            if type(child) is nn.Linear:
+                setattr(part, name, PackedLinear(child))
+    return module
+
+
+def fold_gates(block: Block) -> None:
+    """LayerScale is a factor a channel, so the last linear layer of the branch can hold it."""
+    for branch, gate, last in ((block.attn, "ls1", "proj"), (block.mlp, "ls2", "fc2")):
+        scale, linear = getattr(block, gate), getattr(branch, last, None)
+        if type(scale) is LayerScale and type(linear) is nn.Linear:
+            with torch.no_grad():
+                linear.weight.mul_(scale.gamma[:, None])
+                if linear.bias is not None:
+                    linear.bias.mul_(scale.gamma)
+            setattr(block, gate, nn.Identity())
+
+
+class PackedLinear(nn.Module):
+    """`nn.Linear` with a packed weight, optionally followed by GELU. For inference: it has no parameters to learn.
+
+    Args:
+        linear: the layer whose weights are taken over.
+        gelu: apply the exact GELU to the result.
+    """
+
+    def __init__(self, linear: nn.Linear, *, gelu: bool = False) -> None:
+        super().__init__()
+        self.in_features, self.out_features = linear.in_features, linear.out_features
+        self.weight = _onednn.pack(linear.weight)  # not a buffer: nothing else can read or move this layout
+        self.bias: Tensor | None
+        self.register_buffer("bias", None if linear.bias is None else linear.bias.detach())
+        self.run = _onednn.linear_gelu if gelu else _onednn.linear
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(..., in_features) to (..., out_features)."""
+        return self.run(x, self.weight, self.bias)

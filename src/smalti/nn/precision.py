@@ -1,0 +1,66 @@
+"""In which precision a device computes: what it has, and how a model is run in it.
+
+What a device has is asked, never timed: two runs on one machine choose the same, however busy it is.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.nn.modules.batchnorm import _BatchNorm
+
+__all__ = ["DTYPES", "Precision", "best_precision", "in_precision", "norm_parameters"]
+
+Precision = Literal["fp32", "bf16"]
+DTYPES: dict[Precision, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfloat16}
+NORMS = (nn.LayerNorm, nn.GroupNorm, _BatchNorm)  # take bf16 tokens with fp32 weights, on a CPU
+
+
+def best_precision(device: torch.device) -> tuple[Precision, str]:
+    """bf16 where the device has instructions for it, else fp32; with the reason."""
+    if device.type == "cuda":
+        has = torch.cuda.is_bf16_supported(including_emulation=False)
+    elif device.type == "cpu":
+        has = cpu_has_bf16()
+    else:
+        return "fp32", f"bf16 is not used on {device.type}"
+    where = "GPU" if device.type == "cuda" else "CPU"
+    return ("bf16", f"this {where} has bf16") if has else ("fp32", f"this {where} has no bf16")
+
+
+def cpu_has_bf16() -> bool:
+    """Whether the CPU multiplies matrices in bf16 (AVX-512 BF16 or AMX); no where torch cannot tell."""
+    probes = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")  # torch's own names, not promised to stay
+    return any(getattr(torch.cpu, name, lambda: False)() for name in probes)
+
+
+def in_precision(model: nn.Module, precision: Precision) -> Callable[[Tensor], Tensor]:
+    """`model` as a function of images, computed in `precision`. It takes and gives fp32; the weights stay fp32, and
+    gradients reach them.
+
+    On a CPU the weights are rounded for the call and the tokens stay in bf16 from end to end: half the bytes and fewer
+    calls than with autocast (docs/performance.md). Norms keep fp32 weights, and sum in fp32. Other devices autocast.
+    """
+    if precision == "fp32":
+        return model
+    dtype, device = DTYPES[precision], next(model.parameters()).device
+    exact = set(norm_parameters(model))
+
+    def rounded(images: Tensor) -> Tensor:
+        weights = {name: p if name in exact else p.to(dtype) for name, p in model.named_parameters()}
+        return functional_call(model, weights, (images.to(dtype),)).float()
+
+    def autocast(images: Tensor) -> Tensor:
+        with torch.autocast(device.type, dtype):
+            return model(images).float()
+
+    return rounded if device.type == "cpu" else autocast
+
+
+def norm_parameters(model: nn.Module) -> Iterator[str]:
+    """The names of the parameters of norms."""
+    for prefix, module in model.named_modules():
+        if isinstance(module, NORMS):
+            yield from (f"{prefix}.{name}" if prefix else name for name, _ in module.named_parameters(recurse=False))

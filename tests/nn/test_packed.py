@@ -1,0 +1,124 @@
+"""Inference on packed weights gives the answers of the plain module, and falls back where it cannot be had."""
+
+import copy
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from smalti.models import create_model
+from smalti.nn import _onednn, attention_maps
+from smalti.nn.inference import disagreement, for_inference
+from smalti.nn.packed import PackedLinear, packed
+
+PRESETS = {
+    "plain": ("vit_nano_patch4_32", {}),
+    "every option": (
+        "vit_nano_patch4_32",
+        {"layer_scale": 0.3, "qk_norm": True, "rope": True, "mlp": "swiglu", "pool": "map", "pre_logits": 24},
+    ),
+    "gated": ("vit_nano_patch4_32", {"layer_scale": 0.3, "pool": "mean", "qkv_bias": False}),
+    "convolutional stem": ("cct_nano_patch4_32", {}),
+    "CNN": ("cnn_small_32", {}),
+}
+IMAGES = torch.randn(3, 3, 32, 32, generator=torch.Generator().manual_seed(1))
+
+
+@pytest.fixture(params=PRESETS.values(), ids=PRESETS)
+def module(request: pytest.FixtureRequest) -> nn.Module:
+    name, options = request.param
+    torch.manual_seed(0)
+    made = create_model(name, num_classes=7, **options)
+    for parameter in made.parameters():  # biases, gates and the head are not zero in a trained model
+        if parameter.ndim == 1 or parameter.shape[0] == 7:
+            nn.init.normal_(parameter, 0.1, 0.2)
+    return made.eval()
+
+
+@torch.inference_mode()
+def answers(module: nn.Module, images: Tensor = IMAGES) -> Tensor:
+    return module(images)
+
+
+def test_the_private_ops_are_there_and_right():
+    assert _onednn.available(torch.float32)
+
+
+def test_fp32_answers_are_those_of_the_plain_module(module: nn.Module):
+    expected = answers(module)
+    found = answers(for_inference(copy.deepcopy(module), IMAGES, "fp32"))
+    assert (found - expected).abs().max() <= 2e-6 * expected.abs().max()
+
+
+def test_bf16_answers_are_near_and_come_in_fp32(module: nn.Module):
+    expected = answers(module)
+    found = answers(for_inference(copy.deepcopy(module), IMAGES, "bf16"))
+    assert found.dtype == torch.float32
+    assert (found - expected).abs().max() <= 0.03 * expected.abs().max()
+
+
+def test_without_the_private_ops_the_module_is_only_cast(module: nn.Module, monkeypatch: pytest.MonkeyPatch):
+    def gone(*args: object) -> Tensor:
+        raise AttributeError("no such op")
+
+    monkeypatch.setattr(_onednn, "pack", gone)
+    _onednn.available.cache_clear()
+    try:
+        expected = answers(module)
+        plain = for_inference(copy.deepcopy(module), IMAGES, "fp32")
+        assert not any(isinstance(part, PackedLinear) for part in plain.modules())
+        assert (answers(plain) - expected).abs().max() <= 2e-6 * expected.abs().max()
+    finally:
+        _onednn.available.cache_clear()
+
+
+def test_wrong_ops_are_not_used(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(_onednn, "linear_gelu", _onednn.linear)
+    _onednn.available.cache_clear()
+    try:
+        assert not _onednn.available(torch.float32)
+    finally:
+        _onednn.available.cache_clear()
+
+
+def test_weights_are_held_once():
+    """The plain weights are let go: a packed model takes no more memory than it did."""
+    module = packed(create_model("vit_nano_patch4_32").eval())
+    left = sum(p.numel() for name, p in module.named_parameters() if ".attn." in name or ".mlp." in name)
+    assert left == 0
+    assert sum(isinstance(part, PackedLinear) for part in module.modules()) == 6 * 4 + 1  # blocks, and the head
+
+
+def test_attention_maps_of_a_packed_model():
+    torch.manual_seed(0)
+    module = create_model("vit_nano_patch4_32").eval()
+    with attention_maps(module) as plain, torch.inference_mode():
+        module(IMAGES)
+    fast = for_inference(copy.deepcopy(module), IMAGES, "fp32")
+    with attention_maps(fast) as maps, torch.inference_mode():
+        fast(IMAGES)
+    assert maps.keys() == plain.keys()
+    torch.testing.assert_close(maps["blocks.5.attn"], plain["blocks.5.attn"])
+
+
+class Sensitive(nn.Module):
+    """Sees what bf16 rounds away."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.tensor([[1000.0], [-1000.0]]))
+
+    def forward(self, images: Tensor) -> Tensor:
+        sums = torch.stack([images.flatten(1)[:, 0] + 1, images.flatten(1)[:, 0] * 0 + 1], 1)  # (B, 2)
+        return sums @ self.weight
+
+
+def test_a_model_that_disagrees_in_bf16_stays_in_fp32(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("smalti.nn.inference.best_precision", lambda device: ("bf16", "told so"))
+    example = torch.full((1, 1, 1, 1), 1e-3)
+    assert disagreement(Sensitive(), example) > 0.5
+    chosen = for_inference(Sensitive(), example)
+    assert next(chosen.parameters()).dtype == torch.float32
+    torch.testing.assert_close(answers(chosen, example), torch.tensor([[1.0]]), rtol=1e-3, atol=0)
+    near = create_model("vit_nano_patch4_32").eval()
+    assert next(for_inference(near, IMAGES).parameters()).dtype == torch.bfloat16
