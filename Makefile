@@ -2,7 +2,7 @@
 # uv installs where it is present, pip otherwise (25.1 is the first that knows dependency groups),
 # from whatever index and wheel folders pip is set up for.
 
-.PHONY: demo test test-all lint clean
+.PHONY: demo test test-all lint bench bench-quick clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -36,6 +36,13 @@ test-all: lint
 lint: .venv/.installed-tests
 	$(BIN)/ruff check
 	$(BIN)/pyright
+
+# Speed beside peers; run it on a machine that does nothing else.
+bench: .venv/.installed-tests
+	$(BIN)/python benchmarks/speed/bench.py
+
+bench-quick: .venv/.installed-tests
+	$(BIN)/python benchmarks/speed/bench.py --rounds 3
 
 # One command installs everything, so that the torch that suits the package suits the test tools too.
 .venv/.installed: pyproject.toml | .venv

@@ -48,7 +48,7 @@ class Printer:
     def on_step(self, state: TrainState, progress: float, values: dict[str, float]) -> None:
         pass
 
-    def on_evaluation(self, state: TrainState, row: dict[str, float], *, is_best: bool) -> None:
+    def on_evaluation(self, state: TrainState, row: dict[str, float], *, keep: bool) -> None:
         print(f"step {row['step']:>4}: loss {row['loss']:.3f}, validation accuracy {row['val_accuracy']:.1%}")
 
     def save(self, state: TrainState) -> None:

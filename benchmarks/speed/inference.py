@@ -11,7 +11,7 @@ import smalti._torchvision
 from smalti.nn.inference import for_inference
 from smalti.nn.precision import Precision
 
-CASES = [("base", 1), ("small", 1), ("small", 8), ("small", 32)]
+CASES = [("base", 1), ("base", 8), ("small", 1), ("small", 8), ("small", 32), ("tiny", 8)]
 
 
 def measure(rounds: int) -> Iterator[dict]:

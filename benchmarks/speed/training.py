@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 import smalti._torchvision  # noqa: F401 - before timm
 from smalti.models.vit import ViT, ViTConfig
+from smalti.nn._allocator import keep_blocks
 from smalti.objectives import Classify
 from smalti.train.loop import LoopConfig, train_step
 from smalti.train.optim import OptimConfig, build_optimizers
@@ -28,6 +29,7 @@ SHAPES = {  # name: config, batch
 
 def measure(rounds: int) -> Iterator[dict]:
     """A row a shape and contender."""
+    keep_blocks()  # as a run does; it serves every contender of the process
     for title, (config, batch) in SHAPES.items():
         torch.manual_seed(0)
         images = torch.randn(batch, config.in_chans, *config.size)

@@ -24,8 +24,8 @@ class Silent:
     def on_step(self, state, progress, values):
         self.steps.append((state.step, progress, values))
 
-    def on_evaluation(self, state, row, *, is_best):
-        self.evaluations.append((dict(row), is_best))
+    def on_evaluation(self, state, row, *, keep):
+        self.evaluations.append((dict(row), keep))
 
     def save(self, state):
         self.saved.append(state.step)

@@ -123,6 +123,31 @@ def test_patience_stops_early(setup):
     assert state.best == -1.0
 
 
+@pytest.mark.parametrize(
+    ("figures", "error", "kept"),
+    [
+        ([0.90, 0.95, 0.95, 0.94], 0.0, [True, True, True, False]),  # of two equals the later
+        ([0.90, 0.95, 0.94, 0.93], 0.01, [True, True, True, False]),  # within chance of the highest
+        ([0.97, 0.96, 0.95, 0.96], 0.01, [True, True, False, True]),  # measured from the highest, not the last kept
+        ([math.nan, 0.5, math.nan, 0.5], 0.1, [True, True, False, True]),
+    ],
+)
+def test_the_last_model_is_kept_that_none_beats_by_more_than_chance(setup, figures, error, kept):
+    class Told:
+        best = ("accuracy", "max")
+        figures_left = iter(figures)
+
+        def __call__(self, model):
+            yield "accuracy", next(self.figures_left)
+            yield "accuracy_error", error
+
+    state, batches, objective, _ = setup()
+    config, listener = LoopConfig(batch_size=32, evaluations=4), Silent()
+    fit(state, batches, objective, Told(), lr=1e-3, config=config, budget=Budget(steps=4), listener=listener, seed=0)
+    assert [keep for _, keep in listener.evaluations] == kept
+    assert "val_accuracy_error" not in listener.evaluations[0][0]
+
+
 @pytest.mark.parametrize("count", [1, 3, 7, 10, 100])
 @pytest.mark.parametrize("steps", [1, 2, 9, 10, 33])
 def test_marks_are_crossed_at_most_once_a_step_and_the_last_at_the_end(count, steps):

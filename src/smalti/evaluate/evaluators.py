@@ -5,6 +5,7 @@ to keep, and whether the largest or the smallest value is best. A model that has
 an error: the loop deals with it.
 """
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
@@ -53,16 +54,18 @@ class _Evaluator:
 
 
 class ClassifyEvaluator(_Evaluator):
-    """One of K: "loss" (cross-entropy, without label smoothing) and "accuracy"."""
+    """One of K: "loss" (cross-entropy, without label smoothing), "accuracy", and its standard error."""
 
     best: ClassVar[Best] = ("accuracy", "max")
 
     def __call__(self, model: nn.Module) -> Iterator[tuple[str, float]]:
-        """Yields loss and accuracy of `model`."""
+        """Yields loss, accuracy and accuracy_error of `model`."""
         outputs = self._collect(model, mean_softmax)
         logits, targets = torch.from_numpy(outputs.logits), torch.from_numpy(outputs.targets)
         yield "loss", float(F.cross_entropy(logits, targets))
-        yield "accuracy", float((logits.argmax(-1) == targets).double().mean())
+        accuracy = float((logits.argmax(-1) == targets).double().mean())
+        yield "accuracy", accuracy
+        yield "accuracy_error", math.sqrt(accuracy * (1 - accuracy) / len(targets))
 
 
 class MultilabelEvaluator(_Evaluator):

@@ -1,15 +1,19 @@
-"""oneDNN's linear layer with a weight laid out beforehand: torch's own ops, but private ones, all of them in this file.
+"""What of oneDNN torch does not use by itself: linear layers with a weight laid out beforehand, by private ops, all of
+them in this file; and fp32 products by its kernels instead of MKL's.
 
-`available` tries them once against the public op; nothing here may be called where it says no.
+`available` and `exact` try them once; the ops may not be called where `available` says no.
 """
 
 import functools
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-__all__ = ["available", "linear", "linear_gelu", "pack"]
+__all__ = ["available", "exact", "fp32_products", "linear", "linear_gelu", "pack"]
 
 
 @functools.cache
@@ -39,3 +43,40 @@ def linear(x: Tensor, packed: Tensor, bias: Tensor | None) -> Tensor:
 def linear_gelu(x: Tensor, packed: Tensor, bias: Tensor | None) -> Tensor:
     """gelu(linear(x)), the exact GELU, in one pass."""
     return torch.ops.mkldnn._linear_pointwise(x, packed, bias, "gelu", [], "none")
+
+
+@contextmanager
+def fp32_products() -> Iterator[None]:
+    """While it is open, fp32 matrix products run in oneDNN where that is exact. MKL leaves half of an AMD processor
+    unused (it takes its AVX2 path there)."""
+    if not exact():
+        yield
+        return
+    matmul: Any = torch.backends.mkldnn.matmul  # pyright: ignore[reportAttributeAccessIssue]
+    before = matmul.fp32_precision
+    matmul.fp32_precision = "bf16"
+    try:
+        yield
+    finally:
+        matmul.fp32_precision = before
+
+
+@functools.cache
+def exact() -> bool:
+    """Whether oneDNN computes fp32 products in fp32 although it is allowed bf16, which is how torch hands it any: true
+    of AVX-512 without AMX."""
+    rng = torch.Generator().manual_seed(0)
+    a, b = torch.randn(128, 128, generator=rng), torch.randn(128, 128, generator=rng)
+    matmul: Any = getattr(torch.backends.mkldnn, "matmul", None)
+    if not torch.backends.mkldnn.is_available() or not hasattr(matmul, "fp32_precision"):
+        return False
+    before = matmul.fp32_precision
+    try:
+        matmul.fp32_precision = "bf16"
+        found = a @ b
+    except RuntimeError:
+        return False
+    finally:
+        matmul.fp32_precision = before
+    wanted = a.double() @ b.double()
+    return bool((found - wanted).abs().max() < 1e-5 * wanted.abs().max())

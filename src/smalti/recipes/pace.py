@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from smalti.nn._allocator import keep_blocks
+from smalti.nn.inference import for_inference
 from smalti.nn.precision import Precision
 from smalti.objectives import Classify
 from smalti.train.loop import LoopConfig, train_step
@@ -39,9 +40,9 @@ def measure_pace(model: nn.Module, *, batch_size: int, optim: OptimConfig, preci
     image = torch.zeros(batch_size, about.in_chans, *about.size, device=state.device)
     batch = {"image": image, "target": torch.zeros(batch_size, dtype=torch.long, device=state.device)}
     train = fastest(lambda: train_step(state, batch, Classify(), config, 1.0), state.device)
-    model.eval()
+    answering = for_inference(model, image)
     with torch.inference_mode():
-        evaluate = fastest(lambda: model(image), state.device)
+        evaluate = fastest(lambda: answering(image), state.device)
     return Pace(batch_size / train, batch_size / evaluate)
 
 

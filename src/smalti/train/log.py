@@ -37,13 +37,13 @@ class RunLog:
             total=None if self.seconds is None else max(state.step, round(state.step / max(progress, 1e-6))),
         )
 
-    def on_evaluation(self, state: TrainState, row: dict[str, float], *, is_best: bool) -> None:
-        """Says how good the model is now, and keeps it where it is the best so far."""
+    def on_evaluation(self, state: TrainState, row: dict[str, float], *, keep: bool) -> None:
+        """Says how good the model is now, and keeps it where it should."""
         numbers = "  ".join(
             f"{name.removeprefix('val_')} {value:.4f}" for name, value in row.items() if name.startswith("val_")
         )
-        self.bar.note(f"step {state.step:,}  validation: {numbers}{'  (best)' if is_best else ''}")
-        if is_best:
+        self.bar.note(f"step {state.step:,}  validation: {numbers}{'  (kept)' if keep else ''}")
+        if keep:
             save_checkpoint(self.folder.best, {"model": state.averaged.state_dict(), "step": state.step})
 
     def save(self, state: TrainState) -> None:

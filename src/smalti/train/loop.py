@@ -9,7 +9,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, cast
 
 import torch
 from torch import nn
@@ -18,6 +18,7 @@ from smalti.configs import demand
 from smalti.data.randomness import step_seed
 from smalti.errors import DivergedError
 from smalti.nn._allocator import keep_blocks
+from smalti.nn._onednn import fp32_products
 from smalti.nn.precision import Precision, in_precision
 from smalti.objectives import Batch, Objective
 from smalti.train.budget import Budget
@@ -73,7 +74,8 @@ class Evaluator(Protocol):
     """The name of the number that selects the best model, and "max" or "min"."""
 
     def __call__(self, model: nn.Module) -> Iterator[tuple[str, float]]:
-        """Yields (name, value) pairs."""
+        """Yields (name, value) pairs; "NAME_error", where there is one, is the standard error of the figure `best`
+        names."""
         ...
 
 
@@ -96,8 +98,8 @@ class Listener(Protocol):
         """After each optimiser step."""
         ...
 
-    def on_evaluation(self, state: TrainState, row: dict[str, float], *, is_best: bool) -> None:
-        """After each evaluation; the moment to keep the best model."""
+    def on_evaluation(self, state: TrainState, row: dict[str, float], *, keep: bool) -> None:
+        """After each evaluation; the moment to keep a good model."""
         ...
 
     def save(self, state: TrainState) -> None:
@@ -191,6 +193,7 @@ def fit(
                     break
 
 
+@fp32_products()
 def train_step(
     state: TrainState, batch: Batch, objective: Objective, config: LoopConfig, grad_clip: float | None
 ) -> tuple[dict[str, float], bool]:
@@ -252,16 +255,21 @@ def note_skipped(state: TrainState, names: str) -> None:
 
 
 def judge(state: TrainState, evaluator: Evaluator, epoch: int, listener: Listener) -> None:
-    """Evaluates, writes the row, and tells the listener whether this is the best model so far."""
+    """Evaluates, writes the row, and tells the listener whether to keep this model.
+
+    Kept is the last model that no earlier one beats by more than chance: the schedule ends low, so the later of two
+    equals is the better guess, and the highest of many noisy figures is mostly a lucky one.
+    """
     values = dict(evaluator(state.averaged))
     name, direction = evaluator.best
-    value = values[name] if direction == "max" else -values[name]
-    is_best = state.best is None or value > state.best
-    if is_best:
+    value, slack = values[name], values.pop(f"{name}_error", 0.0)
+    value = -math.inf if math.isnan(value) else value if direction == "max" else -value
+    better = state.best is None or value > state.best
+    if better:
         state.best = value
-    state.since_best = 0 if is_best else state.since_best + 1
+    state.since_best = 0 if better else state.since_best + 1
     row = add_row(state, epoch, {f"val_{key}": number for key, number in values.items()})
-    listener.on_evaluation(state, row, is_best=is_best)
+    listener.on_evaluation(state, row, keep=better or value >= cast(float, state.best) - slack)
 
 
 def add_row(state: TrainState, epoch: int, values: dict[str, float]) -> dict[str, float]:
