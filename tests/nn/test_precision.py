@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from smalti.models import create_model
-from smalti.nn.precision import best_precision, in_precision, norm_parameters
+from smalti.nn.precision import ExactLinear, best_precision, exact_parameters, in_precision
 
 IMAGES = torch.randn(4, 3, 32, 32, generator=torch.Generator().manual_seed(1))
 
@@ -64,13 +64,36 @@ def test_tokens_are_bf16_and_norms_keep_their_weights():
             )
     in_precision(model, "bf16")(IMAGES)
     bf16, fp32 = torch.bfloat16, torch.float32
-    assert set(seen) == {(nn.Linear, bf16, bf16, bf16), (nn.LayerNorm, fp32, bf16, bf16)}
+    assert set(seen) == {
+        (nn.Linear, bf16, bf16, bf16),
+        (nn.LayerNorm, fp32, bf16, bf16),
+        (ExactLinear, fp32, bf16, fp32),
+    }
 
 
-def test_norms_are_found_by_what_they_are():
-    model = nn.Sequential(nn.Linear(2, 2), nn.LayerNorm(2), nn.Sequential(nn.BatchNorm1d(2)))
-    assert list(norm_parameters(model)) == ["1.weight", "1.bias", "2.0.weight", "2.0.bias"]
-    assert list(norm_parameters(model[1])) == ["weight", "bias"]
+def test_what_stays_exact_is_found_by_what_it_is():
+    model = nn.Sequential(nn.Linear(2, 2), nn.LayerNorm(2), nn.Sequential(nn.BatchNorm1d(2)), ExactLinear(2, 2))
+    cpu, cuda = torch.device("cpu"), torch.device("cuda")
+    head = ["3.weight", "3.bias"]
+    assert list(exact_parameters(model, cpu)) == ["1.weight", "1.bias", "2.0.weight", "2.0.bias", *head]
+    assert list(exact_parameters(model, cuda)) == head
+    assert list(exact_parameters(model[1], cpu)) == ["weight", "bias"]
+
+
+@pytest.mark.parametrize("where", ["autocast", "rounded"])
+def test_the_last_layer_keeps_small_differences_of_large_numbers(where):
+    head = ExactLinear(2, 1)
+    with torch.no_grad():
+        head.weight.copy_(torch.tensor([[1.0, 0.5]]))
+        head.bias.fill_(2000.0)
+    tokens = torch.tensor([[1.0, 0.0], [0.0, 0.5]])
+    if where == "autocast":
+        with torch.autocast("cpu", torch.bfloat16):
+            found = head(tokens.bfloat16())
+    else:
+        found = in_precision(nn.Sequential(nn.Identity(), head), "bf16")(tokens)
+    assert found.dtype == torch.float32
+    assert found.flatten().tolist() == [2001.0, 2000.25]
 
 
 def test_statistics_of_a_batch_norm_are_kept():

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
+from smalti.nn import ExactLinear
+
 __all__ = ["CNN", "PRESETS", "CNNConfig"]
 
 
@@ -60,7 +62,7 @@ class CNN(nn.Module):
             nn.ReLU(),
         )
         self.head_drop = nn.Dropout(config.drop_rate)
-        self.head = nn.Linear(config.hidden_dim, config.num_classes) if config.num_classes else nn.Identity()
+        self.head = ExactLinear(config.hidden_dim, config.num_classes) if config.num_classes else nn.Identity()
 
     def forward(self, images: Tensor) -> Tensor:
         """Images (B, C, H, W) to logits (B, num_classes)."""

@@ -19,7 +19,7 @@ from smalti.configs import demand
 from smalti.embed import ConvStem, PatchEmbed
 from smalti.errors import InputError
 from smalti.heads import ClsPool, MapPool, MeanPool, SeqPool
-from smalti.nn import Attention, Block, LayerScale, Mlp, Residual, SwiGLU, Transformer, rope_2d, sincos_2d
+from smalti.nn import Attention, Block, ExactLinear, LayerScale, Mlp, Residual, SwiGLU, Transformer, rope_2d, sincos_2d
 
 __all__ = ["PRESETS", "ViT", "ViTConfig"]
 
@@ -126,7 +126,7 @@ class ViT(Transformer):
         width = config.pre_logits or D
         hidden: OrderedDict[str, nn.Module] = OrderedDict(fc=nn.Linear(D, width), act=nn.Tanh())
         self.pre_logits = nn.Sequential(hidden) if config.pre_logits else nn.Identity()
-        self.head = nn.Linear(width, config.num_classes) if config.num_classes else nn.Identity()
+        self.head = ExactLinear(width, config.num_classes) if config.num_classes else nn.Identity()
         self.init_weights()
 
     def forward(self, images: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride] - images, not tokens

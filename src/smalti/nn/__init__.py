@@ -4,6 +4,7 @@ from smalti.nn.attention import Attention, attend, attention_maps, attention_wei
 from smalti.nn.masks import causal_mask, combine, padding_mask
 from smalti.nn.mlp import Mlp, SwiGLU
 from smalti.nn.position import rope_2d, rotate, sincos_2d
+from smalti.nn.precision import ExactLinear
 from smalti.nn.residual import DropPath, LayerScale, Residual
 from smalti.nn.transformer import Block, Transformer
 
@@ -11,6 +12,7 @@ __all__ = [
     "Attention",
     "Block",
     "DropPath",
+    "ExactLinear",
     "LayerScale",
     "Mlp",
     "Residual",

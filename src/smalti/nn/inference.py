@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from smalti.nn._allocator import keep_blocks
-from smalti.nn.packed import packed
+from smalti.nn.packed import lower, packed
 from smalti.nn.precision import DTYPES, Precision, best_precision, in_precision
 
 __all__ = ["disagreement", "for_inference"]
@@ -42,7 +42,7 @@ def for_inference(module: nn.Module, example: Tensor, precision: Precision | Non
     else:
         why = "you named it"
     dtype = DTYPES[precision]
-    module = packed(module, dtype) if example.device.type == "cpu" else module.to(dtype)
+    module = packed(module, dtype) if example.device.type == "cpu" else lower(module, dtype)
     module.dtype = dtype  # type: ignore[assignment]
     module.register_forward_pre_hook(lambda _, images: (images[0].to(dtype),))
     module.register_forward_hook(lambda _, images, logits: logits.float())

@@ -9,11 +9,11 @@ from torch import Tensor, nn
 
 from smalti.nn import _onednn
 from smalti.nn.mlp import Mlp
-from smalti.nn.precision import norm_parameters
+from smalti.nn.precision import exact_parameters
 from smalti.nn.residual import LayerScale
 from smalti.nn.transformer import Block
 
-__all__ = ["PackedLinear", "packed"]
+__all__ = ["PackedLinear", "lower", "packed"]
 
 
 def packed(module: nn.Module, dtype: torch.dtype = torch.float32) -> nn.Module:
@@ -24,9 +24,7 @@ def packed(module: nn.Module, dtype: torch.dtype = torch.float32) -> nn.Module:
     for part in module.modules():
         if type(part) is Block:
             fold_gates(part)
-    exact = set(norm_parameters(module))
-    for name, parameter in module.named_parameters():
-        parameter.data = parameter.data.to(torch.float32 if name in exact else dtype)
+    lower(module, dtype)
     if not _onednn.available(dtype):
         return module
     for part in list(module.modules()):
@@ -36,6 +34,15 @@ def packed(module: nn.Module, dtype: torch.dtype = torch.float32) -> nn.Module:
         for name, child in part.named_children():
             if type(child) is nn.Linear:
                 setattr(part, name, PackedLinear(child))
+    return module
+
+
+def lower(module: nn.Module, dtype: torch.dtype) -> nn.Module:
+    """`module` in `dtype`, but for what stays in fp32; changed in place."""
+    parameters = dict(module.named_parameters())
+    exact = set(exact_parameters(module, next(iter(parameters.values())).device))
+    for name, parameter in parameters.items():
+        parameter.data = parameter.data.to(torch.float32 if name in exact else dtype)
     return module
 
 

@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterator
 from typing import Literal
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.modules.batchnorm import _BatchNorm
 
-__all__ = ["DTYPES", "Precision", "best_precision", "in_precision", "norm_parameters"]
+__all__ = ["DTYPES", "ExactLinear", "Precision", "best_precision", "exact_parameters", "in_precision"]
 
 Precision = Literal["fp32", "bf16"]
 DTYPES: dict[Precision, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfloat16}
@@ -36,17 +37,27 @@ def cpu_has_bf16() -> bool:
     return any(getattr(torch.cpu, name, lambda: False)() for name in probes)
 
 
+class ExactLinear(nn.Linear):
+    """A linear layer that computes in the type of its weights, whatever comes in: the last one of a model, whose answer
+    may be a large number with a small meaning (a year, a price)."""
+
+    def forward(self, x: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride] - torch says input
+        """(..., in_features) to (..., out_features)."""
+        with torch.autocast("cpu" if x.is_meta else x.device.type, enabled=False):  # it does not know meta
+            return F.linear(x.to(self.weight.dtype), self.weight, self.bias)
+
+
 def in_precision(model: nn.Module, precision: Precision) -> Callable[[Tensor], Tensor]:
     """`model` as a function of images, computed in `precision`. It takes and gives fp32; the weights stay fp32, and
     gradients reach them.
 
     On a CPU the weights are rounded for the call and the tokens stay in bf16 from end to end: half the bytes and fewer
-    calls than with autocast (docs/performance.md). Norms keep fp32 weights, and sum in fp32. Other devices autocast.
+    calls than with autocast (docs/performance.md). Norms and the last layer stay in fp32. Other devices autocast.
     """
     if precision == "fp32":
         return model
     dtype, device = DTYPES[precision], next(model.parameters()).device
-    exact = set(norm_parameters(model))
+    exact = set(exact_parameters(model, device))
 
     def rounded(images: Tensor) -> Tensor:
         weights = {name: p if name in exact else p.to(dtype) for name, p in model.named_parameters()}
@@ -59,8 +70,10 @@ def in_precision(model: nn.Module, precision: Precision) -> Callable[[Tensor], T
     return rounded if device.type == "cpu" else autocast
 
 
-def norm_parameters(model: nn.Module) -> Iterator[str]:
-    """The names of the parameters of norms."""
+def exact_parameters(model: nn.Module, device: torch.device) -> Iterator[str]:
+    """The names of the parameters that stay in fp32: those of the last layer, and of norms where the device has kernels
+    for them beside bf16 tokens."""
+    kinds = (ExactLinear, *NORMS) if device.type == "cpu" else (ExactLinear,)
     for prefix, module in model.named_modules():
-        if isinstance(module, NORMS):
+        if isinstance(module, kinds):
             yield from (f"{prefix}.{name}" if prefix else name for name, _ in module.named_parameters(recurse=False))

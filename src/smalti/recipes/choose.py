@@ -103,7 +103,7 @@ def choose(given: Given) -> Chosen:
     model = choose_depth_drop(model, epochs, note)
     augment = choose_augment(given, preprocess.img_size, epochs, mirror, note)
     mix = choose_mix(given, epochs, mirror, note)
-    loop = choose_loop(given, batch_size, epochs, note)
+    loop = choose_loop(given, batch_size, epochs, mirror, note)
     recipe = Recipe(
         model=model,
         preprocess=preprocess,
@@ -276,10 +276,11 @@ def choose_target(given: Given, note: Note) -> TargetConfig:
     return TargetConfig(smoothing=0.1 if given.source.task == "classify" else 0.0, class_weights=weights)
 
 
-def choose_loop(given: Given, batch_size: int, epochs: float, note: Note) -> LoopConfig:
+def choose_loop(given: Given, batch_size: int, epochs: float, mirror: bool, note: Note) -> LoopConfig:
     """Schedule, and as many evaluations as cost a twentieth of the time: a picture judged costs a third of one learned
     from (forward, not backward). Counted, not timed, so that runs of equal length are equal."""
-    trained, judged = epochs * len(given.split.train), max(len(given.split.val), 1) / 3
+    trained, views = epochs * len(given.split.train), 2 if mirror else 1
+    judged = max(len(given.split.val), 1) * views / 3
     evaluations = round(min(20, max(2, 0.05 * trained / judged)))
     if given.budget.epochs is not None:
         evaluations = min(given.budget.epochs, evaluations) if given.budget.epochs > 2 else given.budget.epochs
