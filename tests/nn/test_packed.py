@@ -1,6 +1,7 @@
 """Inference on packed weights gives the answers of the plain module, and falls back where it cannot be had."""
 
 import copy
+import platform
 
 import pytest
 import torch
@@ -40,6 +41,7 @@ def answers(module: nn.Module, images: Tensor = IMAGES) -> Tensor:
     return module(images)
 
 
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="measured on x86 only")
 def test_the_private_ops_are_there_and_right():
     assert _onednn.available(torch.float32)
 
@@ -81,6 +83,7 @@ def test_wrong_ops_are_not_used(monkeypatch: pytest.MonkeyPatch):
         _onednn.available.cache_clear()
 
 
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="measured on x86 only")
 def test_weights_are_held_once():
     """The plain weights are let go: a packed model takes no more memory than it did."""
     module = packed(create_model("vit_nano_patch4_32").eval())
