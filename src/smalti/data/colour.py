@@ -8,7 +8,7 @@ whole numbers, so they are exact in any order: a result does not depend on the b
 import torch
 from torch import Tensor
 
-from smalti.data.blocks import by_blocks
+from smalti.data.blocks import by_blocks, to_bytes
 
 __all__ = [
     "autocontrast",
@@ -109,20 +109,21 @@ def jitter(images: Tensor, bright: Tensor, contrasts: Tensor, chroma: tuple[Tens
 
 
 def _tone_jitter(images: Tensor, bright: Tensor, contrasts: Tensor) -> Tensor:
-    offset = (1 - contrasts) * bright * _mean_grey(images)[:, 0, 0, 0]
-    return _bytes(images.float().mul_(_each(bright * contrasts)).add_(_each(offset)))
+    x = images.float()
+    offset = (1 - contrasts) * bright * _mean_grey(x)[:, 0, 0, 0]
+    return _bytes(x.mul_(_each(bright * contrasts)).add_(_each(offset)))
 
 
 def _colour_jitter(images: Tensor, bright: Tensor, contrasts: Tensor, saturate: Tensor, hue: Tensor) -> Tensor:
-    offset = (1 - contrasts) * bright * _mean_grey(images)[:, 0, 0, 0]  # chroma maps leave a grey as it is
-    matrix = (bright * contrasts)[:, None, None] * _chroma_matrix(saturate, hue)
     x = images.float()
+    offset = (1 - contrasts) * bright * _mean_grey(x)[:, 0, 0, 0]  # chroma maps leave a grey as it is
+    matrix = (bright * contrasts)[:, None, None] * _chroma_matrix(saturate, hue)
     red, green, blue = x.unbind(1)
     mixed = torch.empty_like(x)
-    for k in range(3):
+    for k, plane in enumerate(mixed.unbind(1)):
         r, g, b = matrix[:, k, :, None, None].float().unbind(1)
-        mixed[:, k] = red * r + green * g + blue * b
-    return _bytes(mixed.add_(_each(offset)))
+        torch.addcmul(offset.float()[:, None, None], red, r, out=plane).addcmul_(green, g).addcmul_(blue, b)
+    return _bytes(mixed)
 
 
 def mean_colour(images: Tensor) -> Tensor:
@@ -167,7 +168,7 @@ def _grey_bytes(images: Tensor) -> Tensor:
 def _blend(start: Tensor, images: Tensor, factor: Tensor) -> Tensor:
     """start + factor (images - start), cut to a byte from below, as Pillow does."""
     start = start.float()
-    return ((images - start) * _each(factor) + start).clamp_(0, 255).to(torch.uint8)
+    return to_bytes(((images - start) * _each(factor) + start).clamp_(0, 255))
 
 
 def _each(values: Tensor) -> Tensor:
@@ -177,4 +178,4 @@ def _each(values: Tensor) -> Tensor:
 
 def _bytes(x: Tensor) -> Tensor:
     """Rounds to the nearest value a byte holds."""
-    return x.round_().clamp_(0, 255).to(torch.uint8)
+    return to_bytes(x.round_().clamp_(0, 255))

