@@ -13,6 +13,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save
 
 from smalti.data import Preprocess
+from smalti.data.views import Views
 from smalti.errors import DamagedError, InputError
 from smalti.modelfile import ModelFile, canonical, checksum, read_model, write_model
 from smalti.models import create_model
@@ -53,13 +54,15 @@ def written(path: Path, name: str = "vit", **fields: Any) -> ModelFile:
 @pytest.mark.parametrize("name", MODELS)
 def test_what_is_read_is_what_was_written(tmp_path: Path, name: str):
     path = tmp_path / "m.safetensors"
-    file = written(path, name, flip_views=True, provenance={"seed": 3, "metrics": {"x": float("nan")}, "s": "\ud800"})
+    file = written(
+        path, name, views=Views(True, 2), provenance={"seed": 3, "metrics": {"x": float("nan")}, "s": "\ud800"}
+    )
     read = read_model(path)
     images = torch.randn(3, 3, *file.module.config.size)  # type: ignore[attr-defined]
     with torch.no_grad():
         assert torch.equal(read.module(images), file.module(images))
     assert not read.module.training
-    assert (read.family, read.task, read.labels, read.flip_views) == (file.family, "classify", LABELS, True)
+    assert (read.family, read.task, read.labels, read.views) == (file.family, "classify", LABELS, Views(True, 2))
     assert read.preprocess == file.preprocess
     assert read.provenance["seed"] == 3
 

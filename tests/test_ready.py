@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from smalti import data
 from smalti.data.loader import Batches, Pictures
 from smalti.data.preprocess import Preprocess
+from smalti.data.views import Views
 from smalti.errors import InputError
 from smalti.evaluate.evaluation import evaluate_on
 from smalti.models import create_model
@@ -136,7 +137,7 @@ def test_answers_do_not_depend_on_the_batch(model: Model):
 
 
 def test_mirror_images_are_averaged_where_the_model_says_so(model: Model):
-    both = Model(model.module, "classify", LABELS, RULE, flip_views=True)
+    both = Model(model.module, "classify", LABELS, RULE, views=Views(mirror=True))
     image = RULE([pixels()])
     mean = (model.outputs(image) + model.outputs(image.flip(-1))) / 2
     torch.testing.assert_close(both.outputs(image), mean)

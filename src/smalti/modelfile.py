@@ -19,6 +19,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from smalti.data.preprocess import Preprocess
+from smalti.data.views import Views
 from smalti.errors import DamagedError, InputError, SmaltiError, printable
 from smalti.files import write_durably
 from smalti.models import FAMILIES, build
@@ -27,7 +28,7 @@ from smalti.models.registry import with_options
 __all__ = ["ModelFile", "example_images", "read_model", "write_model"]
 
 FORMAT = 1
-FIELDS = {"family", "config", "task", "labels", "preprocess", "flip_views", "provenance", "checksum", "self_test"}
+FIELDS = {"family", "config", "task", "labels", "preprocess", "views", "provenance", "checksum", "self_test"}
 SELF_TEST_SEED = 20260101
 SELF_TEST_TOLERANCE = 1e-3  # of the largest logit: another CPU rounds differently by far less, a wrong model by more
 TASKS = ("classify", "multilabel", "regress")
@@ -43,7 +44,7 @@ class ModelFile:
         task: "classify", "multilabel" or "regress".
         labels: names of the outputs, in order.
         preprocess: how a stored picture becomes the network's input.
-        flip_views: average the answers for a picture and its mirror image.
+        views: whose answers are averaged.
         provenance: what made it: versions, data, seed, budget, metrics.
     """
 
@@ -52,7 +53,7 @@ class ModelFile:
     task: str
     labels: tuple[str, ...]
     preprocess: Preprocess
-    flip_views: bool = False
+    views: Views = Views()
     provenance: dict[str, Any] = field(default_factory=dict)
 
 
@@ -66,7 +67,7 @@ def write_model(path: str | Path, model: ModelFile) -> None:
         "task": model.task,
         "labels": list(model.labels),
         "preprocess": model.preprocess.to_dict(),
-        "flip_views": model.flip_views,
+        "views": asdict(model.views),
         "provenance": model.provenance,
         "self_test": {"seed": SELF_TEST_SEED, "logits": self_test(model.module)},
     }
@@ -114,7 +115,7 @@ def read_model(path: str | Path) -> ModelFile:
         with torch.random.fork_rng(devices=[]):  # the first weights are drawn, and thrown away
             module = build(family, config)
         module.load_state_dict(tensors)
-        preprocess = Preprocess.from_dict(about["preprocess"])
+        preprocess, views = Preprocess.from_dict(about["preprocess"]), Views(**about["views"])
         expected = about["self_test"]["logits"]
     except (SmaltiError, RuntimeError, TypeError, KeyError) as error:
         raise DamagedError(
@@ -131,7 +132,7 @@ def read_model(path: str | Path) -> ModelFile:
         about["task"],
         tuple(about["labels"]),
         preprocess,
-        flip_views=about["flip_views"],
+        views=views,
         provenance=about["provenance"],
     )
 

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from smalti.data.inputs import find_pictures
 from smalti.data.preprocess import Preprocess
 from smalti.data.source import Raw
+from smalti.data.views import PLAIN, Views
 from smalti.errors import InputError, SmaltiError
 from smalti.modelfile import example_images, read_model
 from smalti.nn.inference import for_inference
@@ -66,7 +67,7 @@ class Model:
         task: "classify", "multilabel" or "regress".
         labels: names of the outputs, in order.
         preprocess: how a stored picture becomes the network's input.
-        flip_views: average the answers for a picture and its mirror image.
+        views: of a picture, whose answers are averaged.
         provenance: what made it.
     """
 
@@ -77,22 +78,22 @@ class Model:
         labels: Sequence[str],
         preprocess: Preprocess,
         *,
-        flip_views: bool = False,
+        views: Views = PLAIN,
         provenance: dict[str, Any] | None = None,
     ) -> None:
         self.module = module.eval()
         self.task = task
         self.labels = tuple(labels)
         self.preprocess = preprocess
-        self.flip_views = flip_views
+        self.views = views
         self.provenance = provenance or {}
 
     @torch.inference_mode()
     def outputs(self, images: Tensor) -> Tensor:
         """Normalised images (B, C, H, W) to probabilities (B, K), or to values (B, T) for regression."""
         images = images.to(next(self.module.parameters()).device)
-        views = [images, images.flip(-1)] if self.flip_views else [images]
-        return torch.stack([ANSWERS[self.task](self.module(view).float()) for view in views]).mean(0).cpu()
+        answers = [ANSWERS[self.task](self.module(view).float()) for view in self.views(images)]
+        return torch.stack(answers).mean(0).cpu()
 
     @torch.inference_mode()
     def embed(self, inputs: Any) -> Tensor:
@@ -185,9 +186,7 @@ def load(path: str | os.PathLike[str], *, device: str | None = None, precision: 
     file = read_model(Path(path))
     place = torch.device(device or "cpu")
     module = for_inference(file.module.to(place), example_images(file.module).to(place), precision)
-    return Model(
-        module, file.task, file.labels, file.preprocess, flip_views=file.flip_views, provenance=file.provenance
-    )
+    return Model(module, file.task, file.labels, file.preprocess, views=file.views, provenance=file.provenance)
 
 
 def as_pictures(inputs: Any) -> Iterator[Picture]:

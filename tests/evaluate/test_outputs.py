@@ -3,12 +3,11 @@ import pytest
 import torch
 from torch import nn
 
+from smalti.data.views import Views
 from smalti.errors import InputError
 from smalti.evaluate.outputs import (
     collect,
     evaluating,
-    hflip,
-    identity,
     mean_raw,
     mean_sigmoid,
     mean_softmax,
@@ -69,8 +68,9 @@ def test_no_gradients_are_kept():
 
 def test_views_are_averaged_as_probabilities():
     module, data = model(), batches()
-    straight, flipped = collect(module, data), collect(module, data, views=(hflip,))
-    both = collect(module, data, views=(identity, hflip))
+    straight = collect(module, data)
+    flipped = collect(module, [{**batch, "image": batch["image"].flip(-1)} for batch in data])
+    both = collect(module, data, views=Views(mirror=True))
     expected = (softmax(straight.logits) + softmax(flipped.logits)) / 2
     np.testing.assert_allclose(softmax(both.logits), expected, atol=1e-6)
     assert np.abs(straight.logits - flipped.logits).max() > 0.01  # the views do differ

@@ -9,6 +9,7 @@ from smalti import data
 from smalti.data.check import check
 from smalti.data.source import UNASSIGNED, Source
 from smalti.data.split import split
+from smalti.data.views import Views
 from smalti.recipes import choose as rule
 from smalti.recipes.choose import SMALL, Given, choose, nearest
 from smalti.recipes.pace import Pace
@@ -130,7 +131,7 @@ def test_digits():
     ).recipe
     assert recipe.model.preset == "cct_mini_patch2_8"
     assert recipe.augment.flip == "none"
-    assert not recipe.flip_views
+    assert recipe.views == Views(mirror=False, shift=1)
     assert recipe.augment.rotate == 0
 
 

@@ -9,6 +9,7 @@ import pytest
 from smalti.data.augment import AugmentConfig
 from smalti.data.mixing import MixConfig
 from smalti.data.preprocess import Preprocess
+from smalti.data.views import Views
 from smalti.errors import InputError
 from smalti.recipes.recipe import ModelConfig, Recipe, TargetConfig, parse_settings, settle
 from smalti.recipes.toml import dumps
@@ -28,7 +29,7 @@ EVERYTHING = Recipe(  # no field at its default where that is possible
     TargetConfig(0.1, "auto"),
     OptimConfig("sgd", 0.5, 1e-4, (0.8, 0.9), 0.95, None),
     LoopConfig(7, 2, 0.1, "constant", 0.99, "bf16", 3, 4),
-    flip_views=True,
+    views=Views(True, 2),
     seed=2**63 - 1,
 )
 
@@ -55,7 +56,7 @@ def test_none_stays_none_where_the_default_is_another():
         ({"model.options.num_heads": 2}, lambda r: r.model.options == {"depth": 2, "num_heads": 2}),
         ({"model.preset": "cnn_small_32", "model.options.depth": 1}, None),
         ({"budget.steps": 7}, lambda r: r.budget == Budget(steps=7)),
-        ({"flip_views": True, "seed": 4}, lambda r: r.flip_views is True and r.seed == 4),
+        ({"views.mirror": True, "seed": 4}, lambda r: r.views == Views(mirror=True) and r.seed == 4),
     ],
 )
 def test_settings_replace_single_fields(settings: dict[str, Any], field: Any):
@@ -86,7 +87,8 @@ WRONG = [
     ({"loop.batch_size": 1.5}, "loop.batch_size = 1.5 is not a whole number"),
     ({"loop.batch_size": 0}, "loop.batch_size = 0 is not 1 or more"),
     ({"loop.patience": "soon"}, "loop.patience = 'soon' is not a whole number or none"),
-    ({"flip_views": 1}, "flip_views = 1 is not true or false"),
+    ({"views.mirror": 1}, "views.mirror = 1 is not true or false"),
+    ({"views.shift": -1}, "views.shift = -1 is not a whole number of pixels, 0 or more"),
     ({"seed": "x"}, "seed = 'x' is not a whole number"),
     ({"budget": {"steps": 1, "epochs": 1}}, "one of minutes, epochs and steps, not epochs and steps|steps and epochs"),
     ({"optim": 3, "optim.lr": 1}, '"optim" is set to a value and to fields'),

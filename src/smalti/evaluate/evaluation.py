@@ -20,8 +20,6 @@ from smalti.evaluate.multilabel import multilabel_metrics, per_label
 from smalti.evaluate.outputs import (
     Outputs,
     collect,
-    hflip,
-    identity,
     mean_raw,
     mean_sigmoid,
     mean_softmax,
@@ -32,7 +30,7 @@ from smalti.evaluate.regress import per_target, regression_metrics
 from smalti.evaluate.report import Mistake
 from smalti.ready import Model
 
-__all__ = ["Evaluation", "evaluate_on", "match_labels", "thumbnail", "views_of"]
+__all__ = ["Evaluation", "evaluate_on", "match_labels", "thumbnail"]
 
 MISTAKES = 24
 THUMBNAIL = 160  # pixels of the longer side of a picture in the report
@@ -65,11 +63,6 @@ class Evaluation:
         return {"n": self.n, "metrics": {name: metric.to_dict() for name, metric in self.metrics.items()}}
 
 
-def views_of(flip_views: bool) -> tuple:
-    """The views of a picture whose answers are averaged."""
-    return (identity, hflip) if flip_views else (identity,)
-
-
 def evaluate_on(
     model: Model, source: Source, indices: NDArray[np.int64], *, pictures: Pictures | None = None, batch_size: int = 128
 ) -> Evaluation:
@@ -86,7 +79,7 @@ def evaluate_on(
     pictures = pictures or Pictures(source, model.preprocess)
     device = next(model.module.parameters()).device
     batches = Batches(pictures, indices, batch_size=batch_size, device=device)
-    outputs = collect(model.module, batches, views=views_of(model.flip_views), average=AVERAGES[model.task])
+    outputs = collect(model.module, batches, views=model.views, average=AVERAGES[model.task])
     return MEASURES[model.task](model, source, outputs)
 
 

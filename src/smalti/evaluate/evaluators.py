@@ -6,7 +6,7 @@ an error: the loop deals with it.
 """
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
@@ -20,9 +20,7 @@ from smalti.evaluate.outputs import (
     Average,
     Batch,
     Outputs,
-    View,
     collect,
-    identity,
     mean_raw,
     mean_sigmoid,
     mean_softmax,
@@ -41,16 +39,14 @@ class _Evaluator:
 
     Args:
         batches: evaluation batches, iterated anew at each call.
-        views: test-time views, as in `collect`.
         precision: the type to compute in, as in `collect`.
     """
 
     batches: Iterable[Batch]
-    views: Sequence[View] = (identity,)
     precision: Precision = field(default="fp32", kw_only=True)
 
     def _collect(self, model: nn.Module, average: Average) -> Outputs:
-        return collect(model, self.batches, views=self.views, average=average, precision=self.precision)
+        return collect(model, self.batches, average=average, precision=self.precision)
 
 
 class ClassifyEvaluator(_Evaluator):

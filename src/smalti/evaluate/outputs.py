@@ -1,6 +1,6 @@
 """What a model answers to a set of pictures, collected once; every figure of an evaluation is made from it."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -9,17 +9,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from smalti.data.views import PLAIN, Views
 from smalti.errors import InputError
 from smalti.nn.precision import Precision, in_precision
 
 __all__ = [
     "Average",
     "Outputs",
-    "View",
     "collect",
     "evaluating",
-    "hflip",
-    "identity",
     "mean_raw",
     "mean_sigmoid",
     "mean_softmax",
@@ -28,7 +26,6 @@ __all__ = [
 ]
 
 Batch = Mapping[str, Tensor]
-View = Callable[[Tensor], Tensor]  # images (B, C, H, W) to images (B, C, H, W)
 Average = Callable[[Tensor], Tensor]  # raw answers (V, B, K) of V views to one (B, K)
 
 
@@ -48,16 +45,6 @@ class Outputs:
 
     def __len__(self) -> int:
         return len(self.ids)
-
-
-def identity(images: Tensor) -> Tensor:
-    """The picture as it is."""
-    return images
-
-
-def hflip(images: Tensor) -> Tensor:
-    """The picture mirrored, left for right."""
-    return images.flip(-1)
 
 
 def mean_softmax(logits: Tensor) -> Tensor:
@@ -82,7 +69,7 @@ def collect(
     batches: Iterable[Batch],
     *,
     device: torch.device | str | None = None,
-    views: Sequence[View] = (identity,),
+    views: Views = PLAIN,
     average: Average = mean_softmax,
     precision: Precision = "fp32",
 ) -> Outputs:
@@ -107,7 +94,7 @@ def collect(
         answer = in_precision(module, precision)
         for batch in batches:
             images = batch["image"].to(place, non_blocking=True)
-            answers = torch.stack([answer(view(images)).float() for view in views])  # (V, B, K)
+            answers = torch.stack([answer(view).float() for view in views(images)])  # (V, B, K)
             logits.append((answers[0] if len(views) == 1 else average(answers)).cpu())
             targets.append(batch["target"].cpu())
             ids.append(batch["id"].cpu())

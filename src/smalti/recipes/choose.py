@@ -17,6 +17,7 @@ from smalti.data.mixing import MixConfig
 from smalti.data.preprocess import Preprocess
 from smalti.data.source import Source
 from smalti.data.split import Split
+from smalti.data.views import Views
 from smalti.models import preset_config
 from smalti.nn.precision import Precision, best_precision
 from smalti.recipes.mirror import mirror_test
@@ -103,7 +104,7 @@ def choose(given: Given) -> Chosen:
     model = choose_depth_drop(model, epochs, note)
     augment = choose_augment(given, preprocess.img_size, epochs, mirror, note)
     mix = choose_mix(given, epochs, mirror, note)
-    loop = choose_loop(given, batch_size, epochs, mirror, note)
+    loop = choose_loop(given, batch_size, epochs, note)
     recipe = Recipe(
         model=model,
         preprocess=preprocess,
@@ -113,7 +114,7 @@ def choose(given: Given) -> Chosen:
         target=choose_target(given, note),
         optim=optim,
         loop=replace(loop, precision=precision),
-        flip_views=mirror,
+        views=choose_views(preprocess, augment, mirror, note),
         seed=given.seed,
     )
     return Chosen(recipe, tuple(choices), pace)
@@ -276,11 +277,19 @@ def choose_target(given: Given, note: Note) -> TargetConfig:
     return TargetConfig(smoothing=0.1 if given.source.task == "classify" else 0.0, class_weights=weights)
 
 
-def choose_loop(given: Given, batch_size: int, epochs: float, mirror: bool, note: Note) -> LoopConfig:
+def choose_views(preprocess: Preprocess, augment: AugmentConfig, mirror: bool, note: Note) -> Views:
+    """The views a finished model answers for: kinds it has learned, and only where pictures are small, so cheap."""
+    views = Views(mirror, shift=max(1, min(preprocess.img_size) // 32) if augment.crop == "pad" else 0)
+    if len(views) > 1:
+        kinds = ["as it is"] + ["shifted a little"] * (views.shift > 0) + ["mirrored"] * mirror
+        note("views", len(views), f"the answers for a picture {', '.join(kinds)} are averaged when the model is used")
+    return views
+
+
+def choose_loop(given: Given, batch_size: int, epochs: float, note: Note) -> LoopConfig:
     """Schedule, and as many evaluations as cost a twentieth of the time: a picture judged costs a third of one learned
     from (forward, not backward). Counted, not timed, so that runs of equal length are equal."""
-    trained, views = epochs * len(given.split.train), 2 if mirror else 1
-    judged = max(len(given.split.val), 1) * views / 3
+    trained, judged = epochs * len(given.split.train), max(len(given.split.val), 1) / 3
     evaluations = round(min(20, max(2, 0.05 * trained / judged)))
     if given.budget.epochs is not None:
         evaluations = min(given.budget.epochs, evaluations) if given.budget.epochs > 2 else given.budget.epochs

@@ -11,6 +11,7 @@ from smalti.configs import demand, fit, fitted, suggest
 from smalti.data.augment import AugmentConfig
 from smalti.data.mixing import MixConfig
 from smalti.data.preprocess import Preprocess
+from smalti.data.views import Views
 from smalti.errors import InputError
 from smalti.models.registry import build as build_model
 from smalti.models.registry import preset_config
@@ -89,7 +90,7 @@ class Recipe:
         target: smoothing and class weights.
         optim: optimiser.
         loop: batch, schedule, precision, evaluations.
-        flip_views: average the answers for a picture and its mirror image.
+        views: of a picture, whose answers are averaged when the finished model is used.
         seed: of everything random.
     """
 
@@ -101,7 +102,7 @@ class Recipe:
     target: TargetConfig = TargetConfig()
     optim: OptimConfig = OptimConfig()
     loop: LoopConfig = LoopConfig()
-    flip_views: bool = False
+    views: Views = Views()
     seed: int = 0
 
     def __post_init__(self) -> None:

@@ -148,7 +148,7 @@ def train(
             choices = (*choices, choice)
         tell(choices, show)
         if seconds is not None:
-            testing = len(parts.test) * (1 + recipe.flip_views) / chosen.pace.evaluate
+            testing = len(parts.test) * len(recipe.views) / chosen.pace.evaluate
             seconds = max(budget.minutes * 60 - (time.monotonic() - began) - 1.2 * testing - CLOSING_SECONDS, 1.0)  # type: ignore[operator]
         called = Path(sys.argv[0]).name == "smalti"
         setting = Setting(
@@ -227,7 +227,7 @@ def carry_out(run: Run) -> TrainResult:
         model.load_state_dict(state.averaged.state_dict())
     model = fold_scale(model.eval(), scale)
     answering = for_inference(copy.deepcopy(model), example_images(model).to(run.device))  # as `smalti evaluate` will
-    ready = Model(answering, run.source.task, run.source.labels, recipe.preprocess, flip_views=recipe.flip_views)
+    ready = Model(answering, run.source.task, run.source.labels, recipe.preprocess, views=recipe.views)
     test = Pictures(run.source, recipe.preprocess, workers=run.setting.workers)
     evaluation = evaluate_on(ready, run.source, run.split.test, pictures=test) if len(run.split.test) else None
     metrics = evaluation.metrics if evaluation else {}
@@ -246,7 +246,7 @@ def carry_out(run: Run) -> TrainResult:
         "metrics": {name: metric.to_dict() for name, metric in metrics.items()},
     }
     task, labels = run.source.task, run.source.labels
-    file = ModelFile(family, model.cpu(), task, labels, recipe.preprocess, recipe.flip_views, provenance)
+    file = ModelFile(family, model.cpu(), task, labels, recipe.preprocess, recipe.views, provenance)
     write_model(run.folder.model, file)
     seconds = time.monotonic() - run.began
     speed = state.step * recipe.loop.batch_size / state.seconds if state.seconds else 0.0
