@@ -5,12 +5,9 @@ classic CNN.
     [--seeds 0]
 
 Every run is a process of its own with the whole machine, and has the same minutes for everything: opening, checking,
-training,
-evaluating. Each learns from the same training pictures; the test pictures are touched once, at the end. The numbers
-go to
-benchmarks/results/DATE.json as they come, and the tables of docs/results.md and README.md are written from that file.
-DIR holds
-the data sets, as docs/results.md names them.
+training, evaluating. Each learns from the same training pictures; the test pictures are touched once, at the end. The
+numbers go to benchmarks/results/DATE.json as they come, and the tables of docs/results.md and README.md are written
+from that file. DIR holds the data sets, as docs/results.md names them.
 """
 
 import argparse

@@ -1,10 +1,8 @@
 """The model file: `model.safetensors` with everything that using the model needs. Never a pickle.
 
-Its metadata carries the family and config, the task, the labels, the Preprocess, the training provenance, a checksum
-of the
-tensors and a self-test (a seeded input and its first logits). Loading verifies checksum and self-test. The tensors
-have the
-names of the module's state dict, which for a plain ViT are timm's.
+Its metadata carries the family and config, the task, the labels, the Preprocess, the views, the training provenance, a
+checksum of the tensors and a self-test (a seeded input and its first logits). Loading verifies checksum and self-test.
+The tensors have the names of the module's state dict, which for a plain ViT are timm's.
 """
 
 import hashlib

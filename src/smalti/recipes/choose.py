@@ -40,6 +40,7 @@ SMALL = {  # image size: preset
 PHOTOS = {128: "cct_mini_patch8_128", 64: "cct_mini_patch4_64"}  # where time allows, and else
 PHOTO = 72  # pictures with a longer short side than this are photographs, to be scaled down
 ENOUGH_EPOCHS = 40  # of large photographs, to prefer them to small ones
+OFTEN = 30  # epochs from which on pictures that may be mirrored are varied more
 MANY_EPOCHS = 100
 TUNED = "cct_mini"  # presets the rule's learning rate was measured for
 
@@ -232,7 +233,8 @@ def choose_depth_drop(model: ModelConfig, epochs: float, note: Note) -> ModelCon
 
 def choose_augment(given: Given, size: tuple[int, int], epochs: float, mirror: bool, note: Note) -> AugmentConfig:
     """More is varied the more often a picture is seen."""
-    photo = int(given.check.sizes[1].min()) > PHOTO
+    photo, grey = int(given.check.sizes[1].min()) > PHOTO, given.check.channels == 1
+    often = epochs >= (OFTEN if mirror else 10)
     flip = "alternate" if mirror else "none"
     if photo:
         augment = AugmentConfig(crop="resized", crop_area=(0.35, 1.0), flip=flip)
@@ -241,12 +243,15 @@ def choose_augment(given: Given, size: tuple[int, int], epochs: float, mirror: b
         pad = max(1, min(size) // 16)
         augment = AugmentConfig(crop="pad", crop_pad=pad, flip=flip)
         varied = f"shifts of up to {pad} pixels"
-    if epochs >= 10 and not mirror and not photo and min(size) >= 16:  # a turned picture of 8 pixels is a blurred one
+    if often and (grey or not mirror) and not photo and min(size) >= 16:  # turned pictures of 8 pixels are blurred ones
         augment = replace(augment, rotate=10.0, zoom=(0.9, 1.1))
         varied += ", turns of 10 degrees, 10 % of size"
     if epochs >= 10 and given.check.channels == 3:
         augment = replace(augment, brightness=0.3, contrast=0.3, saturation=0.3)
         varied += ", brightness, contrast and colour"
+    elif often and mirror:
+        augment = replace(augment, brightness=0.3, contrast=0.3)
+        varied += ", brightness and contrast"
     note(
         "augmentation",
         varied + (", mirrored every other epoch" if mirror else ""),
@@ -256,8 +261,8 @@ def choose_augment(given: Given, size: tuple[int, int], epochs: float, mirror: b
 
 
 def choose_mix(given: Given, epochs: float, mirror: bool, note: Note) -> MixConfig:
-    """Cutmix and mixup, for photographs that are seen often."""
-    if given.source.task != "classify" or epochs < 30 or not mirror or given.check.channels == 1:
+    """Cutmix and mixup, for pictures that may be mirrored and are seen often."""
+    if given.source.task != "classify" or epochs < OFTEN or not mirror:
         return MixConfig()
     note("mixing", "cutmix and mixup for half of the batches", f"each picture is seen {epochs:.3g} times")
     return MixConfig(mixup=0.2, cutmix=1.0, prob=0.5)
