@@ -18,8 +18,11 @@ from smalti.data.preprocess import Preprocess
 from smalti.data.views import Views
 from smalti.errors import InputError
 from smalti.evaluate.evaluation import evaluate_on
+from smalti.modelfile import ModelFile, write_model
 from smalti.models import create_model
-from smalti.ready import Model, Prediction
+from smalti.nn._onednn import int8_available
+from smalti.nn.int8 import Int8Linear
+from smalti.ready import AGREEMENTS, Model, Prediction, load
 
 RULE = Preprocess((8, 8), 3, (0.5, 0.4, 0.3), (0.2, 0.25, 0.3))
 LABELS = ("a", "b", "c")
@@ -142,6 +145,45 @@ def test_mirror_images_are_averaged_where_the_model_says_so(model: Model):
     mean = (model.outputs(image) + model.outputs(image.flip(-1))) / 2
     torch.testing.assert_close(both.outputs(image), mean)
     assert not torch.allclose(both.outputs(image), model.outputs(image))
+
+
+@pytest.fixture
+def stored(tmp_path: Path) -> Path:
+    write_model(tmp_path / "m.safetensors", ModelFile("vit", network(), "classify", LABELS, RULE))
+    return tmp_path / "m.safetensors"
+
+
+INT8 = pytest.mark.skipif(not int8_available(), reason="this CPU or torch has no int8 kernels")
+
+
+@INT8
+def test_int8_is_calibrated_on_pictures_and_keeps_their_answers(stored: Path):
+    pictures = [pixels(i) for i in range(20)]
+    exact, found = load(stored, precision="fp32"), load(stored, int8=pictures)
+    assert any(isinstance(part, Int8Linear) for part in found.module.modules())
+    for one, other in zip(exact.predict(pictures), found.predict(pictures), strict=True):
+        assert one.probability == pytest.approx(other.probability, abs=0.05)
+
+
+@INT8
+def test_int8_that_changes_answers_is_refused(stored: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(AGREEMENTS, "classify", lambda exact, found: 0.95)
+    with pytest.raises(InputError, match=r"int8 keeps 95.0% of the answers to 20 pictures, fewer than 98%"):
+        load(stored, int8=[pixels(i) for i in range(20)])
+
+
+def test_too_few_pictures_to_calibrate_on_are_refused(stored: Path):
+    with pytest.raises(InputError, match="16 pictures or more, not 3"):
+        load(stored, int8=[pixels(i) for i in range(3)])
+    with pytest.raises(InputError, match="exclude each other"):
+        load(stored, precision="bf16", int8=[pixels()])
+
+
+@pytest.mark.parametrize("task", ["classify", "multilabel", "regress"])
+def test_agreement_is_one_for_equal_answers_and_falls(task: str):
+    answers = torch.rand(40, 3, generator=torch.Generator().manual_seed(0))
+    assert AGREEMENTS[task](answers, answers) == 1
+    assert AGREEMENTS[task](answers, answers.roll(1, 0)) < 0.7
 
 
 def test_several_labels(model: Model):

@@ -1,7 +1,7 @@
 """Speed beside named peers: runs the parts one after the other, each in a process of its own, and writes the table of
 docs/performance.md.
 
-    python benchmarks/speed/bench.py [--only training,inference,images,start] [--rounds 7]
+    python benchmarks/speed/bench.py [--only training,inference,images,start,memory] [--rounds 7]
 
 Nothing else should run on the machine. Results go to benchmarks/results/speed-DATE.json as they come.
 """
@@ -19,7 +19,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 HERE = Path(__file__).parent
-PARTS = ("training", "inference", "images", "start")
+PARTS = ("training", "inference", "images", "start", "memory")
 PEERS = ("torch", "torchvision", "timm", "openvino", "pillow", "simplejpeg", "numpy")
 
 
@@ -40,9 +40,7 @@ def main() -> None:
     for part in args.only.split(","):
         record["rows"] = [row for row in record["rows"] if row["part"] != part]
         for row in rows_of(part, args.rounds):
-            print(
-                f"{row['work']:55} {row['name']:32} {row['items_per_second']:10.4g}/s  {row['ratio']:.2f}x", flush=True
-            )
+            print(f"{row['work']:55} {row['name']:32} {figure(row):>14}  {row['ratio']:.2f}x", flush=True)
             record["rows"].append({"part": part, **row})
             path.write_text(json.dumps(record, indent=1) + "\n")
     write_tables(record)
@@ -57,6 +55,11 @@ def rows_of(part: str, rounds: int):
                 yield json.loads(line[4:])
     if child.returncode:
         raise SystemExit(f"{part} failed")
+
+
+def figure(row: dict) -> str:
+    """The number a row is about, with its unit."""
+    return f"{row['mib']:,.0f} MiB" if "mib" in row else f"{row['items_per_second']:,.4g}/s"
 
 
 def machine() -> str:
@@ -80,14 +83,13 @@ def write_tables(record: dict) -> None:
     """Replaces what is between the marks of docs/performance.md."""
     page = HERE.parents[1] / "docs" / "performance.md"
     about = record["about"]
-    lines = ["| work | contender | a second | ratio | lowest and highest round |", "|---|---|---|---|---|"]
+    lines = ["| work | contender | a second, or peak | ratio | lowest and highest round |", "|---|---|---|---|---|"]
     last = ""
     for row in sorted(record["rows"], key=lambda row: PARTS.index(row["part"])):
         work, last = ("" if row["work"] == last else row["work"]), row["work"]
         name = f"**{row['name']}**" if row["name"].startswith("smalti") else row["name"]
-        note = f"; {row['note']}" if "note" in row else ""
-        spread = f"{row['low']:.2f} to {row['high']:.2f}{note}"
-        lines.append(f"| {work} | {name} | {row['items_per_second']:,.4g} | {row['ratio']:.2f} | {spread} |")
+        spread = "; ".join([f"{row['low']:.2f} to {row['high']:.2f}"] * ("low" in row) + [row.get("note", "")])
+        lines.append(f"| {work} | {name} | {figure(row)} | {row['ratio']:.2f} | {spread.strip('; ')} |")
     packages = ", ".join(f"{name} {number}" for name, number in about["versions"].items())
     lines += ["", f"`make bench`, {about['rounds']} rounds, {about['machine']}, {about['date']}; {packages}."]
     text = "<!-- speed:begin -->\n" + "\n".join(lines) + "\n<!-- speed:end -->"

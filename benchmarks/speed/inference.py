@@ -1,6 +1,7 @@
 """Published ViT sizes at 224 pixels, random weights: logits of a batch, beside timm's and OpenVINO's."""
 
 from collections.abc import Iterator
+from typing import Literal
 
 import torch
 from interleaved import Work, interleaved
@@ -9,7 +10,6 @@ from torch import Tensor, nn
 import smalti
 import smalti._torchvision
 from smalti.nn.inference import for_inference
-from smalti.nn.precision import Precision
 
 CASES = [("base", 1), ("base", 8), ("small", 1), ("small", 8), ("small", 32), ("tiny", 8)]
 
@@ -24,18 +24,23 @@ def measure(rounds: int) -> Iterator[dict]:
         contenders = {
             "timm, fp32": inferring(model, images),
             "timm, bf16 autocast": inferring(model, images, autocast=True),
-            "smalti, fp32": ours(name, model, images, "fp32"),
-            "smalti, bf16": ours(name, model, images, "bf16"),
+            "smalti, fp32": smalti_model(name, images, "fp32", model.state_dict()),
+            "smalti, bf16": smalti_model(name, images, "bf16", model.state_dict()),
+            "smalti, int8": smalti_model(name, images, "int8", model.state_dict()),
             **openvino(model, images),
         }
         for found in interleaved(contenders, items=batch, rounds=rounds):
             yield {"work": f"inference: ViT-{size[0].upper()}/16, batch {batch}", **found}
 
 
-def ours(name: str, reference: nn.Module, images: Tensor, precision: Precision) -> Work:
+def smalti_model(
+    name: str, images: Tensor, precision: Literal["fp32", "bf16", "int8"], weights: dict | None = None
+) -> Work:
     model = smalti.create_model(name, num_classes=1000)
-    model.load_state_dict(reference.state_dict())
-    return inferring(for_inference(model, images, precision), images)
+    if weights:
+        model.load_state_dict(weights)
+    example = torch.randn(16, *images.shape[1:]) if precision == "int8" else images
+    return inferring(for_inference(model, example, precision), images)
 
 
 def inferring(model: nn.Module, images: Tensor, *, autocast: bool = False) -> Work:

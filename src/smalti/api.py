@@ -53,6 +53,7 @@ def evaluate(
     source: str | os.PathLike[str],
     *,
     split: str = "test",
+    int8: Any = None,
     download: bool = False,
     report: str | os.PathLike[str] | None = None,
     show: bool = True,
@@ -63,6 +64,7 @@ def evaluate(
         model: a model file, a run folder or a loaded model.
         source: the data; its labels are matched to the model's by name.
         split: "train", "val" or "test", as training on this data would have them.
+        int8: pictures to calibrate int8 on, as in `load`.
         download: whether a standard set may be fetched.
         report: where to write an HTML report, if anywhere.
         show: whether to show progress on stderr.
@@ -70,7 +72,7 @@ def evaluate(
     Raises:
         InputError: the data has labels the model does not know, or the part is empty.
     """
-    ready = model if isinstance(model, Model) else load(model)
+    ready = made_ready(model, int8)
     opened = data.open(source, download=download, task=ready.task)  # type: ignore[arg-type]
     matched = match_labels(opened, ready)
     found = checked(opened, show=show)
@@ -100,7 +102,7 @@ def evaluate(
 
 
 def predict(
-    model: Model | str | os.PathLike[str], inputs: Any, *, top: int = 5, batch_size: int = 32
+    model: Model | str | os.PathLike[str], inputs: Any, *, top: int = 5, batch_size: int = 32, int8: Any = None
 ) -> Iterator[Prediction]:
     """Says what is in pictures, one by one as they are ready; a picture that cannot be read gives a Prediction with
     `error`.
@@ -110,11 +112,20 @@ def predict(
         inputs: paths of pictures, folders or archives, or pictures in memory (see `Model.predict`).
         top: how many labels to name.
         batch_size: pictures at a time.
+        int8: pictures to calibrate int8 on, as in `load`.
     """
     from smalti.ready import as_pictures
 
-    ready = model if isinstance(model, Model) else load(model)
-    return ready.stream(as_pictures(inputs), top=top, batch_size=batch_size)
+    return made_ready(model, int8).stream(as_pictures(inputs), top=top, batch_size=batch_size)
+
+
+def made_ready(model: Model | str | os.PathLike[str], int8: Any) -> Model:
+    """The model, loaded where it is named."""
+    if not isinstance(model, Model):
+        return load(model, int8=int8)
+    if int8 is not None:
+        raise InputError("this model is loaded already, in its precision", mend="give int8 to smalti.load")
+    return model
 
 
 def describe_model(name: str) -> tuple[int, int, int]:

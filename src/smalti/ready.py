@@ -1,8 +1,10 @@
 """A ready model: pictures in, answers out. Loads without any training code."""
 
+import logging
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +17,13 @@ from smalti.data.preprocess import Preprocess
 from smalti.data.source import Raw
 from smalti.data.views import PLAIN, Views
 from smalti.errors import InputError, SmaltiError
-from smalti.modelfile import example_images, read_model
+from smalti.modelfile import ModelFile, example_images, read_model
 from smalti.nn.inference import for_inference
 from smalti.nn.precision import Precision
 
 __all__ = ["Model", "Picture", "Prediction", "load"]
+
+log = logging.getLogger(__name__)
 
 Picture = tuple[str, Callable[[], Raw]]  # a name, and what reads the encoded bytes or the pixels
 
@@ -168,25 +172,68 @@ class Model:
         )
 
 
+CALIBRATION = (16, 64)  # pictures that int8 is calibrated on: at least, at most
+INT8_AGREEMENT = 0.98  # of the answers that int8 has to keep
+AGREEMENTS: dict[str, Callable[[Tensor, Tensor], float]] = {  # of two times the answers to the same pictures
+    "classify": lambda exact, found: (exact.argmax(1) == found.argmax(1)).float().mean().item(),
+    "multilabel": lambda exact, found: ((exact > 0.5) == (found > 0.5)).float().mean().item(),
+    "regress": lambda exact, found: 1 - ((found - exact).square().mean(0) / exact.var(0).clamp(min=1e-12)).max().item(),
+}
 ANSWERS = {"classify": lambda logits: logits.softmax(-1), "multilabel": torch.sigmoid, "regress": lambda values: values}
 
 
-def load(path: str | os.PathLike[str], *, device: str | None = None, precision: Precision | None = None) -> Model:
+def load(
+    path: str | os.PathLike[str],
+    *,
+    device: str | None = None,
+    precision: Precision | None = None,
+    int8: Any = None,
+) -> Model:
     """The ready model in a model file or a run folder, prepared for the machine it runs on (`smalti.nn.inference`).
 
     Args:
         path: model.safetensors, or the folder of a finished run.
         device: where it shall run, "cuda" for instance; else the CPU.
         precision: "fp32" or "bf16"; else bf16 where the device has it and this model agrees in it with itself in fp32.
+        int8: pictures as in `Model.predict`, like those the model will see: compute in int8, calibrated on the first
+            64 of them, 16 at least. It is faster (docs/performance.md) and refused where it changes more than 2 % of
+            the answers to them. CPU only.
 
     Raises:
-        InputError: there is no model there, or it is another kind of file.
+        InputError: there is no model there, or it is another kind of file, or int8 cannot be had.
         DamagedError: it is not what it was when it was written.
     """
     file = read_model(Path(path))
     place = torch.device(device or "cpu")
+    if int8 is not None:
+        if precision is not None:
+            raise InputError("precision and int8 exclude each other", mend="give one of them")
+        return in_int8(file, place, int8)
     module = for_inference(file.module.to(place), example_images(file.module).to(place), precision)
     return Model(module, file.task, file.labels, file.preprocess, views=file.views, provenance=file.provenance)
+
+
+def in_int8(file: ModelFile, place: torch.device, pictures: Any) -> Model:
+    """The model of `file` in int8, calibrated on `pictures`, if it then still gives its answers to them."""
+    images = [file.preprocess([read()]) for _, read in islice(as_pictures(pictures), CALIBRATION[1])]
+    if len(images) < CALIBRATION[0]:
+        raise InputError(
+            f"int8 is calibrated on {CALIBRATION[0]} pictures or more, not {len(images)}",
+            mend="name more pictures like those the model will see",
+        )
+    example = torch.cat(images).to(place)
+    about = {"views": file.views, "provenance": file.provenance}
+    model = Model(file.module.to(place), file.task, file.labels, file.preprocess, **about)
+    exact = model.outputs(example)
+    model.module = for_inference(model.module, example, "int8")
+    kept = AGREEMENTS[file.task](exact, model.outputs(example))
+    log.info("int8 keeps %.1f %% of the answers to %d pictures", 100 * kept, len(images))
+    if kept < INT8_AGREEMENT:
+        raise InputError(
+            f"int8 keeps {kept:.1%} of the answers to {len(images)} pictures, fewer than {INT8_AGREEMENT:.0%}",
+            mend="leave the precision to smalti, or calibrate on pictures like those the model was trained on",
+        )
+    return model
 
 
 def as_pictures(inputs: Any) -> Iterator[Picture]:

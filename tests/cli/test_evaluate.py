@@ -28,6 +28,7 @@ def test_the_words_of_the_command_line_reach_the_library(calls: dict[str, Any]):
         "model": "runs/a",
         "data": "pictures",
         "split": "val",
+        "int8": None,
         "report": Path("r.html"),
         "download": True,
     }

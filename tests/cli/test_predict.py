@@ -39,7 +39,14 @@ def answer(monkeypatch: pytest.MonkeyPatch) -> Answer:
 def test_the_words_of_the_command_line_reach_the_library(answer: Answer):
     made = answer([CAT])
     assert run(["predict", "runs/a", "a.png", "folder", "--top", "2", "--batch-size", "8"]) == 0
-    assert made == {"model": "runs/a", "inputs": (Path("a.png"), Path("folder")), "top": 2, "batch_size": 8}
+    assert (made.pop("model"), made.pop("inputs")) == ("runs/a", (Path("a.png"), Path("folder")))
+    assert made == {"top": 2, "batch_size": 8, "int8": None}
+
+
+def test_pictures_to_calibrate_on_reach_the_library(answer: Answer):
+    made = answer([CAT])
+    assert run(["predict", "runs/a", "a.png", "--int8", "folder"]) == 0
+    assert made["int8"] == Path("folder")
 
 
 def test_a_picture_named_like_an_option_comes_after_two_dashes(answer: Answer):

@@ -1,19 +1,32 @@
-"""What of oneDNN torch does not use by itself: linear layers with a weight laid out beforehand, by private ops, all of
-them in this file; and fp32 products by its kernels instead of MKL's.
+"""What of oneDNN torch does not use by itself: linear layers with a weight laid out beforehand, in floats and in bytes,
+by private ops, all of them in this file; and fp32 products by its kernels instead of MKL's.
 
-`available` and `exact` try them once; the ops may not be called where `available` says no.
+`available`, `int8_available` and `exact` try them once; the ops may not be called where those say no.
 """
 
 import functools
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-__all__ = ["available", "exact", "fp32_products", "linear", "linear_gelu", "pack"]
+__all__ = [
+    "Grid",
+    "available",
+    "exact",
+    "fp32_products",
+    "int8_available",
+    "linear",
+    "linear_gelu",
+    "linear_int8",
+    "pack",
+    "pack_int8",
+    "quantize",
+]
 
 
 @functools.cache
@@ -43,6 +56,77 @@ def linear(x: Tensor, packed: Tensor, bias: Tensor | None) -> Tensor:
 def linear_gelu(x: Tensor, packed: Tensor, bias: Tensor | None) -> Tensor:
     """gelu(linear(x)), the exact GELU, in one pass."""
     return torch.ops.mkldnn._linear_pointwise(x, packed, bias, "gelu", [], "none")
+
+
+class Grid(NamedTuple):
+    """How bytes stand for numbers: `scale * (byte - zero)`."""
+
+    scale: float
+    zero: int
+
+
+@functools.cache
+def int8_available() -> bool:
+    """Whether this torch has the int8 ops and they are exact on this CPU, also where products are largest: processors
+    without int8 instructions overflow there."""
+    rng = torch.Generator().manual_seed(0)
+    x = torch.randint(0, 256, (3, 64), generator=rng, dtype=torch.uint8)
+    weight = torch.randint(-127, 128, (48, 64), generator=rng, dtype=torch.int8)
+    x[0], weight[0] = 255, 127
+    scales, grid, bias = torch.full((48,), 0.5), Grid(0.25, 7), torch.arange(48.0)
+    expected = F.linear((x.double() - 7) * 0.25, weight.double() * 0.5, bias.double()).float()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch announces, once a process, that `quantize` will have to change
+            exact_bytes = torch.equal(quantize((x.float() - 7) * 0.25, grid), x)
+        packed = pack_int8(weight)
+        found = linear_int8(x, grid, packed, scales, bias, dtype=torch.float32)
+        bytes_ = linear_int8(x, grid, packed, scales, bias, dtype=torch.uint8, gelu=True, given=Grid(40.0, 3))
+    except (AttributeError, NotImplementedError, RuntimeError, TypeError):
+        return False
+    wanted = (F.gelu(expected) / 40).round().add(3).clamp(0, 255)
+    close = torch.allclose(found, expected, rtol=1e-6) and bool(((bytes_.float() - wanted).abs() <= 1).all())
+    return exact_bytes and close
+
+
+def quantize(x: Tensor, grid: Grid) -> Tensor:
+    """Floats to the nearest bytes on `grid`."""
+    return torch.quantize_per_tensor(x.float(), grid.scale, grid.zero, torch.quint8).int_repr()
+
+
+def pack_int8(weight: Tensor) -> Tensor:
+    """An int8 weight (M, D) in the layout its kernel reads, for `linear_int8` only."""
+    return torch.ops.onednn.qlinear_prepack(weight.contiguous(), None)
+
+
+def linear_int8(
+    x: Tensor,
+    taken: Grid,
+    packed: Tensor,
+    scales: Tensor,
+    bias: Tensor | None,
+    *,
+    dtype: torch.dtype,
+    gelu: bool = False,
+    given: Grid | None = None,
+) -> Tensor:
+    """uint8 x (..., D), on the grid `taken`, to (..., M) in `dtype`; sums in int32, exact.
+
+    Args:
+        x: bytes.
+        taken: what they stand for.
+        packed: from `pack_int8`.
+        scales: (M,) float32, what a step of each row of the weight is worth.
+        bias: (M,) float32.
+        dtype: of the result; torch.uint8 for bytes again, on the grid `given`.
+        gelu: apply the exact GELU to it first.
+        given: the grid of the result's bytes.
+    """
+    out, zeros = given or Grid(1.0, 0), torch.zeros_like(scales, dtype=torch.int64)
+    post = "gelu" if gelu else "none"
+    return torch.ops.onednn.qlinear_pointwise(
+        x, *taken, packed, scales, zeros, bias, *out, dtype, post, [], "none" if gelu else ""
+    )
 
 
 @contextmanager

@@ -3,16 +3,21 @@
 1. Precision: bf16 where the device has it (`precision.best_precision`) and this very model agrees in it with itself in
    fp32 on an example; else fp32.
 2. On a CPU the linear layers are packed (`packed.packed`) where torch can; elsewhere the module is cast.
+3. int8 never by itself: who names it hands in pictures to calibrate on (`int8.int8`), and judges the answers.
 
 Which attention kernel runs is a matter of the call, not of the module: `attention.attend`.
 """
 
 import logging
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
+from smalti.errors import InputError
+from smalti.nn import _onednn
 from smalti.nn._allocator import keep_blocks
+from smalti.nn.int8 import int8
 from smalti.nn.packed import lower, packed
 from smalti.nn.precision import DTYPES, Precision, best_precision, in_precision
 
@@ -23,30 +28,46 @@ AGREEMENT = 0.05  # of the largest logit; bf16 keeps 8 bits, and 12 blocks of it
 log = logging.getLogger(__name__)
 
 
-def for_inference(module: nn.Module, example: Tensor, precision: Precision | None = None) -> nn.Module:
+def for_inference(
+    module: nn.Module, example: Tensor, precision: Precision | Literal["int8"] | None = None
+) -> nn.Module:
     """`module`, changed in place into what answers fastest on its device. It still takes and gives fp32.
 
     It cannot be trained or saved any more: read the model file again for that. `module.dtype` is what it computes in.
 
     Args:
         module: images (B, C, H, W) to logits (B, K).
-        example: a few images, on the device of the module.
-        precision: settles the precision; None chooses it.
+        example: a few images, on the device of the module; for int8 those to calibrate on, 16 or more.
+        precision: settles the precision; None chooses it, of fp32 and bf16.
+
+    Raises:
+        InputError: int8 where there is none.
     """
     keep_blocks()
     module.eval()
+    if precision == "int8":
+        if example.device.type != "cpu" or not _onednn.int8_available():
+            raise InputError(f"this {example.device.type} or torch has no int8", mend="leave the precision to smalti")
+        precision, why = best_precision(example.device)
+        module, why = int8(module, example, DTYPES[precision]), f"linear layers of blocks in int8; {why}"
+        return finished(module, example.device, precision, why)
     if precision is None:
         precision, why = best_precision(example.device)
         if precision == "bf16" and (off := disagreement(module, example)) > AGREEMENT:
             precision, why = "fp32", f"bf16 moves an output by {off:.0%} of the largest"
     else:
         why = "you named it"
+    return finished(module, example.device, precision, why)
+
+
+def finished(module: nn.Module, device: torch.device, precision: Precision, why: str) -> nn.Module:
+    """`module` cast and packed, taking and giving fp32."""
     dtype = DTYPES[precision]
-    module = packed(module, dtype) if example.device.type == "cpu" else lower(module, dtype)
+    module = packed(module, dtype) if device.type == "cpu" else lower(module, dtype)
     module.dtype = dtype  # type: ignore[assignment]
     module.register_forward_pre_hook(lambda _, images: (images[0].to(dtype),))
     module.register_forward_hook(lambda _, images, logits: logits.float())
-    log.info("inference in %s on %s: %s", precision, example.device, why)
+    log.info("inference in %s on %s: %s", precision, device, why)
     return module
 
 

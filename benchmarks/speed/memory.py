@@ -1,0 +1,76 @@
+"""Peak memory of training and of inference beside timm: each contender in a process of its own, whose highest resident
+size is counted from the moment before it builds its model."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+WORK = {  # title: (shape of `training.SHAPES` or a published size, batch)
+    "training: ViT-Ti/16, 224 px, batch 32": ("tiny", 32),
+    "training: 32 px, patch 4, 12 x 192, 3 heads, batch 128": ("32", 128),
+    "inference: ViT-B/16, batch 1": ("base", 1),
+    "inference: ViT-S/16, batch 32": ("small", 32),
+}
+CONTENDERS = ("timm, fp32", "timm, bf16 autocast", "smalti, bf16", "smalti, fp32")
+CALLS = 6
+
+
+def measure(rounds: int) -> Iterator[dict]:
+    """A row a task and contender: the median of the rounds, in MiB."""
+    for title in WORK:
+        peaks = {name: sorted(one_peak(title, name) for _ in range(min(rounds, 3))) for name in CONTENDERS}
+        reference = peaks[CONTENDERS[0]]
+        for name, found in peaks.items():
+            middle = found[len(found) // 2]
+            ratio = middle / reference[len(reference) // 2]
+            yield {"work": f"peak memory, {title}", "name": name, "mib": middle, "ratio": ratio}
+
+
+def one_peak(title: str, name: str) -> float:
+    call = [sys.executable, __file__, title, name]
+    done = subprocess.run(call, stdout=subprocess.PIPE, text=True, check=True)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def work_of(title: str, name: str) -> Callable[[], Callable[[], object]]:
+    """What builds the contender; what that returns does the work once."""
+    import inference
+    import timm  # noqa: F401 - before the count starts, like all other imports
+    import torch
+    from training import SHAPES, ours, peer, timm_vit
+
+    import smalti.nn.inference
+    import smalti.objectives  # noqa: F401
+    from smalti.models.vit import PRESETS
+
+    kind, batch = WORK[title]
+    precision, autocast = ("bf16" if "bf16" in name else "fp32"), "autocast" in name
+    if title.startswith("training"):
+        config = next(config for shape, (config, _) in SHAPES.items() if shape in title)
+        images = torch.randn(batch, config.in_chans, *config.size)
+        target = torch.randint(config.num_classes, (batch,))
+        if name.startswith("timm"):
+            return lambda: peer(timm_vit(config), images, target, autocast=autocast)
+        return lambda: ours(config, images, target, precision)
+    preset = f"vit_{kind}_patch16_224"
+    images = torch.randn(batch, 3, *PRESETS[preset].size)
+    if name.startswith("timm"):
+        return lambda: inference.inferring(inference.timm_model(preset), images, autocast=autocast)
+    return lambda: inference.smalti_model(preset, images, precision)
+
+
+def resident(field: str) -> float:
+    """MiB of this process: "VmRSS" now, "VmHWM" at most."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(field)) / 1024
+
+
+if __name__ == "__main__":
+    made = work_of(sys.argv[1], sys.argv[2])
+    before = resident("VmRSS")
+    work = made()
+    for _ in range(CALLS):
+        work()
+    print(json.dumps(resident("VmHWM") - before))
