@@ -42,10 +42,18 @@ def tiny(**options):
 def expected_parameters(c) -> int:
     """Counted by hand from the config of a plain ViT."""
     D, hidden = c.embed_dim, int(c.embed_dim * c.mlp_ratio)
-    tokens = math.prod(c.size) // c.patch_size**2 + 1
-    block = 2 * 2 * D + (3 * D * D + 3 * D) + (D * D + D) + (D * hidden + hidden) + (hidden * D + D)
+    prefix = 1 + c.reg_tokens
+    positions = math.prod(c.size) // c.patch_size**2 + prefix * c.pos_prefix
+    block = (
+        2 * D * (c.layer_scale is not None)
+        + 2 * 2 * D
+        + (3 * D * D + 3 * D)
+        + (D * D + D)
+        + (D * hidden + hidden)
+        + (hidden * D + D)
+    )
     patches = c.in_chans * c.patch_size**2 * D + D
-    return patches + D + tokens * D + c.depth * block + 2 * D + D * c.num_classes + c.num_classes
+    return patches + prefix * D + positions * D + c.depth * block + 2 * D + D * c.num_classes + c.num_classes
 
 
 @pytest.mark.parametrize("name", list_models("vit_*"))

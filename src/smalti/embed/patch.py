@@ -39,15 +39,31 @@ class PatchEmbed(nn.Module):
 
     The weight has the shape of a convolution, (D, C, P, P), as published checkpoints store it; with a stride of P the
     convolution and the linear layer over `patchify` are the same sum, and the linear layer is faster on a CPU.
+
+    Args:
+        img_size: (H, W) of the images.
+        patch_size: side P of a patch.
+        in_chans: channels C of the images.
+        embed_dim: width D of the tokens.
+        norm: of the tokens, as Swin has it; None for none.
     """
 
-    def __init__(self, img_size: tuple[int, int], patch_size: int, in_chans: int, embed_dim: int) -> None:
+    def __init__(
+        self,
+        img_size: tuple[int, int],
+        patch_size: int,
+        in_chans: int,
+        embed_dim: int,
+        *,
+        norm: nn.Module | None = None,
+    ) -> None:
         super().__init__()
         check_img_size(img_size, patch_size)
         self.patch_size = patch_size
         self.grid_size = (img_size[0] // patch_size, img_size[1] // patch_size)
         self.proj = nn.Conv2d(in_chans, embed_dim, kernel_size=patch_size, stride=patch_size)
+        self.norm = norm or nn.Identity()
 
     def forward(self, images: Tensor) -> Tensor:
         """Images (B, C, H, W) to tokens (B, N, D)."""
-        return F.linear(patchify(images, self.patch_size), self.proj.weight.flatten(1), self.proj.bias)
+        return self.norm(F.linear(patchify(images, self.patch_size), self.proj.weight.flatten(1), self.proj.bias))

@@ -8,7 +8,7 @@ from torch import nn
 
 from smalti.configs import fitted, suggest
 from smalti.errors import InputError
-from smalti.models import cnn, vit
+from smalti.models import beit, cnn, deit, swin, vit
 
 __all__ = ["FAMILIES", "Family", "build", "create_model", "list_models", "preset_config"]
 
@@ -24,6 +24,9 @@ class Family:
 
 FAMILIES: dict[str, Family] = {
     "vit": Family(vit.ViT, vit.ViTConfig, vit.PRESETS),
+    "deit": Family(deit.DeiT, deit.DeiTConfig, deit.PRESETS),
+    "beit": Family(vit.ViT, vit.ViTConfig, beit.PRESETS),
+    "swin": Family(swin.Swin, swin.SwinConfig, swin.PRESETS),
     "cnn": Family(cnn.CNN, cnn.CNNConfig, cnn.PRESETS),
 }
 

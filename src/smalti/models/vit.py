@@ -1,16 +1,18 @@
 """Vision Transformer: an image is worth 16x16 words (arXiv:2010.11929), and its compact relatives for small pictures.
 
-Patches or a convolutional stem in front, the one Transformer, a pool and a linear head behind. Parameters carry
-timm's names,
-so published weights load as they are.
+Patches or a convolutional stem in front, the one Transformer, a pool and a linear head behind. Parameters carry timm's
+names, so published weights load as they are: those of DeiT without distillation (arXiv:2012.12877), DeiT-III
+(arXiv:2204.07118) and DINOv2 (arXiv:2304.07193, with registers arXiv:2309.16588) too, which differ in presets only.
 
 Shapes: B batch, C channels, H x W pixels, N tokens (prefix + grid), D width.
 """
 
+import math
 from collections import OrderedDict
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -19,7 +21,19 @@ from smalti.configs import demand
 from smalti.embed import ConvStem, PatchEmbed
 from smalti.errors import InputError
 from smalti.heads import ClsPool, MapPool, MeanPool, SeqPool
-from smalti.nn import Attention, Block, ExactLinear, LayerScale, Mlp, Residual, SwiGLU, Transformer, rope_2d, sincos_2d
+from smalti.nn import (
+    Attention,
+    Block,
+    ExactLinear,
+    LayerScale,
+    Mlp,
+    RelativeBias,
+    Residual,
+    SwiGLU,
+    Transformer,
+    rope_2d,
+    sincos_2d,
+)
 
 __all__ = ["PRESETS", "ViT", "ViTConfig"]
 
@@ -41,8 +55,11 @@ class ViTConfig:
         stem_dim: channels inside the convolutional stem.
         pool: "cls", "mean", "map" (attention pooling with a learned query) or "seq" (CCT).
         cls_token: prepend a learned token; pool "cls" needs it.
+        reg_tokens: learned tokens behind the class token that nothing reads (registers, arXiv:2309.16588).
         pos_embed: "learned", "sincos" (fixed, 2-D) or "none".
+        pos_prefix: class and register tokens have positions too; False gives them to patches only, as in DeiT-III.
         rope: 2-D rotary positions in every attention.
+        rel_bias: a learned bias on the scores for every offset between two tokens, in every attention (BEiT).
         mlp: "gelu" or "swiglu".
         qkv_bias: a bias on queries, keys and values.
         qk_norm: layer norm of queries and keys.
@@ -65,8 +82,11 @@ class ViTConfig:
     stem_dim: int = 64
     pool: Literal["cls", "mean", "map", "seq"] = "cls"
     cls_token: bool = True
+    reg_tokens: int = 0
     pos_embed: Literal["learned", "sincos", "none"] = "learned"
+    pos_prefix: bool = True
     rope: bool = False
+    rel_bias: bool = False
     mlp: Literal["gelu", "swiglu"] = "gelu"
     qkv_bias: bool = True
     qk_norm: bool = False
@@ -80,7 +100,10 @@ class ViTConfig:
         demand(min(self.size) >= 1, "img_size", self.img_size, "1 or more")
         for name in ("patch_size", "in_chans", "embed_dim", "depth", "num_heads", "stem_dim"):
             demand(getattr(self, name) >= 1, name, getattr(self, name), "1 or more")
-        demand(self.num_classes >= 0, "num_classes", self.num_classes, "0 or more")
+        for name in ("num_classes", "reg_tokens"):
+            demand(getattr(self, name) >= 0, name, getattr(self, name), "0 or more")
+        fits = not self.rel_bias or self.num_prefix_tokens <= 1
+        demand(fits, "rel_bias", self.rel_bias, "for a class token and patches, without registers")
         demand(self.pre_logits is None or self.pre_logits >= 1, "pre_logits", self.pre_logits, "1 or more, or none")
         demand(self.mlp_ratio * self.embed_dim >= 1, "mlp_ratio", self.mlp_ratio, "a number above 0")
         for name in ("drop_rate", "attn_drop", "drop_path_rate"):
@@ -92,6 +115,11 @@ class ViTConfig:
         return (
             (self.img_size, self.img_size) if isinstance(self.img_size, int) else (self.img_size[0], self.img_size[1])
         )
+
+    @property
+    def num_prefix_tokens(self) -> int:
+        """Tokens in front of the patches."""
+        return int(self.cls_token) + self.reg_tokens
 
 
 class ViT(Transformer):
@@ -111,11 +139,12 @@ class ViT(Transformer):
         self.config = config
         self.patch_embed = STEMS[config.stem](config)
         self.grid_size: tuple[int, int] = self.patch_embed.grid_size
-        self.num_prefix_tokens = int(config.cls_token)
-        num_tokens = self.num_prefix_tokens + self.grid_size[0] * self.grid_size[1]
+        self.num_prefix_tokens = config.num_prefix_tokens
 
         self.cls_token = nn.Parameter(torch.zeros(1, 1, D)) if config.cls_token else None
-        self.pos_embed = build_positions(config, self.grid_size, num_tokens)
+        self.reg_token = nn.Parameter(torch.zeros(1, config.reg_tokens, D)) if config.reg_tokens else None
+        self.pos_embed = build_positions(config, self.grid_size)
+        self.place = place_all if config.pos_prefix else place_patches
         self.pos_drop = nn.Dropout(config.drop_rate)
         self.rope: Tensor | None
         self.register_buffer("rope", build_rope(config, self.grid_size), persistent=False)
@@ -149,12 +178,11 @@ class ViT(Transformer):
     def embed(self, images: Tensor) -> Tensor:
         """Images (B, C, H, W) to tokens (B, N, D) with their positions (eq. 1 of the paper)."""
         self.check_input(images)
-        x = self.patch_embed(images)
-        if self.cls_token is not None:
-            x = torch.cat([self.cls_token.expand(x.shape[0], -1, -1).to(x.dtype), x], dim=1)
-        if self.pos_embed is not None:
-            x = x + self.pos_embed
-        return self.pos_drop(x)
+        return self.pos_drop(self.place(self.prefix_tokens(), self.patch_embed(images), self.pos_embed))
+
+    def prefix_tokens(self) -> list[Tensor]:
+        """What stands in front of the patches, (1, n, D) each."""
+        return [token for token in (self.cls_token, self.reg_token) if token is not None]
 
     def check_input(self, images: Tensor) -> None:
         """Raises InputError where the images are not what the model was built for."""
@@ -182,6 +210,8 @@ class ViT(Transformer):
             nn.init.zeros_(cast(Tensor, projection.bias))
         if self.pos_embed is not None and self.pos_embed.requires_grad:
             nn.init.trunc_normal_(self.pos_embed, std=0.02)
+        if self.reg_token is not None:
+            nn.init.normal_(self.reg_token, std=1e-6)
         if isinstance(self.head, nn.Linear):
             nn.init.zeros_(self.head.weight)
 
@@ -198,6 +228,7 @@ def build_block(config: ViTConfig, index: int) -> Block:
             config.num_heads,
             qkv_bias=config.qkv_bias,
             qk_norm=norm if config.qk_norm else nn.Identity,
+            rel_bias=build_rel_bias(config),
             attn_drop=config.attn_drop,
             proj_drop=config.drop_rate,
         ),
@@ -207,6 +238,14 @@ def build_block(config: ViTConfig, index: int) -> Block:
         ls2=gate(),
         residual=Residual(config.drop_path_rate * index / max(config.depth - 1, 1)),
     )
+
+
+def build_rel_bias(config: ViTConfig) -> RelativeBias | None:
+    """The bias for offsets of one attention, or none."""
+    if not config.rel_bias:
+        return None
+    h, w = (math.ceil(side / config.patch_size) for side in config.size)
+    return RelativeBias((h, w), config.num_heads, cls_token=config.cls_token)
 
 
 def build_patches(config: ViTConfig) -> PatchEmbed:
@@ -219,13 +258,32 @@ def build_stem(config: ViTConfig) -> ConvStem:
     return ConvStem(config.size, config.patch_size, config.in_chans, config.embed_dim, hidden_dim=config.stem_dim)
 
 
-def build_positions(config: ViTConfig, grid_size: tuple[int, int], num_tokens: int) -> nn.Parameter | None:
+def join(prefix: Sequence[Tensor], patches: Tensor) -> Tensor:
+    """Tokens (1, n, D) in front of those of every image, (B, N, D)."""
+    if not prefix:
+        return patches
+    return torch.cat([*(token.expand(len(patches), -1, -1).to(patches.dtype) for token in prefix), patches], dim=1)
+
+
+def place_all(prefix: Sequence[Tensor], patches: Tensor, positions: Tensor | None) -> Tensor:
+    """Prefix and patches, then positions on all of them."""
+    tokens = join(prefix, patches)
+    return tokens if positions is None else tokens + positions
+
+
+def place_patches(prefix: Sequence[Tensor], patches: Tensor, positions: Tensor | None) -> Tensor:
+    """Positions on the patches, then the prefix in front."""
+    return join(prefix, patches if positions is None else patches + positions)
+
+
+def build_positions(config: ViTConfig, grid_size: tuple[int, int]) -> nn.Parameter | None:
     """Positions (1, N, D) that are added to the tokens; the fixed ones take no gradient."""
     if config.pos_embed == "none":
         return None
-    table = torch.zeros(1, num_tokens, config.embed_dim)
+    prefix = config.num_prefix_tokens if config.pos_prefix else 0
+    table = torch.zeros(1, prefix + grid_size[0] * grid_size[1], config.embed_dim)
     if config.pos_embed == "sincos":
-        table[0, num_tokens - grid_size[0] * grid_size[1] :] = sincos_2d(grid_size, config.embed_dim)
+        table[0, prefix:] = sincos_2d(grid_size, config.embed_dim)
     return nn.Parameter(table, requires_grad=config.pos_embed == "learned")
 
 
@@ -233,7 +291,7 @@ def build_rope(config: ViTConfig, grid_size: tuple[int, int]) -> Tensor | None:
     """Rotary angles of all tokens, or nothing."""
     if not config.rope:
         return None
-    return rope_2d(grid_size, config.embed_dim // config.num_heads, num_prefix_tokens=int(config.cls_token))
+    return rope_2d(grid_size, config.embed_dim // config.num_heads, num_prefix_tokens=config.num_prefix_tokens)
 
 
 def build_pool(config: ViTConfig) -> nn.Module:
@@ -243,7 +301,7 @@ def build_pool(config: ViTConfig) -> nn.Module:
     D, hidden = config.embed_dim, int(config.embed_dim * config.mlp_ratio)
     pools = {
         "cls": ClsPool,
-        "mean": lambda: MeanPool(int(config.cls_token)),
+        "mean": lambda: MeanPool(config.num_prefix_tokens),
         "map": lambda: MapPool(D, config.num_heads, hidden_dim=hidden, norm=nn.LayerNorm(D, eps=1e-6)),
         "seq": lambda: SeqPool(D),
     }
@@ -256,20 +314,36 @@ MLPS = {"gelu": Mlp, "swiglu": SwiGLU}
 
 def presets() -> dict[str, ViTConfig]:
     """The published sizes over patch and image sizes, then sizes for pictures of 8 to 128 pixels."""
-    published = {  # embed_dim, depth, num_heads
-        "tiny": (192, 12, 3),
-        "small": (384, 12, 6),
-        "base": (768, 12, 12),
-        "large": (1024, 24, 16),
-        "huge": (1280, 32, 16),
+    trunks: dict[str, dict[str, Any]] = {
+        "tiny": {"embed_dim": 192, "depth": 12, "num_heads": 3},
+        "small": {"embed_dim": 384, "depth": 12, "num_heads": 6},
+        "medium": {"embed_dim": 512, "depth": 12, "num_heads": 8},
+        "base": {"embed_dim": 768, "depth": 12, "num_heads": 12},
+        "large": {"embed_dim": 1024, "depth": 24, "num_heads": 16},
+        "huge": {"embed_dim": 1280, "depth": 32, "num_heads": 16},
     }
     table = {
-        f"vit_{name}_patch{patch}_{size}": ViTConfig(size, patch, embed_dim=dim, depth=depth, num_heads=heads)
-        for name, (dim, depth, heads) in published.items()
+        f"vit_{name}_patch{patch}_{size}": ViTConfig(size, patch, **trunks[name])
+        for name in ("tiny", "small", "base", "large", "huge")
         for patch in (8, 14, 16, 32)
         for size in (224, 384)
         if size % patch == 0
     }
+
+    for name, size in (("tiny", 224), ("small", 224), ("base", 224), ("base", 384)):
+        table[f"deit_{name}_patch16_{size}"] = ViTConfig(size, 16, **trunks[name])
+    third: dict[str, Any] = {"layer_scale": 1e-6, "pos_prefix": False}
+    for name in ("small", "base", "large"):
+        for size in (224, 384):
+            table[f"deit3_{name}_patch16_{size}"] = ViTConfig(size, 16, **trunks[name], **third)
+    table["deit3_medium_patch16_224"] = ViTConfig(224, 16, **trunks["medium"], **third)
+    table["deit3_huge_patch14_224"] = ViTConfig(224, 14, **trunks["huge"], **third)
+
+    features: dict[str, Any] = {"num_classes": 0, "layer_scale": 1e-5}  # no head was published
+    for name in ("small", "base", "large"):
+        plain = ViTConfig(518, 14, **trunks[name], **features)
+        table[f"vit_{name}_patch14_dinov2"] = plain
+        table[f"vit_{name}_patch14_reg4_dinov2"] = replace(plain, reg_tokens=4, pos_prefix=False)
 
     small = {  # embed_dim, depth, num_heads, mlp_ratio
         "nano": (64, 6, 4, 2.0),

@@ -3,10 +3,11 @@
 from smalti.nn.attention import Attention, attend, attention_maps, attention_weights
 from smalti.nn.masks import causal_mask, combine, padding_mask
 from smalti.nn.mlp import Mlp, SwiGLU
-from smalti.nn.position import rope_2d, rotate, sincos_2d
+from smalti.nn.position import RelativeBias, rope_2d, rotate, sincos_2d
 from smalti.nn.precision import ExactLinear
 from smalti.nn.residual import DropPath, LayerScale, Residual
 from smalti.nn.transformer import Block, Transformer
+from smalti.nn.window import WindowAttention
 
 __all__ = [
     "Attention",
@@ -15,9 +16,11 @@ __all__ = [
     "ExactLinear",
     "LayerScale",
     "Mlp",
+    "RelativeBias",
     "Residual",
     "SwiGLU",
     "Transformer",
+    "WindowAttention",
     "attend",
     "attention_maps",
     "attention_weights",

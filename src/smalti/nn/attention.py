@@ -55,6 +55,7 @@ class Attention(nn.Module):
         qkv_bias: a bias on the merged projection.
         qk_norm: makes the norm of queries and keys from the head width (arXiv:2302.05442); `nn.Identity` for none.
         causal: a token sees itself and what came before it.
+        rel_bias: gives a bias on the scores (1, H, N, N), `RelativeBias` for one; None for none.
         attn_drop: share of the attention weights that training drops.
         proj_drop: share of the outputs that training drops.
     """
@@ -67,6 +68,7 @@ class Attention(nn.Module):
         qkv_bias: bool = True,
         qk_norm: Callable[[int], nn.Module] = nn.Identity,
         causal: bool = False,
+        rel_bias: nn.Module | None = None,
         attn_drop: float = 0.0,
         proj_drop: float = 0.0,
     ) -> None:
@@ -77,6 +79,7 @@ class Attention(nn.Module):
         self.num_heads = num_heads
         self.head_dim = dim // num_heads
         self.causal = causal
+        self.rel_bias = rel_bias
         self.qkv = nn.Linear(dim, 3 * dim, bias=qkv_bias)
         self.q_norm = qk_norm(self.head_dim)
         self.k_norm = qk_norm(self.head_dim)
@@ -99,8 +102,9 @@ class Attention(nn.Module):
         return q, k, v
 
     def full_mask(self, x: Tensor, mask: Tensor | None) -> Tensor | None:
-        """The caller's mask together with the causal one where this attention has it."""
-        return combine(mask, causal_mask(x.shape[1], x.device)) if self.causal else mask
+        """The caller's mask together with what this attention has of its own: the causal one, a bias for offsets."""
+        mask = combine(mask, causal_mask(x.shape[1], x.device)) if self.causal else mask
+        return mask if self.rel_bias is None else combine(mask, self.rel_bias())
 
     def weights(self, x: Tensor, *, rope: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
         """The attention map (B, H, N, N) of tokens (B, N, D), whatever kernel `forward` runs."""

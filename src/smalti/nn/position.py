@@ -1,15 +1,16 @@
-"""Where a token stands: fixed 2-D sine-cosine tables and 2-D rotary angles. Learned positions are a plain parameter
-of the model.
+"""Where a token stands: fixed 2-D sine-cosine tables, 2-D rotary angles, a learned bias for every offset. Learned
+positions are a plain parameter of the model.
 
 Shapes: N tokens of an h x w grid in row order, D width, K head width.
 """
 
 import torch
-from torch import Tensor
+import torch.nn.functional as F
+from torch import Tensor, nn
 
 from smalti.errors import InputError
 
-__all__ = ["rope_2d", "rotate", "sincos_2d"]
+__all__ = ["RelativeBias", "relative_offsets", "rope_2d", "rotate", "sincos_2d"]
 
 
 def sincos_2d(grid_size: tuple[int, int], dim: int, temperature: float = 10_000.0) -> Tensor:
@@ -49,6 +50,40 @@ def rotate(x: Tensor, rope: Tensor) -> Tensor:
     cos, sin = rope
     a, b = x.chunk(2, dim=-1)
     return (x * cos + torch.cat((-b, a), dim=-1) * sin).to(x.dtype)
+
+
+class RelativeBias(nn.Module):
+    """A learned number for every offset between two tokens and every head, added to the scores (BEiT, arXiv:2106.08254;
+    Swin, arXiv:2103.14030).
+
+    Args:
+        grid_size: (h, w) of the tokens.
+        num_heads: heads H of the attention.
+        cls_token: a class token comes first; its three relations (to a patch, from one, to itself) have numbers too.
+    """
+
+    def __init__(self, grid_size: tuple[int, int], num_heads: int, *, cls_token: bool = False) -> None:
+        super().__init__()
+        h, w = grid_size
+        count = (2 * h - 1) * (2 * w - 1)
+        offsets = relative_offsets(grid_size)
+        if cls_token:
+            offsets = F.pad(offsets, (1, 0, 1, 0))
+            offsets[0], offsets[:, 0], offsets[0, 0] = count, count + 1, count + 2
+        self.table = nn.Parameter(torch.zeros(count + 3 * cls_token, num_heads))
+        self.offsets: Tensor
+        self.register_buffer("offsets", offsets, persistent=False)
+
+    def forward(self) -> Tensor:
+        """The bias on the scores, (1, H, N, N)."""
+        return self.table[self.offsets].permute(2, 0, 1)[None]
+
+
+def relative_offsets(grid_size: tuple[int, int]) -> Tensor:
+    """(N, N) int64: the number of the offset from token j to token i, in [0, (2 h - 1) (2 w - 1)), row by row."""
+    (h, w), (y, x) = grid_size, _grid(grid_size)
+    rows, columns = (axis[:, None] - axis + side - 1 for axis, side in ((y, h), (x, w)))
+    return (rows * (2 * w - 1) + columns).long()
 
 
 def _grid(grid_size: tuple[int, int]) -> tuple[Tensor, Tensor]:

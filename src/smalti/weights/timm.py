@@ -1,0 +1,59 @@
+"""timm's names, where they are not ours already: those of BEiT and Swin.
+
+ViT, DeiT, DeiT-III and DINOv2 have one set of names in both.
+"""
+
+import re
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+__all__ = ["from_timm", "to_timm"]
+
+RULES = (  # timm's, ours
+    (r"\.gamma_(1|2)$", r".ls\1.gamma"),
+    (r"\.attn\.relative_position_bias_table$", ".attn.rel_bias.table"),
+)
+MADE = ("relative_position_index", "attn.k_bias")  # what timm computes and old files hold
+OURS = (
+    (r"\.ls(1|2)\.gamma$", r".gamma_\1"),
+    (r"\.attn\.rel_bias\.table$", ".attn.relative_position_bias_table"),
+)
+
+
+def from_timm(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """A state dict of timm's, of any family here, under our names.
+
+    BEiT has no bias on keys: it would move all scores of a query alike, which softmax does not see. Ours is zero there.
+    """
+    renamed = {}
+    for name, tensor in state.items():
+        if name.endswith(".attn.q_bias"):
+            v = state[name.replace("q_bias", "v_bias")]
+            renamed[name.replace("q_bias", "qkv.bias")] = torch.cat([tensor, torch.zeros_like(tensor), v])
+        elif not name.endswith((".attn.v_bias", *MADE)):
+            renamed[rename(name, RULES)] = tensor
+    return renamed
+
+
+def to_timm(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Our state dict under timm's names; what `from_timm` undoes, but for a bias on keys, which changes no answer."""
+    if not any(name.endswith(".attn.rel_bias.table") for name in state):
+        return dict(state)
+    renamed = {}
+    for name, tensor in state.items():
+        if name.startswith("blocks.") and name.endswith(".attn.qkv.bias"):  # BEiT's; Swin's are "layers.0.blocks."
+            q, _, v = tensor.chunk(3)
+            renamed[name.replace("qkv.bias", "q_bias")], renamed[name.replace("qkv.bias", "v_bias")] = q, v
+        else:
+            renamed[rename(name, OURS)] = tensor
+    return renamed
+
+
+def rename(name: str, table: tuple[tuple[str, str], ...]) -> str:
+    """`name` after the first rule that fits it."""
+    for pattern, ours in table:
+        if re.search(pattern, name):
+            return re.sub(pattern, ours, name)
+    return name
