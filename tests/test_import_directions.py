@@ -28,6 +28,7 @@ ROOMS = (
     "weights",
     "data",
     "modelfile",
+    "importing",
     "ready",
     "objectives",
     "train",
@@ -58,6 +59,7 @@ PART_OF = {"markupsafe": "jinja2"}
 SLOW = {"torchvision", "sklearn", "rich", "matplotlib", "jinja2"}  # imported by the functions that use them
 UNSAFE = {"pickle", "_pickle", "shelve", "marshal", "dill", "joblib", "cloudpickle"}
 PICKLES = "data/formats/cifar.py"  # CIFAR is published as pickles
+APART = "weights/_unpickle.py"  # weights too: read by a process of its own
 NETWORK = {"socket", "ssl", "http", "urllib", "ftplib", "smtplib", "xmlrpc", "requests", "huggingface_hub"}
 
 
@@ -204,11 +206,19 @@ def calls() -> Iterator[tuple[str, ast.Call, str]]:
                 yield file, node, ast.unparse(node.func)
 
 
+def test_the_process_apart_reads_tensors_only_and_knows_nothing_of_the_rest():
+    made = [made for made in IMPORTS if made.file == APART]
+    assert {one.name.split(".")[0] for one in made} <= {"torch", "safetensors", *sys.stdlib_module_names}
+    loads = [call for file, call, name in calls() if file == APART and name == "torch.load"]
+    assert len(loads) == 1
+    assert {word.arg: ast.unparse(word.value) for word in loads[0].keywords}["weights_only"] == "True"
+
+
 def test_nothing_unpickles_by_another_name():
     wrong = [
         f"{file}:{call.lineno} {name}"
         for file, call, name in calls()
-        if name in ("torch.load", "torch.save")
+        if (name in ("torch.load", "torch.save") and file != APART)
         or any(word.arg == "allow_pickle" and ast.unparse(word.value) != "False" for word in call.keywords)
     ]
     assert not wrong, "\n".join(wrong)
@@ -225,7 +235,7 @@ def test_lasting_files_are_written_in_one_place():
 
     found = [(file, f"{file}:{call.lineno} {name}") for file, call, name in calls() if writes(call, name)]
     seen = {file for file, _ in found}
-    spools = {"data/formats/archives.py"}  # temporary files, gone with the process
+    spools = {"data/formats/archives.py", APART}  # temporary files, gone with the process
     assert seen == {"files.py"} | spools, "\n".join(where for _, where in found)
 
 

@@ -14,13 +14,25 @@ from typing import TYPE_CHECKING, Any
 from smalti._version import __version__
 
 if TYPE_CHECKING:
-    from smalti.api import check, create_model, evaluate, list_models, load, predict, quickstart, resume, train
+    from smalti.api import (
+        check,
+        create_model,
+        evaluate,
+        import_weights,
+        list_models,
+        load,
+        predict,
+        quickstart,
+        resume,
+        train,
+    )
 
 __all__ = [
     "__version__",
     "check",
     "create_model",
     "evaluate",
+    "import_weights",
     "list_models",
     "load",
     "predict",

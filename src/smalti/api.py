@@ -12,6 +12,7 @@ from smalti.data.split import split as split_source
 from smalti.errors import InputError
 from smalti.evaluate.evaluation import Evaluation, evaluate_on, match_labels
 from smalti.evaluate.report import DataSummary, Report, write_report
+from smalti.importing import import_weights
 from smalti.models import create_model, list_models
 from smalti.ready import Model, Prediction, load
 from smalti.recipes.assemble import checked
@@ -25,6 +26,7 @@ __all__ = [
     "create_model",
     "describe_model",
     "evaluate",
+    "import_weights",
     "list_models",
     "load",
     "predict",

@@ -126,6 +126,10 @@ class Model:
 
     def stream(self, pictures: Iterable[Picture], *, top: int = 5, batch_size: int = 32) -> Iterator[Prediction]:
         """As `predict`, one by one as they are ready, for any number of pictures."""
+        if not self.labels:
+            raise InputError(
+                "this model has no labels, it gives features", mend="smalti train DATA --from MODEL teaches it some"
+            )
         for name, value in (("top", top), ("batch_size", batch_size)):
             if value < 1:
                 option = f"--{name.replace('_', '-')}"

@@ -29,7 +29,7 @@ def relative(x, y):
 @pytest.mark.parametrize("kernel", ["fused", "explicit"])
 def test_equals_timm(name: str, kernel: str):
     ours, theirs = pair(name)
-    ours.load_state_dict(from_timm(theirs.state_dict()), strict=True)
+    ours.load_state_dict(from_timm(theirs.state_dict(), "beit"), strict=True)
     images = torch.randn(3, 3, 32, 48)
     with torch.set_grad_enabled(kernel == "explicit"):  # gradients choose the explicit attention on a CPU
         assert relative(ours(images), theirs(images)) <= 2e-6
@@ -44,7 +44,7 @@ def test_timm_loads_our_weights(name: str):
     ours, theirs = pair(name)
     for parameter in ours.parameters():
         torch.nn.init.normal_(parameter, std=0.2)  # a bias on keys too, which timm has not
-    theirs.load_state_dict(to_timm(ours.state_dict()), strict=True)
+    theirs.load_state_dict(to_timm(ours.state_dict(), "beit"), strict=True)
     images = torch.randn(2, 3, 32, 48)
     with torch.no_grad():
         assert relative(ours(images), theirs(images)) <= 1e-5
@@ -54,10 +54,10 @@ def test_timm_loads_our_weights(name: str):
 def test_presets_have_timms_parameters(name: str):
     with torch.device("meta"):
         ours, theirs = create_model(name), timm.create_model(name)
-    names = {key: tuple(tensor.shape) for key, tensor in to_timm(ours.state_dict()).items()}
+    names = {key: tuple(tensor.shape) for key, tensor in to_timm(ours.state_dict(), "beit").items()}
     assert names == {key: tuple(tensor.shape) for key, tensor in theirs.state_dict().items()}
 
 
 def test_other_families_have_one_set_of_names():
     state = create_model("vit_nano_patch4_32", layer_scale=0.1).state_dict()
-    assert to_timm(state).keys() == state.keys() == from_timm(state).keys()
+    assert to_timm(state, "vit").keys() == state.keys() == from_timm(state, "vit").keys()

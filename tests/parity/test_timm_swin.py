@@ -35,7 +35,7 @@ def relative(x, y):
 @pytest.mark.parametrize("kernel", ["fused", "explicit"])
 def test_equals_timm(name: str, kernel: str):
     ours, theirs = pair(name)
-    ours.load_state_dict(from_timm(theirs.state_dict()), strict=True)
+    ours.load_state_dict(from_timm(theirs.state_dict(), "swin"), strict=True)
     images = torch.randn(3, 3, *ours.config.size)
     with torch.set_grad_enabled(kernel == "explicit"):  # gradients choose the explicit attention on a CPU
         assert relative(ours(images), theirs(images)) <= 5e-6
@@ -51,7 +51,7 @@ def test_timm_loads_our_weights():
     ours, theirs = pair("shifted windows")
     for parameter in ours.parameters():
         torch.nn.init.normal_(parameter, std=0.2)
-    theirs.load_state_dict(to_timm(ours.state_dict()), strict=True)
+    theirs.load_state_dict(to_timm(ours.state_dict(), "swin"), strict=True)
     images = torch.randn(2, 3, 64, 64)
     with torch.no_grad():
         assert relative(ours(images), theirs(images)) <= 5e-6
@@ -61,5 +61,5 @@ def test_timm_loads_our_weights():
 def test_presets_have_timms_parameters(name: str):
     with torch.device("meta"):
         ours, theirs = create_model(name), timm.create_model(name)
-    names = {key: tuple(tensor.shape) for key, tensor in to_timm(ours.state_dict()).items()}
+    names = {key: tuple(tensor.shape) for key, tensor in to_timm(ours.state_dict(), "swin").items()}
     assert names == {key: tuple(tensor.shape) for key, tensor in theirs.state_dict().items()}

@@ -15,6 +15,7 @@ from smalti._version import __version__
 from smalti.cli import failures
 from smalti.cli.check import check
 from smalti.cli.evaluate import evaluate
+from smalti.cli.import_weights import import_weights
 from smalti.cli.models import models
 from smalti.cli.predict import predict
 from smalti.cli.quickstart import quickstart
@@ -22,7 +23,7 @@ from smalti.cli.train import train
 
 __all__ = ["main", "run"]
 
-COMMANDS = (quickstart, check, train, evaluate, predict, models)
+COMMANDS = (quickstart, check, train, evaluate, predict, import_weights, models)
 
 app = App(
     name="smalti",

@@ -64,6 +64,7 @@ class RelativeBias(nn.Module):
 
     def __init__(self, grid_size: tuple[int, int], num_heads: int, *, cls_token: bool = False) -> None:
         super().__init__()
+        self.grid_size = grid_size
         h, w = grid_size
         count = (2 * h - 1) * (2 * w - 1)
         offsets = relative_offsets(grid_size)

@@ -1,59 +1,65 @@
-"""timm's names, where they are not ours already: those of BEiT and Swin.
-
-ViT, DeiT, DeiT-III and DINOv2 have one set of names in both.
+"""timm's names, where they are not ours already: those of BEiT and Swin. The authors' own files of DeiT, DeiT-III,
+BEiT, Swin, MAE, DINO and DINOv2 have the same, but for a few.
 """
 
-import re
 from collections.abc import Mapping
 
-import torch
 from torch import Tensor
 
-__all__ = ["from_timm", "to_timm"]
+from smalti.weights.names import Names, Row
 
-RULES = (  # timm's, ours
-    (r"\.gamma_(1|2)$", r".ls\1.gamma"),
-    (r"\.attn\.relative_position_bias_table$", ".attn.rel_bias.table"),
+__all__ = ["AUTHORS", "TIMM", "from_timm", "to_timm"]
+
+BEIT: tuple[Row, ...] = (
+    ("blocks.{i}.attn.qkv.bias", ("blocks.{i}.attn.q_bias", None, "blocks.{i}.attn.v_bias")),
+    ("blocks.{i}.ls1.gamma", "blocks.{i}.gamma_1"),
+    ("blocks.{i}.ls2.gamma", "blocks.{i}.gamma_2"),
+    ("blocks.{i}.attn.rel_bias.table", "blocks.{i}.attn.relative_position_bias_table"),
 )
-MADE = ("relative_position_index", "attn.k_bias")  # what timm computes and old files hold
-OURS = (
-    (r"\.ls(1|2)\.gamma$", r".gamma_\1"),
-    (r"\.attn\.rel_bias\.table$", ".attn.relative_position_bias_table"),
+SWIN: tuple[Row, ...] = (
+    (
+        "layers.{i}.blocks.{j}.attn.rel_bias.table",
+        "layers.{i}.blocks.{j}.attn.relative_position_bias_table",
+    ),
 )
+MADE = ("{rest}.relative_position_index", "{rest}.attn.k_bias", "{rest}.attn_mask")  # computed, and stored all the same
+
+TIMM = {
+    "vit": Names(),
+    "deit": Names(),
+    "beit": Names(BEIT, MADE),
+    "swin": Names(SWIN, MADE),
+}
+AUTHORS = {
+    "vit": Names(
+        (
+            ("reg_token", "register_tokens"),  # DINOv2
+            ("blocks.{i}.ls1.gamma", "blocks.{i}.gamma_1"),  # DeiT-III
+            ("blocks.{i}.ls2.gamma", "blocks.{i}.gamma_2"),
+        ),
+        # what training without labels leaves behind: MAE's, DINO's and DINOv2's
+        ("mask_token", "decoder_{rest}", "head.mlp.{rest}", "head.last_layer.{rest}"),
+    ),
+    "deit": Names(),
+    "beit": Names(BEIT, (*MADE, "mask_token")),
+    "swin": Names(
+        (
+            *SWIN,
+            ("layers.{i}.downsample.{rest}", "layers.{i-1}.downsample.{rest}"),  # theirs ends a stage, ours begins one
+            ("head.fc.{p}", "head.{p}"),
+        ),
+        MADE,
+    ),
+}
 
 
-def from_timm(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """A state dict of timm's, of any family here, under our names.
+def from_timm(state: Mapping[str, Tensor], family: str) -> dict[str, Tensor]:
+    """A state dict of timm's for a model of `family`, under our names."""
+    return TIMM[family].to_ours(state)
 
-    BEiT has no bias on keys: it would move all scores of a query alike, which softmax does not see. Ours is zero there.
+
+def to_timm(state: Mapping[str, Tensor], family: str) -> dict[str, Tensor]:
+    """Our state dict for a model of `family` under timm's names; what `from_timm` undoes, but for a bias on BEiT's
+    keys, which changes no answer.
     """
-    renamed = {}
-    for name, tensor in state.items():
-        if name.endswith(".attn.q_bias"):
-            v = state[name.replace("q_bias", "v_bias")]
-            renamed[name.replace("q_bias", "qkv.bias")] = torch.cat([tensor, torch.zeros_like(tensor), v])
-        elif not name.endswith((".attn.v_bias", *MADE)):
-            renamed[rename(name, RULES)] = tensor
-    return renamed
-
-
-def to_timm(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Our state dict under timm's names; what `from_timm` undoes, but for a bias on keys, which changes no answer."""
-    if not any(name.endswith(".attn.rel_bias.table") for name in state):
-        return dict(state)
-    renamed = {}
-    for name, tensor in state.items():
-        if name.startswith("blocks.") and name.endswith(".attn.qkv.bias"):  # BEiT's; Swin's are "layers.0.blocks."
-            q, _, v = tensor.chunk(3)
-            renamed[name.replace("qkv.bias", "q_bias")], renamed[name.replace("qkv.bias", "v_bias")] = q, v
-        else:
-            renamed[rename(name, OURS)] = tensor
-    return renamed
-
-
-def rename(name: str, table: tuple[tuple[str, str], ...]) -> str:
-    """`name` after the first rule that fits it."""
-    for pattern, ours in table:
-        if re.search(pattern, name):
-            return re.sub(pattern, ours, name)
-    return name
+    return TIMM[family].to_theirs(state)

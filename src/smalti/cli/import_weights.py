@@ -1,0 +1,50 @@
+"""`smalti import-weights`."""
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from smalti.cli.options import Json, Whole
+from smalti.cli.output import show, table, write_json
+
+__all__ = ["import_weights"]
+
+
+def import_weights(
+    file: Annotated[Path, Parameter(help="A .safetensors, .npz or .pth file, or a folder with a config.json.")],
+    /,
+    *,
+    out: Annotated[Path, Parameter(help="The model file to write.")],
+    preset: Annotated[str | None, Parameter(help="What the weights are of (see: smalti models).")] = None,
+    img_size: Annotated[Whole | None, Parameter(help="Side of the pictures the model shall take.")] = None,
+    in_chans: Annotated[Whole | None, Parameter(help="Channels it shall take.")] = None,
+    labels: Annotated[Path | None, Parameter(help="A text file with the names of the outputs, one a line.")] = None,
+    mean: Annotated[tuple[float, ...] | None, Parameter(help="Of the pixels in [0, 1], a value a channel.")] = None,
+    std: Annotated[tuple[float, ...] | None, Parameter(help="Their deviation.")] = None,
+    json: Json = False,
+) -> None:
+    """Make a model file of published weights."""
+    from smalti import api
+    from smalti.weights import DifferenceError
+
+    try:
+        made = api.import_weights(
+            file, out, preset=preset, img_size=img_size, in_chans=in_chans, labels=labels, mean=mean, std=std
+        )
+    except DifferenceError as error:
+        if not json:
+            rows = [(name, theirs or "-", ours or "-") for name, theirs, ours in error.rows[:20]]
+            show(table("", ("tensor", "in the file", "in the model"), rows))
+        raise
+    about = {
+        "model": made.path,
+        "names": made.names,
+        "outputs": len(made.model.labels),
+        "preprocess": made.model.preprocess.to_dict(),
+        "remarks": made.remarks,
+    }
+    if json:
+        write_json(about)
+        return
+    show(*made.remarks, f"model: {made.path}")

@@ -1,0 +1,200 @@
+"""Published weights into a model file: the right names, the right size, the preprocessing they were trained with."""
+
+import hashlib
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from smalti._version import __version__
+from smalti.data.preprocess import Preprocess
+from smalti.errors import InputError
+from smalti.modelfile import ModelFile, read_model, write_model
+from smalti.models import build, preset_config
+from smalti.weights import Published, fit_input, load_strictly, read_published, to_ours
+
+__all__ = ["Imported", "import_weights"]
+
+Normalisation = tuple[tuple[float, ...], tuple[float, ...]]  # mean and deviation, a value a channel
+
+IMAGENET: Normalisation = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+HALF: Normalisation = (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)
+RESAMPLE = {0: "nearest", 2: "bilinear", 3: "bicubic"}  # Pillow's numbers, as transformers stores them
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What came out of an import.
+
+    Args:
+        path: the model file.
+        model: what is in it.
+        names: whose names the weights had.
+        remarks: what was found or assumed, a line each.
+    """
+
+    path: Path
+    model: ModelFile
+    names: str
+    remarks: tuple[str, ...]
+
+
+def import_weights(
+    source: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    *,
+    preset: str | None = None,
+    img_size: int | Sequence[int] | None = None,
+    in_chans: int | None = None,
+    labels: Iterable[str] | str | os.PathLike[str] | None = None,
+    mean: Sequence[float] | None = None,
+    std: Sequence[float] | None = None,
+) -> Imported:
+    """Published weights as a model file.
+
+    Args:
+        source: timm's .safetensors, a folder of transformers or timm, the .npz of the authors of ViT, the .pth of those
+            of DeiT, BEiT, Swin, MAE, DINO or DINOv2 (read by another process, tensors only).
+        out: the model file to write.
+        preset: what the weights are of; a timm folder says so itself.
+        img_size: side, or (height, width), of the pictures the model shall take, where that is not the preset's.
+        in_chans: channels it shall take; else 3.
+        labels: names of the outputs in order, or a text file with one a line; else as the folder says, or numbers.
+        mean: of the pixels, a value a channel; else as the folder says, or as the published models have it.
+        std: their deviation, likewise.
+
+    Raises:
+        DifferenceError: the weights are not those of the preset; it has a row for each tensor that differs.
+        InputError: they cannot be read.
+    """
+    published = read_published(source)
+    preset = preset or published.config.get("architecture")
+    if preset is None:
+        raise InputError(
+            "does not say what model it is of", where=source, mend="add --preset (smalti models lists them)"
+        )
+    family, config = preset_config(preset)
+    names, state = ("the authors of ViT", published.state) if published.ours else to_ours(published.state, family)
+    remarks = [f"{len(published.state)} tensors with the names of {names}"]
+
+    wanted: dict[str, Any] = {"num_classes": outputs(state, "head.weight", "head.fc.weight")}
+    if hidden := outputs(state, "pre_logits.fc.weight"):
+        wanted["pre_logits"] = hidden
+    if img_size is not None:
+        wanted["img_size"] = img_size
+    if in_chans is not None:
+        wanted["in_chans"] = in_chans
+    family, config = preset_config(preset, **wanted)
+    with torch.random.fork_rng(devices=[]):  # the first weights are drawn, and thrown away
+        module = build(family, config)
+    load_strictly(module, fit_input(state, module), where=source)
+
+    chans: int = config.in_chans
+    found = find_normalisation(published, preset, bool(config.num_classes), mean, std, remarks)
+    mean, std = (recycled(values, chans) for values in found)
+    about = {"architecture": preset, "source": published.path.name, "checksum": file_checksum(published.path)}
+    model = ModelFile(
+        family,
+        module.eval(),
+        "classify",
+        find_labels(published, config.num_classes, labels, remarks),
+        Preprocess(config.size, chans, mean, std, **find_fit(published, config.size)),
+        provenance={"smalti": __version__, "preset": preset, "weights": about},
+    )
+    path = Path(out)
+    write_model(path, model)
+    return Imported(path, read_model(path), names, tuple(remarks))
+
+
+def outputs(state: dict[str, Tensor], *names: str) -> int:
+    """Rows of the first of these weights that is there; 0 where none is."""
+    return next((len(state[name]) for name in names if name in state), 0)
+
+
+def find_labels(published: Published, count: int, given: object, remarks: list[str]) -> tuple[str, ...]:
+    """Names of the outputs, each its own."""
+    told = published.config.get("id2label") or dict(enumerate(published.config.get("label_names") or ()))
+    if isinstance(given, str | os.PathLike):
+        found = [line.strip() for line in read_text(Path(given)).splitlines() if line.strip()]
+    elif isinstance(given, Iterable):
+        found = list(map(str, given))
+    else:
+        found = [str(told[key]) for key in sorted(told, key=int)]
+        if len(found) != count and count:
+            remarks.append("the outputs have no names there and are numbered; --labels FILE gives them names")
+            found = [f"class {i:0{len(str(count - 1))}d}" for i in range(count)]
+        found = found[:count]
+    if len(found) != count:
+        raise InputError(f"{len(found)} labels for {count} outputs", mend="give one line an output, in order")
+    seen = {name for name in found if found.count(name) > 1} if len(set(found)) < count else set()
+    return tuple(f"{name} ({i})" if name in seen else name for i, name in enumerate(found))
+
+
+def read_text(path: Path) -> str:
+    """A text file. Raises InputError where it cannot be read."""
+    try:
+        return path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError("cannot be read", where=path, why=str(error), mend="name a text file in UTF-8") from error
+
+
+def find_normalisation(
+    published: Published,
+    preset: str,
+    labelled: bool,
+    mean: Sequence[float] | None,
+    std: Sequence[float] | None,
+    remarks: list[str],
+) -> Normalisation:
+    """Mean and deviation: as the person says, as the folder says, as the published models have them."""
+    told = {**published.config.get("pretrained_cfg", {})}
+    about = published.preprocessor
+    if "image_mean" in about:
+        told = {"mean": about["image_mean"], "std": about["image_std"]}
+    if "mean" not in told:
+        # the authors of ViT and BEiT scale pixels to [-1, 1], all others use ImageNet's mean and deviation; a plain ViT
+        # without a head is MAE's or DINO's
+        half = preset.startswith("beit_") or (preset.startswith("vit_") and labelled)
+        told["mean"], told["std"] = HALF if half else IMAGENET
+        if mean is None:
+            remarks.append(f"mean and deviation of the pixels are taken to be {told['mean']} and {told['std']}")
+    return tuple(mean or told["mean"]), tuple(std or told["std"])
+
+
+def recycled(values: tuple[float, ...], channels: int) -> tuple[float, ...]:
+    """A value a channel: their mean for grey, else in turn."""
+    if channels == len(values):
+        return values
+    return (sum(values) / len(values),) if channels == 1 else tuple(values[i % len(values)] for i in range(channels))
+
+
+def find_fit(published: Published, size: tuple[int, int]) -> dict[str, Any]:
+    """How pictures are fitted to the input: as the folder says, else the middle of them, bicubic."""
+    about = published.preprocessor
+    if "size" in about:
+        rule = {"interpolation": RESAMPLE.get(about.get("resample", 3), "bicubic")}
+        short = about["size"].get("shortest_edge") if isinstance(about["size"], dict) else None
+        if short is None:
+            return {"fit": "squash", **rule}
+        crop = about.get("crop_size", short) if about.get("do_center_crop", True) else short
+        side = crop["height"] if isinstance(crop, dict) else crop
+        return {"fit": "crop", "crop_pct": min(1.0, side / short), **rule}
+    told = published.config.get("pretrained_cfg", {})
+    share = told.get("crop_pct") or (0.9 if max(size) <= 256 else 1.0)
+    fit = "squash" if told.get("crop_mode") == "squash" else "crop"
+    return {"fit": fit, "crop_pct": share, "interpolation": told.get("interpolation", "bicubic")}
+
+
+def file_checksum(path: Path) -> str:
+    """SHA-256 of a file; of all files of a folder, in the order of their names."""
+    digest = hashlib.sha256()
+    for file in sorted(path.iterdir()) if path.is_dir() else [path]:
+        if file.is_file():
+            with open(file, "rb") as opened:
+                while block := opened.read(1 << 20):
+                    digest.update(block)
+    return digest.hexdigest()

@@ -1,0 +1,56 @@
+"""Turns a .pth file into safetensors, in a process of its own: `python _unpickle.py SOURCE TARGET`.
+
+A pickle may ask for anything. Here torch reads nothing but tensors and plain data (`weights_only`), in a process with
+limits on memory, time and what it may write, that holds nothing and ends afterwards. It imports nothing of smalti.
+"""
+
+import os
+import sys
+from collections.abc import Iterator, Mapping
+
+import torch
+from safetensors.torch import save_file
+
+WEIGHTS = ("model_ema", "state_dict_ema", "model", "state_dict", "teacher", "module")  # in the order of preference
+ROOM = 2 << 30  # bytes beside the file's own
+
+
+def tensors(tree: Mapping) -> Iterator[tuple[str, torch.Tensor]]:
+    """The tensors of a state dict; those of an inner dict where the file wraps one."""
+    inner = next((tree[key] for key in WEIGHTS if isinstance(tree.get(key), Mapping)), None)
+    if inner is not None:
+        yield from tensors(inner)
+        return
+    for name, value in tree.items():
+        if isinstance(value, torch.Tensor) and not value.is_sparse:
+            yield str(name), value.detach().contiguous().clone()  # the file may share memory between two names
+
+
+def limit(size: int) -> None:
+    """Bounds this process: memory for the file three times over, five minutes, one file no larger than the source."""
+    try:
+        import resource
+    except ImportError:  # not on Windows
+        return
+    resource.setrlimit(resource.RLIMIT_DATA, (3 * size + ROOM, 3 * size + ROOM))
+    resource.setrlimit(resource.RLIMIT_CPU, (300, 300))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2 * size + (1 << 20), 2 * size + (1 << 20)))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def main(source: str, target: str) -> None:
+    """Reads SOURCE, writes TARGET; says on stderr why it cannot."""
+    torch.set_num_threads(1)
+    limit(os.path.getsize(source))
+    try:
+        tree = torch.load(source, map_location="cpu", weights_only=True)
+        found = dict(tensors(tree)) if isinstance(tree, Mapping) else {}
+    except Exception as error:  # a damaged or hostile file fails in any way
+        sys.exit(" ".join(str(error).split("\n")[0].split())[:300] or type(error).__name__)
+    if not found:
+        sys.exit("it holds no named tensors")
+    save_file(found, target)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

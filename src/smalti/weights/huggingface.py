@@ -1,0 +1,84 @@
+"""The names of transformers: ViT, DeiT, BEiT, Swin and DINOv2, as its published files have them.
+
+Names of a model with a head start with its kind ("vit.encoder..."), those of a bare trunk do not: `KINDS` says which.
+"""
+
+from smalti.weights.names import Names, Row
+
+__all__ = ["HUGGINGFACE", "KINDS"]
+
+KINDS = ("vit", "deit", "beit", "swin", "swinv2", "dinov2", "dinov2_with_registers")
+
+
+def block(ours: str, theirs: str, inner: str) -> tuple[Row, ...]:
+    """The rows of a block; its queries, keys and values are below `inner`."""
+    return (
+        (f"{ours}.norm1.{{p}}", f"{theirs}.layernorm_before.{{p}}"),
+        (f"{ours}.attn.qkv.weight", three(f"{theirs}.{inner}", "weight")),
+        (f"{ours}.attn.qkv.bias", three(f"{theirs}.{inner}", "bias")),
+        (f"{ours}.attn.proj.{{p}}", f"{theirs}.attention.output.dense.{{p}}"),
+        (f"{ours}.norm2.{{p}}", f"{theirs}.layernorm_after.{{p}}"),
+        (f"{ours}.mlp.fc1.{{p}}", f"{theirs}.intermediate.dense.{{p}}"),
+        (f"{ours}.mlp.fc2.{{p}}", f"{theirs}.output.dense.{{p}}"),
+    )
+
+
+def three(inner: str, part: str) -> tuple[str, ...]:
+    """Queries, keys and values as layers of their own."""
+    return tuple(f"{inner}.{one}.{part}" for one in ("query", "key", "value"))
+
+
+EMBEDDINGS: tuple[Row, ...] = (
+    ("cls_token", "embeddings.cls_token"),
+    ("pos_embed", "embeddings.position_embeddings"),
+    ("patch_embed.proj.{p}", "embeddings.patch_embeddings.projection.{p}"),
+    ("norm.{p}", "layernorm.{p}"),
+)
+VIT = (
+    *EMBEDDINGS,
+    *block("blocks.{i}", "encoder.layer.{i}", "attention.attention"),
+    ("head.{p}", "classifier.{p}"),
+)
+DEIT = (
+    *VIT[:-1],
+    ("dist_token", "embeddings.distillation_token"),
+    ("head.{p}", "cls_classifier.{p}"),
+    ("head_dist.{p}", "distillation_classifier.{p}"),
+)
+INNER = "encoder.layer.{i}.attention.attention"
+BEIT = (
+    # no bias on keys: it would move all scores of a query alike, which softmax does not see
+    ("blocks.{i}.attn.qkv.bias", (f"{INNER}.query.bias", None, f"{INNER}.value.bias")),
+    ("blocks.{i}.attn.rel_bias.table", f"{INNER}.relative_position_bias.relative_position_bias_table"),
+    ("blocks.{i}.ls1.gamma", "encoder.layer.{i}.lambda_1"),
+    ("blocks.{i}.ls2.gamma", "encoder.layer.{i}.lambda_2"),
+    ("fc_norm.{p}", "pooler.layernorm.{p}"),
+    *VIT,
+)
+LAYER, GRID = "encoder.layers.{i}.blocks.{j}", "layers.{i}.blocks.{j}"
+SWIN = (
+    ("patch_embed.norm.{p}", "embeddings.norm.{p}"),
+    (f"{GRID}.attn.rel_bias.table", f"{LAYER}.attention.self.relative_position_bias_table"),
+    *block(GRID, LAYER, "attention.self"),
+    ("layers.{i}.downsample.{rest}", "encoder.layers.{i-1}.downsample.{rest}"),  # theirs ends a stage, ours begins one
+    ("head.fc.{p}", "classifier.{p}"),
+    *EMBEDDINGS,
+)
+DINOV2 = (
+    ("reg_token", "embeddings.register_tokens"),
+    ("blocks.{i}.norm1.{p}", "encoder.layer.{i}.norm1.{p}"),
+    ("blocks.{i}.norm2.{p}", "encoder.layer.{i}.norm2.{p}"),
+    ("blocks.{i}.ls1.gamma", "encoder.layer.{i}.layer_scale1.lambda1"),
+    ("blocks.{i}.ls2.gamma", "encoder.layer.{i}.layer_scale2.lambda1"),
+    ("blocks.{i}.mlp.{rest}", "encoder.layer.{i}.mlp.{rest}"),
+    *VIT,
+)
+UNUSED = ("embeddings.mask_token", "pooler.dense.{p}", "{rest}relative_position_index")
+
+HUGGINGFACE = {
+    "vit": Names(VIT, UNUSED),
+    "deit": Names(DEIT, UNUSED),
+    "beit": Names(BEIT, UNUSED),
+    "swin": Names(SWIN, UNUSED),
+    "dinov2": Names(DINOV2, UNUSED),
+}

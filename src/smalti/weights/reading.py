@@ -1,0 +1,151 @@
+"""Published weights from disk: tensors by name, and what is said about them beside. Nothing that could run code is
+opened in this process.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from smalti.errors import InputError, printable
+from smalti.weights import _unpickle
+from smalti.weights.google import from_google
+
+__all__ = ["Published", "read_published"]
+
+SHARDS = "model.safetensors.index.json"
+BEST_FIRST = ("model.safetensors", SHARDS, "pytorch_model.bin")
+PREFIXES = ("module.", "_orig_mod.", "backbone.")  # of wrappers: data parallel, compiled, DINO's
+KNOWN = ".safetensors, .npz, .pth, .pt, .bin, or a folder of one with a config.json"
+
+
+@dataclass(frozen=True)
+class Published:
+    """What a file or folder of weights holds.
+
+    Args:
+        path: where it lies.
+        state: tensors in fp32 by their publisher's names.
+        config: config.json beside them, if any.
+        preprocessor: preprocessor_config.json beside them, if any.
+        ours: the names are ours already.
+    """
+
+    path: Path
+    state: dict[str, Tensor]
+    config: dict[str, Any] = field(default_factory=dict)
+    preprocessor: dict[str, Any] = field(default_factory=dict)
+    ours: bool = False
+
+
+def read_published(path: str | os.PathLike[str]) -> Published:
+    """Weights from a file, or from a folder with a config.json as Hugging Face and timm have it.
+
+    Raises:
+        InputError: there is nothing there, it is of another kind, damaged, or asks for more than tensors.
+    """
+    path = Path(path)
+    if path.is_dir():
+        return read_folder(path)
+    if not path.is_file():
+        raise InputError("does not exist", where=path, mend=f"name a file ({KNOWN})")
+    if path.suffix == ".npz":
+        return Published(path, from_google(read_arrays(path)), ours=True)
+    return Published(path, unwrapped(read_tensors(path)))
+
+
+def read_folder(path: Path) -> Published:
+    """Weights from a folder, with the JSON files beside them."""
+    name = next((name for name in BEST_FIRST if (path / name).is_file()), None)
+    if name is None:
+        raise InputError("holds no weights", where=path, why=f"none of {', '.join(BEST_FIRST)}", mend="name the file")
+    files = [name]
+    if name == SHARDS:
+        files = sorted(set(map(str, read_json(path / name).get("weight_map", {}).values())))
+        if any(Path(one).name != one for one in files):
+            raise InputError("names a file outside of its folder", where=path / name, mend="get the folder again")
+    state: dict[str, Tensor] = {}
+    for file in files:
+        state |= read_tensors(path / file)
+    return Published(
+        path, unwrapped(state), read_json(path / "config.json"), read_json(path / "preprocessor_config.json")
+    )
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The object in a JSON file; empty where there is no such file."""
+    if not path.is_file():
+        return {}
+    try:
+        tree = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError("is not valid JSON", where=path, why=str(error), mend="get it again") from error
+    return tree if isinstance(tree, dict) else {}
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """The tensors of a file, in fp32: safetensors here, pickles in a process of their own."""
+    try:
+        with open(path, "rb") as file:
+            start = file.read(9)
+    except OSError as error:
+        raise InputError("cannot be read", where=path, why=error.strerror or str(error), mend="check it") from error
+    if start[8:] == b"{":
+        return read_safetensors(path)
+    if start[:2] == b"PK" or start[:1] == b"\x80":
+        with tempfile.TemporaryDirectory(prefix="smalti-") as folder:
+            target = Path(folder, "weights.safetensors")
+            unpickle(path, target)
+            return read_safetensors(target)
+    raise InputError("is no file of weights", where=path, mend=f"name a file ({KNOWN})")
+
+
+def read_safetensors(path: Path) -> dict[str, Tensor]:
+    """The tensors of a safetensors file, in fp32; whole numbers stay."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+    except (SafetensorError, OSError, ValueError) as error:
+        raise InputError("is damaged", where=path, why=printable(error), mend="get it again") from error
+    return {name: t.float() if t.is_floating_point() else t for name, t in tensors.items()}
+
+
+def unpickle(path: Path, target: Path) -> None:
+    """Has another process turn the pickle at `path` into safetensors at `target`."""
+    command = [sys.executable, "-P", str(Path(_unpickle.__file__)), str(path.resolve()), str(target)]
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False, timeout=900)
+    if done.returncode:
+        told = done.stderr.strip().splitlines()
+        why = told[-1] if told else f"the process that read it ended with {done.returncode}"
+        raise InputError(
+            "its tensors cannot be read",
+            where=path,
+            why=printable(why),
+            mend="get it again, as safetensors if there is",
+        )
+
+
+def read_arrays(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of an .npz file, no objects among them."""
+    try:
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+    except Exception as error:  # a damaged archive fails in any way
+        raise InputError("is damaged", where=path, why=printable(error), mend="get it again") from error
+    return {name: array for name, array in arrays.items() if np.issubdtype(array.dtype, np.number)}
+
+
+def unwrapped(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The names without what wrappers put before them."""
+    for prefix in PREFIXES:
+        if any(name.startswith(prefix) for name in state):
+            state = {name.removeprefix(prefix): tensor for name, tensor in state.items()}
+    return state

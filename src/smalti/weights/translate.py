@@ -1,0 +1,29 @@
+"""Whose names these are, and ours for them."""
+
+from collections.abc import Mapping
+
+from torch import Tensor
+
+from smalti.weights.huggingface import HUGGINGFACE, KINDS
+from smalti.weights.names import Names
+from smalti.weights.timm import AUTHORS, TIMM
+
+__all__ = ["to_ours"]
+
+
+def to_ours(state: Mapping[str, Tensor], family: str) -> tuple[str, dict[str, Tensor]]:
+    """A published state dict for a model of `family` under our names, and whose names it had."""
+    for kind in KINDS:
+        state = {name.removeprefix(f"{kind}."): tensor for name, tensor in state.items()}
+    publisher, names = find_names(state, family)
+    return publisher, names.to_ours(state)
+
+
+def find_names(state: Mapping[str, Tensor], family: str) -> tuple[str, Names]:
+    """The publisher and the table that fit the names."""
+    if any(name.startswith("encoder.layer") for name in state):
+        second = any(".layer_scale1." in name for name in state)
+        return "transformers", HUGGINGFACE["dinov2" if second else family]
+    if family == "swin" and "layers.0.downsample.norm.weight" not in state:
+        return "timm", TIMM[family]
+    return "timm or the authors", AUTHORS[family]  # the authors' names are timm's, and a few more

@@ -1,0 +1,60 @@
+"""Weights in the layout of the authors of ViT: timm and we read the same model out of one file."""
+
+import numpy as np
+import pytest
+import torch
+
+from smalti.models import create_model
+from smalti.weights import load_strictly, read_published
+
+timm = pytest.importorskip("timm")
+
+D, H, DEPTH, CLASSES = 48, 3, 2, 7
+
+
+def arrays(prefix: str = "") -> dict[str, np.ndarray]:
+    """Random weights as vision_transformer writes them."""
+    rng = np.random.default_rng(0)
+
+    def draw(*shape: int) -> np.ndarray:
+        return rng.normal(0, 0.2, shape).astype(np.float32)
+
+    found = {
+        "cls": draw(1, 1, D),
+        "embedding/kernel": draw(8, 8, 3, D),
+        "embedding/bias": draw(D),
+        "Transformer/posembed_input/pos_embedding": draw(1, 17, D),
+        "Transformer/encoder_norm/scale": draw(D),
+        "Transformer/encoder_norm/bias": draw(D),
+        "head/kernel": draw(D, CLASSES),
+        "head/bias": draw(CLASSES),
+    }
+    for i in range(DEPTH):
+        block = f"Transformer/encoderblock_{i}/"
+        for one in ("query", "key", "value"):
+            found[f"{block}MultiHeadDotProductAttention_1/{one}/kernel"] = draw(D, H, D // H)
+            found[f"{block}MultiHeadDotProductAttention_1/{one}/bias"] = draw(H, D // H)
+        found[f"{block}MultiHeadDotProductAttention_1/out/kernel"] = draw(H, D // H, D)
+        found[f"{block}MultiHeadDotProductAttention_1/out/bias"] = draw(D)
+        for number, (rows, columns) in enumerate(((D, 4 * D), (4 * D, D))):
+            found[f"{block}MlpBlock_3/Dense_{number}/kernel"] = draw(rows, columns)
+            found[f"{block}MlpBlock_3/Dense_{number}/bias"] = draw(columns)
+        for norm in ("LayerNorm_0", "LayerNorm_2"):
+            found[f"{block}{norm}/scale"], found[f"{block}{norm}/bias"] = draw(D), draw(D)
+    return {prefix + name: array for name, array in found.items()}
+
+
+@pytest.mark.parametrize("prefix", ["", "opt/target/"])
+def test_equals_timm(prefix, tmp_path):
+    path = tmp_path / "weights.npz"
+    np.savez(path, **arrays(prefix))
+    options = {"img_size": 32, "patch_size": 8, "embed_dim": D, "depth": DEPTH, "num_heads": H, "num_classes": CLASSES}
+    theirs = timm.create_model("vit_tiny_patch16_224", **options).eval()
+    theirs.load_pretrained(str(path))
+    ours = create_model("vit_tiny_patch16_224", **options).eval()
+    published = read_published(path)
+    assert published.ours
+    load_strictly(ours, published.state, where=path)
+    images = torch.randn(2, 3, 32, 32)
+    with torch.no_grad():
+        assert ((ours(images) - theirs(images)).abs().max() / theirs(images).abs().max()).item() <= 1e-6

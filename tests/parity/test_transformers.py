@@ -1,0 +1,115 @@
+"""Our models equal those of transformers on random weights: written by transformers, read by us, and the other way
+round.
+"""
+
+import pytest
+import torch
+
+from smalti.models import create_model
+from smalti.weights import HUGGINGFACE, load_strictly, read_published, to_ours
+
+transformers = pytest.importorskip("transformers")
+
+SMALL = {"image_size": 32, "patch_size": 8, "num_hidden_layers": 3, "hidden_size": 24, "num_attention_heads": 4}
+WIDE = {**SMALL, "intermediate_size": 96, "num_labels": 5, "layer_norm_eps": 1e-6}
+OURS = {"img_size": 32, "patch_size": 8, "depth": 3, "embed_dim": 24, "num_heads": 4}
+BEIT = {"use_relative_position_bias": True, "use_absolute_position_embeddings": False, "use_mean_pooling": True}
+SWIN = {
+    "image_size": 64,
+    "patch_size": 4,
+    "embed_dim": 16,
+    "depths": [2, 2, 2],
+    "num_heads": [2, 4, 4],
+    "num_labels": 5,
+}
+
+CASES = {  # kind: (class, config, our family, our preset, our options)
+    "vit": ("ViTForImageClassification", WIDE, "vit", "vit_tiny_patch16_224", {**OURS, "num_classes": 5}),
+    "deit": (
+        "DeiTForImageClassificationWithTeacher",
+        WIDE,
+        "deit",
+        "deit_tiny_distilled_patch16_224",
+        {**OURS, "num_classes": 5},
+    ),
+    "beit": ("BeitForImageClassification", WIDE | BEIT, "beit", "beit_base_patch16_224", {**OURS, "num_classes": 5}),
+    "swin": (
+        "SwinForImageClassification",
+        {**SWIN, "window_size": 4},
+        "swin",
+        "swin_tiny_patch4_window7_224",
+        {
+            "img_size": 64,
+            "patch_size": 4,
+            "embed_dim": 16,
+            "depths": (2, 2, 2),
+            "num_heads": (2, 4, 4),
+            "window": 4,
+            "num_classes": 5,
+        },
+    ),
+    "dinov2": ("Dinov2Model", SMALL, "vit", "vit_small_patch14_dinov2", OURS),
+    "dinov2_with_registers": ("Dinov2WithRegistersModel", SMALL, "vit", "vit_small_patch14_reg4_dinov2", OURS),
+}
+
+
+def theirs(kind: str):
+    name, options, *_ = CASES[kind]
+    torch.manual_seed(0)
+    cls = getattr(transformers, name)
+    model = cls(cls.config_class(**options)).eval()
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter, std=0.2)
+    return model
+
+
+def ours(kind: str):
+    _, _, family, preset, options = CASES[kind]
+    return family, create_model(preset, **options).eval()
+
+
+def answer(model, images):
+    out = model(images)
+    return out.logits if "logits" in out else out.last_hidden_state
+
+
+def relative(x, y):
+    return ((x - y).abs().max() / y.abs().max()).item()
+
+
+@pytest.mark.parametrize("kind", CASES)
+def test_what_transformers_writes_gives_the_same_answers_here(kind, tmp_path):
+    other = theirs(kind)
+    other.save_pretrained(tmp_path)
+    family, mine = ours(kind)
+    published = read_published(tmp_path)
+    assert published.config["model_type"] == kind
+    names, state = to_ours(published.state, family)
+    assert names == "transformers"
+    if kind == "dinov2_with_registers":  # their class token carries its position apart
+        from smalti.weights import fit_input
+
+        state = fit_input(state, mine)
+    load_strictly(mine, state, where=tmp_path)
+    images = torch.randn(3, 3, *mine.config.size)
+    with torch.no_grad():
+        found = mine.forward_features(images) if kind.startswith("dinov2") else mine(images)
+        assert relative(found, answer(other, images)) <= 1e-5
+
+
+@pytest.mark.parametrize("kind", ["vit", "deit", "beit", "swin", "dinov2"])
+def test_transformers_takes_our_names(kind):
+    other, (_, mine) = theirs(kind), ours(kind)
+    for parameter in mine.parameters():
+        torch.nn.init.normal_(parameter, std=0.2)
+    bare = HUGGINGFACE[kind].to_theirs(mine.state_dict())
+    heads = ("classifier", "cls_classifier", "distillation_classifier")
+    prefix = "" if kind == "dinov2" else f"{kind}."
+    named = {name if name.startswith(heads) else prefix + name: tensor for name, tensor in bare.items()}
+    if kind == "dinov2":
+        named["embeddings.mask_token"] = torch.zeros(1, 24)
+    loaded = type(other).from_pretrained(None, config=other.config, state_dict=named)
+    images = torch.randn(3, 3, *mine.config.size)
+    with torch.no_grad():
+        found = mine.forward_features(images) if kind == "dinov2" else mine(images)
+        assert relative(found, answer(loaded.eval(), images)) <= 1e-5

@@ -1,0 +1,137 @@
+"""Published weights as model files: the same answers, labels and preprocessing, at their own size and at others."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+import smalti
+from smalti import api
+from smalti.cli import run
+from smalti.errors import InputError
+from smalti.modelfile import read_model
+from smalti.weights import DifferenceError
+
+timm = pytest.importorskip("timm")
+
+PICTURE = np.random.default_rng(0).integers(0, 256, (80, 120, 3), dtype=np.uint8)
+
+
+@pytest.fixture(scope="module")
+def theirs():
+    torch.manual_seed(0)
+    model = timm.create_model("vit_tiny_patch16_224", num_classes=3).eval()
+    torch.nn.init.normal_(model.head.weight, std=0.2)
+    return model
+
+
+@pytest.fixture(scope="module")
+def weights(theirs, tmp_path_factory):
+    path = tmp_path_factory.mktemp("weights") / "vit.safetensors"
+    save_file(theirs.state_dict(), path)
+    return path
+
+
+def test_a_file_of_timm_answers_as_in_timm(theirs, weights, tmp_path):
+    made = smalti.import_weights(weights, tmp_path / "m.safetensors", preset="vit_tiny_patch16_224")
+    model = smalti.load(made.path, precision="fp32")
+    images = torch.randn(2, 3, 224, 224)
+    with torch.no_grad():
+        expected = theirs(images)
+        torch.testing.assert_close(model.module(images), expected, rtol=1e-4, atol=1e-5)
+    assert model.labels == ("class 0", "class 1", "class 2")
+    assert model.preprocess.mean == (0.5, 0.5, 0.5)
+    assert model.preprocess.crop_pct == 0.9
+    assert model.predict(PICTURE)[0].label in model.labels
+    assert model.provenance["weights"]["source"] == "vit.safetensors"
+    assert any("--labels" in remark for remark in made.remarks)
+
+
+@pytest.mark.parametrize("options", [{"img_size": 384}, {"img_size": 32}, {"img_size": (96, 64)}, {"in_chans": 1}])
+def test_another_size_or_channel_count(options, weights, tmp_path):
+    made = smalti.import_weights(weights, tmp_path / "m.safetensors", preset="vit_tiny_patch16_224", **options)
+    model = smalti.load(made.path)
+    assert model.preprocess.in_chans == options.get("in_chans", 3)
+    assert len(model.preprocess.mean) == model.preprocess.in_chans
+    assert model.predict(PICTURE)[0].label in model.labels
+
+
+def test_a_folder_of_timm_says_what_it_is(theirs, weights, tmp_path):
+    folder = tmp_path / "hub"
+    folder.mkdir()
+    shutil.copy(weights, folder / "model.safetensors")
+    config = {
+        "architecture": "vit_tiny_patch16_224",
+        "label_names": ["cat", "dog", "cat"],
+        "pretrained_cfg": {"mean": [0.4] * 3, "std": [0.3] * 3, "interpolation": "bilinear", "crop_pct": 0.95},
+    }
+    (folder / "config.json").write_text(json.dumps(config))
+    model = smalti.import_weights(folder, tmp_path / "m.safetensors").model
+    assert model.labels == ("cat (0)", "dog", "cat (2)")
+    rule = model.preprocess
+    assert (rule.mean[0], rule.std[0], rule.interpolation, rule.crop_pct) == (0.4, 0.3, "bilinear", 0.95)
+
+
+def test_a_folder_of_transformers_brings_labels_and_preprocessing(tmp_path):
+    transformers = pytest.importorskip("transformers")
+    size = {"image_size": 32, "patch_size": 16, "num_hidden_layers": 12, "hidden_size": 192, "num_attention_heads": 3}
+    config = transformers.ViTConfig(
+        **size, intermediate_size=768, layer_norm_eps=1e-6, id2label={0: "cat", 1: "dog"}, label2id={"cat": 0, "dog": 1}
+    )
+    model = transformers.ViTForImageClassification(config).eval()
+    folder = tmp_path / "hf"
+    model.save_pretrained(folder)
+    about = {"size": {"height": 32, "width": 32}, "image_mean": [0.4] * 3, "image_std": [0.2] * 3, "resample": 2}
+    (folder / "preprocessor_config.json").write_text(json.dumps(about))
+    out = tmp_path / "m.safetensors"
+    options = ["--preset", "vit_tiny_patch16_224", "--img-size", "32", "--out", str(out)]
+    assert run(["import-weights", str(folder), *options]) == 0
+    ready = smalti.load(out, precision="fp32")
+    assert ready.labels == ("cat", "dog")
+    assert (ready.preprocess.fit, ready.preprocess.interpolation) == ("squash", "bilinear")
+    images = ready.preprocess([PICTURE])
+    with torch.no_grad():
+        torch.testing.assert_close(ready.module(images), model(images).logits, rtol=1e-4, atol=1e-5)
+
+
+def test_features_without_a_head_embed_and_do_not_predict(tmp_path):
+    torch.manual_seed(0)
+    model = timm.create_model("vit_tiny_patch16_224", num_classes=0)
+    torch.save(
+        {"model": {**model.state_dict(), "mask_token": torch.zeros(1), "decoder_embed.bias": torch.zeros(2)}},
+        tmp_path / "mae.pth",
+    )
+    made = api.import_weights(tmp_path / "mae.pth", tmp_path / "m.safetensors", preset="vit_tiny_patch16_224")
+    ready = smalti.load(made.path)
+    assert ready.labels == ()
+    assert ready.preprocess.mean == (0.485, 0.456, 0.406)
+    assert ready.embed(PICTURE).shape == (1, 192)
+    with pytest.raises(InputError, match=r"has no labels.*smalti train"):
+        ready.predict(PICTURE)
+
+
+def test_the_wrong_preset_is_refused_with_a_table(weights, tmp_path, capsys):
+    out = tmp_path / "m.safetensors"
+    assert run(["import-weights", str(weights), "--preset", "vit_small_patch16_224", "--out", str(out)]) == 2
+    captured = capsys.readouterr()
+    assert "blocks.0.attn.qkv.weight" in captured.out
+    assert "576 x 192" in captured.out
+    assert "1152 x 384" in captured.out
+    assert captured.err.count("\n") == 1
+    assert not out.exists()
+    with pytest.raises(DifferenceError):
+        smalti.import_weights(weights, out, preset="deit_tiny_distilled_patch16_224")
+
+
+def test_what_is_missing_is_said(weights, tmp_path):
+    with pytest.raises(InputError, match="add --preset"):
+        smalti.import_weights(weights, tmp_path / "m.safetensors")
+    with pytest.raises(InputError, match="2 labels for 3 outputs"):
+        smalti.import_weights(weights, tmp_path / "m.safetensors", preset="vit_tiny_patch16_224", labels=["a", "b"])
+    names = tmp_path / "names.txt"
+    names.write_text("a\nb\n\nc\n")
+    made = smalti.import_weights(weights, tmp_path / "m.safetensors", preset="vit_tiny_patch16_224", labels=names)
+    assert read_model(made.path).labels == ("a", "b", "c")
