@@ -52,7 +52,8 @@ def page() -> str:
     from smalti.cli import COMMANDS
 
     parts = [HEAD, f"## smalti\n\n```text\n{help_text()}\n```\n"]
-    parts += [f"## smalti {c.__name__}\n\n```text\n{help_text(c.__name__)}\n```\n" for c in COMMANDS]
+    names = [command.__name__.replace("_", "-") for command in COMMANDS]
+    parts += [f"## smalti {name}\n\n```text\n{help_text(name)}\n```\n" for name in names]
     return "\n".join(parts)
 
 

@@ -14,9 +14,11 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 from PIL import Image
+from safetensors.torch import save_file
 from sklearn.datasets import load_digits
 
 from smalti.cli import run
+from smalti.models import create_model
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
@@ -45,7 +47,7 @@ PYTHON = [page for page in READER if blocks(page, "python")]
 
 @pytest.fixture
 def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A reader's desk: `photos` and `signs` with class folders, and new pictures to name."""
+    """A reader's desk: `photos` and `signs` with class folders, new pictures to name, published weights."""
     digits = load_digits()
     pictures = np.rint(digits.images * (255 / 16)).astype(np.uint8)
     classes = ("daisy", "rose", "tulip")
@@ -58,6 +60,7 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             save(picture, tmp_path / f"signs/test/{classes[digit]}/{number}.png")
     for name in ("new/a.png", "new/b.png", "new.jpg"):
         save(pictures[200], tmp_path / name)
+    save_file(create_model("vit_tiny_patch16_224").state_dict(), tmp_path / "vit_tiny.safetensors")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SMALTI_CACHE", str(tmp_path / "cache"))
     return tmp_path

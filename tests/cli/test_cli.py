@@ -11,11 +11,11 @@ from smalti._version import __version__
 from smalti.cli import COMMANDS, run
 
 SMALTI = [sys.executable, "-m", "smalti.cli"]
-NAMES = [command.__name__ for command in COMMANDS]
+NAMES = [command.__name__.replace("_", "-") for command in COMMANDS]
 
 
 def test_the_commands_are_these():
-    assert NAMES == ["quickstart", "check", "train", "evaluate", "predict", "models"]
+    assert NAMES == ["quickstart", "check", "train", "evaluate", "predict", "import-weights", "models"]
 
 
 @pytest.mark.parametrize("name", NAMES)

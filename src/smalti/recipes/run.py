@@ -147,9 +147,9 @@ def train(
             recipe, choice = find_rate(recipe, source, parts, place, workers)
             choices = (*choices, choice)
         tell(choices, show)
-        if seconds is not None:
+        if budget.minutes is not None:
             testing = len(parts.test) * len(recipe.views) / chosen.pace.evaluate
-            seconds = max(budget.minutes * 60 - (time.monotonic() - began) - 1.2 * testing - CLOSING_SECONDS, 1.0)  # type: ignore[operator]
+            seconds = training_seconds(budget.minutes * 60 - (time.monotonic() - began), testing)
         called = Path(sys.argv[0]).name == "smalti"
         setting = Setting(
             data=os.path.abspath(data) if os.path.exists(data) else os.fspath(data),
@@ -166,6 +166,16 @@ def train(
         )
         write_settings(folder, setting, recipe, choices)
         return carry_out(Run(folder, setting, recipe, choices, source, found, parts, place, began, show))
+
+
+def training_seconds(left: float, testing: float) -> float:
+    """How much of the wall clock that is left may be spent on training, before test pictures are judged.
+
+    `testing` was measured in a moment; had the machine been busy just then, it may be far too much. So training gets
+    half of the time at least.
+    """
+    left -= CLOSING_SECONDS
+    return max(left - 1.2 * testing, left / 2, 1.0)
 
 
 def resume(run_folder: str | os.PathLike[str], *, show: bool = True) -> TrainResult:
