@@ -18,6 +18,7 @@ NAMES = [
     "list_models",
     "load",
     "predict",
+    "probe",
     "quickstart",
     "resume",
     "train",

@@ -11,6 +11,7 @@ from smalti.data.check import Check
 from smalti.data.split import split as split_source
 from smalti.errors import InputError
 from smalti.evaluate.evaluation import Evaluation, evaluate_on, match_labels
+from smalti.evaluate.probing import Probed, probe_on
 from smalti.evaluate.report import DataSummary, Report, write_report
 from smalti.importing import import_weights
 from smalti.models import create_model, list_models
@@ -30,6 +31,7 @@ __all__ = [
     "list_models",
     "load",
     "predict",
+    "probe",
     "quickstart",
     "resume",
     "train",
@@ -101,6 +103,38 @@ def evaluate(
         )
         write_report(report, page)
     return result
+
+
+def probe(
+    model: Model | str | os.PathLike[str],
+    source: str | os.PathLike[str],
+    *,
+    k: int = 20,
+    download: bool = False,
+    show: bool = True,
+) -> Probed:
+    """Measures what a model's features know of a data set, without training it: the vote of the nearest training
+    pictures, and a linear layer whose regularisation the validation pictures choose. Labels may be any.
+
+    Args:
+        model: a model file, a run folder or a loaded model.
+        source: the data; split as training on it would split it.
+        k: neighbours that vote.
+        download: whether a standard set may be fetched.
+        show: whether to show progress on stderr.
+
+    Raises:
+        InputError: the data cannot be read, or a part of it is empty.
+    """
+    if k < 1:
+        raise InputError(f"-k {k} is not 1 or more", mend="give a number above 0")
+    ready = made_ready(model, None)
+    opened = data.open(source, download=download)
+    found = checked(opened, show=show)
+    tell(left_out(found), show)
+    return probe_on(
+        ready, opened, split_source(opened, found.facts, seed=ready.provenance.get("seed", 0)), k=k, show=show
+    )
 
 
 def predict(

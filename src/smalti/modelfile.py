@@ -44,6 +44,7 @@ class ModelFile:
         preprocess: how a stored picture becomes the network's input.
         views: whose answers are averaged.
         provenance: what made it: versions, data, seed, budget, metrics.
+        checksum: of the file it was read from; "" where there is none.
     """
 
     family: str
@@ -53,6 +54,7 @@ class ModelFile:
     preprocess: Preprocess
     views: Views = Views()
     provenance: dict[str, Any] = field(default_factory=dict)
+    checksum: str = ""
 
 
 def write_model(path: str | Path, model: ModelFile) -> None:
@@ -132,6 +134,7 @@ def read_model(path: str | Path) -> ModelFile:
         preprocess,
         views=views,
         provenance=about["provenance"],
+        checksum=about["checksum"],
     )
 
 

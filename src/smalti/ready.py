@@ -73,6 +73,7 @@ class Model:
         preprocess: how a stored picture becomes the network's input.
         views: of a picture, whose answers are averaged.
         provenance: what made it.
+        checksum: of its file; "" where it is of none.
     """
 
     def __init__(
@@ -84,6 +85,7 @@ class Model:
         *,
         views: Views = PLAIN,
         provenance: dict[str, Any] | None = None,
+        checksum: str = "",
     ) -> None:
         self.module = module.eval()
         self.task = task
@@ -91,6 +93,7 @@ class Model:
         self.preprocess = preprocess
         self.views = views
         self.provenance = provenance or {}
+        self.checksum = checksum
 
     @torch.inference_mode()
     def outputs(self, images: Tensor) -> Tensor:
@@ -214,7 +217,8 @@ def load(
             raise InputError("precision and int8 exclude each other", mend="give one of them")
         return in_int8(file, place, int8)
     module = for_inference(file.module.to(place), example_images(file.module).to(place), precision)
-    return Model(module, file.task, file.labels, file.preprocess, views=file.views, provenance=file.provenance)
+    about = {"views": file.views, "provenance": file.provenance, "checksum": file.checksum}
+    return Model(module, file.task, file.labels, file.preprocess, **about)
 
 
 def in_int8(file: ModelFile, place: torch.device, pictures: Any) -> Model:

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from smalti.models import create_model
-from smalti.train.optim import OptimConfig, build_optimizers, is_hidden_matrix, set_lr
+from smalti.train.optim import OptimConfig, build_optimizers, is_hidden_matrix, layer_scales, set_lr
 from smalti.train.schedule import lr_factor
 
 
@@ -55,3 +55,37 @@ def test_the_rate_rises_then_falls_to_zero(schedule):
 def test_constant_and_no_warmup():
     assert lr_factor(0.0, warmup=0.0, schedule="cosine") == 1
     assert lr_factor(0.9, warmup=0.1, schedule="constant") == 1
+
+
+def test_rates_fall_layer_by_layer_from_the_head_down():
+    model = create_model("vit_mini_patch4_32")  # four blocks
+    scales = layer_scales(model, 0.5)
+    assert scales.keys() == {name for name, _ in model.named_parameters()}
+    assert scales["head.weight"] == scales["norm.weight"] == 1.0
+    assert scales["blocks.3.mlp.fc1.weight"] == 0.5
+    assert scales["blocks.0.attn.qkv.weight"] == 0.5**4
+    assert scales["patch_embed.proj.weight"] == scales["pos_embed"] == scales["cls_token"] == 0.5**5
+
+
+def test_what_lies_between_the_stages_belongs_to_the_block_before():
+    model = create_model("swin_mini_patch2_window4_32")  # 2 + 4 + 2 blocks
+    scales = layer_scales(model, 0.5)
+    assert scales["head.fc.weight"] == 1.0
+    assert scales["layers.2.blocks.1.norm1.weight"] == 0.5
+    assert scales["layers.1.downsample.reduction.weight"] == scales["layers.0.blocks.1.norm1.weight"] == 0.5**7
+    assert scales["patch_embed.proj.weight"] == 0.5**9
+
+
+@pytest.mark.parametrize("name", ["adamw", "muon", "sgd"])
+def test_the_schedule_keeps_the_ratio_of_the_layers(name):
+    model = create_model("vit_mini_patch4_32")
+    optimizers = build_optimizers(model, OptimConfig(name, layer_decay=0.5))
+    set_lr(optimizers, 0.1)
+    rates = {id(p): g["lr"] for o in optimizers for g in o.param_groups for p in g["params"]}
+    assert len(rates) == len(list(model.parameters()))
+    for key, parameter in model.named_parameters():
+        assert rates[id(parameter)] == pytest.approx(0.1 * layer_scales(model, 0.5)[key])
+
+
+def test_a_model_without_blocks_has_one_rate():
+    assert set(layer_scales(create_model("cnn_small_32"), 0.5).values()) == {1.0}

@@ -18,12 +18,13 @@ from smalti.cli.evaluate import evaluate
 from smalti.cli.import_weights import import_weights
 from smalti.cli.models import models
 from smalti.cli.predict import predict
+from smalti.cli.probe import probe
 from smalti.cli.quickstart import quickstart
 from smalti.cli.train import train
 
 __all__ = ["main", "run"]
 
-COMMANDS = (quickstart, check, train, evaluate, predict, import_weights, models)
+COMMANDS = (quickstart, check, train, evaluate, predict, probe, import_weights, models)
 
 app = App(
     name="smalti",

@@ -20,6 +20,10 @@ class Options:
 
     task: TaskName = None
     model: Annotated[str | None, Parameter(help="A preset (see: smalti models); else chosen from the data.")] = None
+    start: Annotated[
+        str | None,
+        Parameter(name="--from", help="A model file or run folder: begin with what that model has learned."),
+    ] = None
     out: Annotated[Path | None, Parameter(help="The run folder to make.")] = None
     minutes: Annotated[float | None, Parameter(help="Budget: the whole run fits, evaluation included.")] = None
     epochs: Annotated[Whole | None, Parameter(help="Budget: passes over the training data.")] = None

@@ -14,7 +14,7 @@ from smalti.files import write_durably
 __all__ = ["cache_folder", "keep", "recall"]
 
 _DIGEST = 16  # bytes of blake2b in front of every entry
-_ENTRIES = 64  # of one kind; the oldest go first
+_ENTRIES = 64  # of one kind, unless it says otherwise; the oldest go first
 
 
 def cache_folder() -> Path | None:
@@ -29,21 +29,22 @@ def cache_folder() -> Path | None:
         return None
 
 
-def keep(kind: str, key: str, content: bytes) -> None:
+def keep(kind: str, key: str, content: bytes, *, entries: int = _ENTRIES) -> None:
     """Stores `content` under `key`, durably, and lets the oldest entries of `kind` go. Does nothing where it cannot.
 
     Args:
         kind: what the entry is, a folder name ("check").
         key: a digest of everything `content` depends on, as hexadecimal.
         content: what `recall` returns.
+        entries: how many of this kind stay.
     """
     if (folder := cache_folder()) is None:
         return
     try:
         (folder / kind).mkdir(parents=True, exist_ok=True)
         write_durably(folder / kind / key, _digest(content) + content)
-        entries = sorted((folder / kind).iterdir(), key=lambda entry: entry.stat().st_mtime)
-        for old in entries[:-_ENTRIES]:
+        kept = sorted((folder / kind).iterdir(), key=lambda entry: entry.stat().st_mtime)
+        for old in kept[:-entries]:
             old.unlink(missing_ok=True)
     except (OSError, StorageError):
         return

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.modules.batchnorm import _BatchNorm
 
-__all__ = ["DTYPES", "ExactLinear", "Precision", "best_precision", "exact_parameters", "in_precision"]
+__all__ = ["DTYPES", "ExactLinear", "Precision", "best_precision", "exact_parameters", "in_precision", "last_layers"]
 
 Precision = Literal["fp32", "bf16"]
 DTYPES: dict[Precision, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfloat16}
@@ -45,6 +45,11 @@ class ExactLinear(nn.Linear):
         """(..., in_features) to (..., out_features)."""
         with torch.autocast("cpu" if x.is_meta else x.device.type, enabled=False):  # it does not know meta
             return F.linear(x.to(self.weight.dtype), self.weight, self.bias)
+
+
+def last_layers(model: nn.Module) -> dict[str, ExactLinear]:
+    """The layers that give the answers of `model`, by name."""
+    return {name: module for name, module in model.named_modules() if isinstance(module, ExactLinear)}
 
 
 def in_precision(model: nn.Module, precision: Precision) -> Callable[[Tensor], Tensor]:

@@ -16,12 +16,16 @@ from smalti.data.loader import Batches, Pictures
 from smalti.data.mixing import mix
 from smalti.data.source import Source
 from smalti.data.split import Split, split
+from smalti.evaluate.evaluators import ClassifyEvaluator, MultilabelEvaluator, RegressEvaluator
+from smalti.nn.precision import last_layers
 from smalti.objectives import Classify, Multilabel, Objective, Regress
 from smalti.progress import progress, progress_callback
 from smalti.recipes.choose import is_measured
 from smalti.recipes.recipe import Choice, Recipe
 from smalti.recipes.settings import Setting
+from smalti.recipes.transfer import freeze, load_start
 from smalti.train.folder import RunFolder
+from smalti.train.loop import Evaluator
 from smalti.train.lr_range import find_lr
 
 __all__ = [
@@ -30,6 +34,8 @@ __all__ = [
     "find_rate",
     "fold_scale",
     "make_batches",
+    "make_evaluator",
+    "make_model",
     "make_objective",
     "make_pictures",
     "must_find_lr",
@@ -38,6 +44,7 @@ __all__ = [
 ]
 
 
+EVALUATORS = {"classify": ClassifyEvaluator, "multilabel": MultilabelEvaluator, "regress": RegressEvaluator}
 LARGER = 1.25  # pictures are kept this much larger than the input where crops are cut out of them
 
 
@@ -93,11 +100,23 @@ def fold_scale(model: nn.Module, scale: tuple[np.ndarray, np.ndarray] | None) ->
     """Puts mean and deviation of the targets into the last layer: the model then answers in the units of the data."""
     if scale is None:
         return model
-    head: Any = model.head
-    mean, deviation = (torch.tensor(value, dtype=torch.float32, device=head.weight.device) for value in scale)
     with torch.no_grad():
-        head.weight.mul_(deviation[:, None])
-        head.bias.mul_(deviation).add_(mean)
+        for layer in last_layers(model).values():
+            mean, deviation = (torch.tensor(value, dtype=torch.float32, device=layer.weight.device) for value in scale)
+            layer.weight.mul_(deviation[:, None])
+            layer.bias.mul_(deviation).add_(mean)
+    return model
+
+
+def make_model(recipe: Recipe, source: Source, *, resumed: bool = False) -> nn.Module:
+    """The network as training begins with it: fresh weights, or those of another model. A resumed one gets its weights
+    from a checkpoint.
+    """
+    torch.manual_seed(recipe.seed)
+    model = recipe.model.build(recipe.preprocess, len(source.labels))
+    if recipe.transfer.start and not resumed:
+        load_start(model, recipe.transfer, source.labels)
+    freeze(model, recipe.transfer)
     return model
 
 
@@ -132,6 +151,13 @@ def make_batches(recipe: Recipe, pictures: Pictures, parts: Split, device: torch
     return batches
 
 
+def make_evaluator(recipe: Recipe, pictures: Pictures, parts: Split, device: torch.device) -> Evaluator:
+    """What judges a model in training: on validation pictures, or on those it learns from where there are none."""
+    chosen_by = parts.val if len(parts.val) else parts.train
+    batches = Batches(pictures, chosen_by, batch_size=256, device=device)
+    return EVALUATORS[pictures.source.task](batches, precision=recipe.loop.precision)
+
+
 def make_objective(recipe: Recipe, source: Source, parts: Split) -> Objective:
     """The loss of the task."""
     if source.task == "regress":
@@ -157,7 +183,8 @@ def class_weights(source: Source, parts: Split) -> list[float]:
 
 def must_find_lr(recipe: Recipe, settings: Mapping[str, Any]) -> bool:
     """Whether the rule's rate was measured for other models or another optimiser, and the person named none."""
-    return not is_measured(recipe.optim.name, recipe.model.preset) and "lr" not in settings.get("optim", {})
+    measured = is_measured(recipe.optim.name, recipe.model.preset, begun=bool(recipe.transfer.start))
+    return not measured and "lr" not in settings.get("optim", {})
 
 
 def find_rate(
@@ -165,8 +192,7 @@ def find_rate(
 ) -> tuple[Recipe, Choice]:
     """The recipe with the learning rate of a range test."""
     learned, _ = standardise(source, parts)
-    torch.manual_seed(recipe.seed)
-    model = recipe.model.build(recipe.preprocess, len(source.labels)).to(device)
+    model = make_model(recipe, source).to(device)
     pictures = make_pictures(recipe, learned, workers, show=False)
     batches = make_batches(recipe, pictures, parts, device)
     stream = (batch for epoch in range(60) for batch in batches.epoch(epoch))

@@ -18,11 +18,14 @@ from smalti.data.preprocess import Preprocess
 from smalti.data.source import Source
 from smalti.data.split import Split
 from smalti.data.views import Views
+from smalti.errors import InputError
+from smalti.modelfile import ModelFile
 from smalti.models import preset_config
 from smalti.nn.precision import Precision, best_precision
 from smalti.recipes.mirror import mirror_test
 from smalti.recipes.pace import Pace, measure_pace
 from smalti.recipes.recipe import Choice, ModelConfig, Recipe, TargetConfig
+from smalti.recipes.transfer import TransferConfig, Tune, fitted_preprocess, kept_options
 from smalti.train.budget import Budget
 from smalti.train.loop import LoopConfig
 from smalti.train.optim import OptimConfig
@@ -43,6 +46,13 @@ ENOUGH_EPOCHS = 40  # of large photographs, to prefer them to small ones
 OFTEN = 30  # epochs from which on pictures that may be mirrored are varied more
 MANY_EPOCHS = 100
 TUNED = "cct_mini"  # presets the rule's learning rate was measured for
+FRESH_LR = 3e-3  # of Muon, for 64 pictures a step
+TUNE_LR = 1e-3  # of AdamW, likewise, for a model that knows something already
+LAYER_DECAY = 0.75
+NOT_FOR_HEADS = (  # a last layer alone is fitted, not trained
+    *("optimiser", "learning rate", "batch size", "augmentation", "mixing", "stochastic depth", "evaluations"),
+)
+TUNE_EPOCHS = 3  # passes from which on tuning the whole model beats its last layer alone
 
 
 @dataclass(frozen=True)
@@ -58,6 +68,7 @@ class Given:
         device: where it trains.
         settings: what the person has settled, as of `Recipe.with_settings`.
         seed: of everything random.
+        start: the model it begins with, or None for fresh weights.
     """
 
     source: Source
@@ -68,6 +79,7 @@ class Given:
     device: torch.device
     settings: Mapping[str, Any] = field(default_factory=dict)
     seed: int = 0
+    start: ModelFile | None = None
 
     def setting(self, section: str, name: str) -> Any:
         """What the person settled, or None."""
@@ -98,7 +110,9 @@ def choose(given: Given) -> Chosen:
     precision, why = best_precision(given.device)
     note("precision", precision, why)
     trial = partial(try_model, given, batch_size=batch_size, optim=optim, precision=precision)
-    model, preprocess, pace = choose_model(given, trial, batch_size, note)
+    choose_first = choose_model if given.start is None else keep_model
+    model, preprocess, pace = choose_first(given, trial, batch_size, note)
+    transfer = choose_transfer(given, pace, note)
     epochs = expected_epochs(given, pace, batch_size)
     note("epochs", f"{epochs:.3g}", f"{len(given.split.train):,} training pictures at about {pace.train:,.0f} a second")
     mirror = choose_mirror(given, preprocess, note)
@@ -115,44 +129,55 @@ def choose(given: Given) -> Chosen:
         target=choose_target(given, note),
         optim=optim,
         loop=replace(loop, precision=precision),
+        transfer=transfer,
         views=choose_views(preprocess, augment, mirror, note),
         seed=given.seed,
     )
-    return Chosen(recipe, tuple(choices), pace)
+    told = (choice for choice in choices if transfer.tune != "head" or choice.name not in NOT_FOR_HEADS)
+    return Chosen(recipe, tuple(told), pace)
 
 
-Trial = Callable[[str, tuple[int, int]], tuple[ModelConfig, Preprocess, Pace]]
+Trial = Callable[[ModelConfig, Preprocess], Pace]
 
 
 def try_model(
-    given: Given, preset: str, size: tuple[int, int], *, batch_size: int, optim: OptimConfig, precision: Precision
-) -> tuple[ModelConfig, Preprocess, Pace]:
-    """A preset on pictures of a size: its config, how pictures are fitted to it, and how fast it is here."""
-    model = ModelConfig(preset, given.setting("model", "options") or {})
-    check = given.check
-    preprocess = Preprocess(size, check.channels, check.mean, check.std, fit="squash", white=check.white)
+    given: Given,
+    model: ModelConfig,
+    preprocess: Preprocess,
+    *,
+    batch_size: int,
+    optim: OptimConfig,
+    precision: Precision,
+) -> Pace:
+    """How fast a model learns and answers here."""
     with torch.random.fork_rng(devices=[]):
         module = model.build(preprocess, len(given.source.labels)).to(given.device)
-    batch_size = min(batch_size, len(given.split.train))
-    return model, preprocess, measure_pace(module, batch_size=batch_size, optim=optim, precision=precision)
+    return measure_pace(module, batch_size=min(batch_size, len(given.split.train)), optim=optim, precision=precision)
 
 
 def choose_model(given: Given, trial: Trial, batch_size: int, note: Note) -> tuple[ModelConfig, Preprocess, Pace]:
     """The preset and the size of its input: near the pictures' own if they are small, else as large as time allows."""
     named, sized = given.setting("model", "preset"), given.setting("preprocess", "img_size")
-    height, width = given.check.sizes[1].tolist()
+    check = given.check
+    height, width = check.sizes[1].tolist()
     middle = f"the middle picture is {width} x {height} pixels"
+
+    def tried(preset: str, size: tuple[int, int]) -> tuple[ModelConfig, Preprocess, Pace]:
+        model = ModelConfig(preset, given.setting("model", "options") or {})
+        preprocess = Preprocess(size, check.channels, check.mean, check.std, fit="squash", white=check.white)
+        return model, preprocess, trial(model, preprocess)
+
     if named is not None:
-        chosen = trial(named, pair(sized) if sized else preset_config(named)[1].size)
+        chosen = tried(named, pair(sized) if sized else preset_config(named)[1].size)
         why = "you named it" if sized else "the preset's own"
     elif sized or min(height, width) <= PHOTO:
         size = nearest(min(pair(sized)) if sized else min(height, width))
-        chosen, why = trial(SMALL[size], pair(sized or size)), "you named it" if sized else middle
+        chosen, why = tried(SMALL[size], pair(sized or size)), "you named it" if sized else middle
     else:
         large, small = PHOTOS
-        chosen, why = trial(PHOTOS[large], pair(large)), f"{middle}, and there is time"
+        chosen, why = tried(PHOTOS[large], pair(large)), f"{middle}, and there is time"
         if expected_epochs(given, chosen[2], batch_size) < ENOUGH_EPOCHS:
-            chosen = trial(PHOTOS[small], pair(small))
+            chosen = tried(PHOTOS[small], pair(small))
             why = f"{middle}; larger ones would be seen fewer than {ENOUGH_EPOCHS} times"
     model, preprocess, _ = chosen
     note("channels", preprocess.in_chans, "all pictures are grey" if preprocess.in_chans == 1 else "there is colour")
@@ -162,6 +187,35 @@ def choose_model(given: Given, trial: Trial, batch_size: int, note: Note) -> tup
         "model", model.preset, "you named it" if named else "small and quick to learn: convolutions first, then blocks"
     )
     return chosen
+
+
+def keep_model(given: Given, trial: Trial, batch_size: int, note: Note) -> tuple[ModelConfig, Preprocess, Pace]:
+    """The model that training begins with, and pictures as it knows them; another size where the person names one."""
+    assert given.start is not None
+    preset, options = kept_options(given.start)
+    if given.setting("model", "preset") not in (None, preset):
+        raise InputError(f'the model it begins with is "{preset}"', where="--model", mend="leave out --model or --from")
+    model = ModelConfig(preset, {**options, **(given.setting("model", "options") or {})})
+    preprocess, sized = fitted_preprocess(given.start, given.check), given.setting("preprocess", "img_size")
+    if sized:
+        preprocess = preprocess.with_size(pair(sized))
+    note("model", preset, "the one it begins with")
+    size = f"{preprocess.img_size[1]} x {preprocess.img_size[0]}"
+    note("image size", size, "you named it" if sized else "that of the model it begins with")
+    return model, preprocess, trial(model, preprocess)
+
+
+def choose_transfer(given: Given, pace: Pace, note: Note) -> TransferConfig:
+    """What learns, of a model that knows something already: all of it where there is time, else the last layer."""
+    if given.start is None:
+        return TransferConfig()
+    epochs = expected_epochs(given, pace, 1)
+    named = given.setting("transfer", "tune")
+    tune: Tune = named or ("all" if epochs >= TUNE_EPOCHS else "head")
+    words = {"all": "the whole model", "last": "the last blocks", "lora": "low-rank parts", "head": "the last layer"}
+    seen = f"the budget lets the whole model see each picture {epochs:.3g} times"
+    note("what learns", words[tune], "you named it" if named else seen)
+    return TransferConfig(str(given.setting("transfer", "start")), tune)
 
 
 def nearest(side: int) -> int:
@@ -186,20 +240,27 @@ def choose_batch_size(given: Given, note: Note) -> int:
 
 
 def choose_optim(given: Given, batch_size: int, note: Note) -> OptimConfig:
-    """Muon with a rate that follows the root of the batch size."""
-    name, named_lr = given.setting("optim", "name") or "muon", given.setting("optim", "lr")
-    lr = named_lr or 3e-3 * math.sqrt(batch_size / 64)
-    named = given.setting("optim", "name") is not None
-    note("optimiser", name, "you named it" if named else "Muon for the matrices of the blocks, AdamW for the rest")
-    if named_lr is not None or is_measured(name, given.setting("model", "preset") or TUNED):
-        why = "you named it" if named_lr is not None else "measured for this family of models, scaled to the batch"
-        note("learning rate", f"{lr:.3g}", why)
-    return OptimConfig(name=name, lr=lr, weight_decay=0.05)
+    """Muon with a rate that follows the root of the batch size; for a model that knows something already AdamW, slower
+    the deeper the layer."""
+    begun = given.start is not None
+    name, named_lr = given.setting("optim", "name"), given.setting("optim", "lr")
+    usual: Any = "adamw" if begun else "muon"
+    why = {
+        "muon": "Muon for the matrices of the blocks, AdamW for the rest",
+        "adamw": "for a model that knows something",
+    }
+    note("optimiser", name or usual, "you named it" if name else why[usual])
+    lr = named_lr or (TUNE_LR if begun else FRESH_LR) * math.sqrt(batch_size / 64)
+    if named_lr is not None or is_measured(name or usual, given.setting("model", "preset") or TUNED, begun=begun):
+        why_lr = "you named it" if named_lr is not None else "measured for models like this, scaled to the batch"
+        note("learning rate", f"{lr:.3g}", why_lr)
+    return OptimConfig(name=name or usual, lr=lr, weight_decay=0.05, layer_decay=LAYER_DECAY if begun else 1.0)
 
 
-def is_measured(optimizer: str, preset: str) -> bool:
-    """Whether the rule's learning rate was measured for this optimiser and model; else a range test finds one."""
-    return optimizer == "muon" and preset.startswith(TUNED)
+def is_measured(optimizer: str, preset: str, *, begun: bool = False) -> bool:
+    """Whether the rule's learning rate was measured for this optimiser and model; else a range test finds one. A test
+    would spoil what a model that has begun knows, so there the rate is that of all such models."""
+    return optimizer == "adamw" if begun else optimizer == "muon" and preset.startswith(TUNED)
 
 
 def expected_epochs(given: Given, pace: Pace, batch_size: int) -> float:

@@ -15,6 +15,7 @@ from smalti.data.views import Views
 from smalti.errors import InputError
 from smalti.models.registry import build as build_model
 from smalti.models.registry import preset_config
+from smalti.recipes.transfer import TransferConfig
 from smalti.train.budget import Budget
 from smalti.train.loop import LoopConfig
 from smalti.train.optim import OptimConfig
@@ -90,6 +91,7 @@ class Recipe:
         target: smoothing and class weights.
         optim: optimiser.
         loop: batch, schedule, precision, evaluations.
+        transfer: what it begins with.
         views: of a picture, whose answers are averaged when the finished model is used.
         seed: of everything random.
     """
@@ -102,6 +104,7 @@ class Recipe:
     target: TargetConfig = TargetConfig()
     optim: OptimConfig = OptimConfig()
     loop: LoopConfig = LoopConfig()
+    transfer: TransferConfig = TransferConfig()
     views: Views = Views()
     seed: int = 0
 

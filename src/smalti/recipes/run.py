@@ -16,14 +16,14 @@ import torch
 
 from smalti._version import __version__
 from smalti.configs import demand
-from smalti.data.loader import Batches, Pictures
+from smalti.data.loader import Pictures
 from smalti.errors import DamagedError, InputError, Interrupted, printable
 from smalti.evaluate.evaluation import evaluate_on
-from smalti.evaluate.evaluators import ClassifyEvaluator, MultilabelEvaluator, RegressEvaluator
 from smalti.evaluate.metrics import Metric
 from smalti.evaluate.report import Timing, write_report
-from smalti.modelfile import ModelFile, example_images, write_model
+from smalti.modelfile import ModelFile, example_images, read_model, write_model
 from smalti.nn.inference import for_inference
+from smalti.nn.lora import merge_lora
 from smalti.progress import TrainingBar
 from smalti.ready import Model
 from smalti.recipes.assemble import (
@@ -31,6 +31,8 @@ from smalti.recipes.assemble import (
     find_rate,
     fold_scale,
     make_batches,
+    make_evaluator,
+    make_model,
     make_objective,
     make_pictures,
     must_find_lr,
@@ -38,6 +40,7 @@ from smalti.recipes.assemble import (
     standardise,
 )
 from smalti.recipes.choose import Given, choose
+from smalti.recipes.head import fit_head
 from smalti.recipes.page import make_report
 from smalti.recipes.recipe import Choice
 from smalti.recipes.remarks import left_out, short_name, split_sizes, tell
@@ -56,7 +59,6 @@ __all__ = ["TrainResult", "resume", "train"]
 
 DEFAULT_BUDGET = Budget(minutes=10)
 CLOSING_SECONDS = 8.0  # model file, report and the like, after the evaluation
-EVALUATORS = {"classify": ClassifyEvaluator, "multilabel": MultilabelEvaluator, "regress": RegressEvaluator}
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,7 @@ def train(
     config: str | os.PathLike[str] | None = None,
     overrides: Mapping[str, Any] | None = None,
     seed: int | None = None,
+    start: str | os.PathLike[str] | None = None,
     bad_images: str = "stop",
     leaks: str = "stop",
     download: bool = False,
@@ -111,6 +114,7 @@ def train(
         config: a TOML file of settings, such as run.toml of another run.
         overrides: single settings, {"optim.lr": 0.001}; strings are read as TOML. They go before `config`.
         seed: of weights, order, augmentation and noise; else that of `config`, else 0.
+        start: a model file or run folder: what that model has learned is where this one begins (`--from`).
         bad_images: "skip" trains without pictures that cannot be read; "stop" refuses.
         leaks: "drop" trains without copies of test pictures; "stop" refuses.
         download: whether a standard set may be fetched.
@@ -128,7 +132,10 @@ def train(
     place = find_device(device)
     if workers is not None:
         demand(workers >= 0, "--workers", workers, "0 or more")
-    settings = gather_settings(config, overrides, model=model, minutes=minutes, epochs=epochs, steps=steps, seed=seed)
+    settings = gather_settings(
+        config, overrides, model=model, minutes=minutes, epochs=epochs, steps=steps, seed=seed, start=start
+    )
+    begun = settings.get("transfer", {}).get("start")
     budget = Budget(**settings["budget"]) if settings.get("budget") else DEFAULT_BUDGET
     seed = int(settings.get("seed", 0))
     demand(0 <= seed < 2**63, "--seed", seed, "a whole number from 0 to 9223372036854775807")
@@ -138,7 +145,9 @@ def train(
 
     elapsed = time.monotonic() - began
     seconds = None if budget.minutes is None else max(budget.minutes * 60 - elapsed - CLOSING_SECONDS, 1.0)
-    chosen = choose(Given(source, found, parts, budget, seconds or 0.0, place, settings, seed))
+    chosen = choose(
+        Given(source, found, parts, budget, seconds or 0.0, place, settings, seed, read_model(begun) if begun else None)
+    )
     recipe = chosen.recipe.with_settings(settings)
     folder = RunFolder.create(out or RunFolder.next_free(short_name(source.name)))
     with folder.lock():
@@ -215,8 +224,7 @@ def carry_out(run: Run) -> TrainResult:
     recipe = run.recipe
     learned, scale = standardise(run.source, run.split)
     pictures = make_pictures(recipe, learned, run.setting.workers, show=run.show)
-    torch.manual_seed(recipe.seed)
-    model = recipe.model.build(recipe.preprocess, len(run.source.labels)).to(run.device)
+    model = make_model(recipe, run.source, resumed=run.folder.last.exists()).to(run.device)
     state = TrainState(
         model,
         build_optimizers(model, recipe.optim),
@@ -227,7 +235,8 @@ def carry_out(run: Run) -> TrainResult:
     opened = time.monotonic()
     pictures.load(np.concatenate([run.split.train, run.split.val]))
     prepared = time.monotonic()
-    run_training(run, state, pictures, reading=prepared - opened)
+    teach = fit_head if recipe.transfer.tune == "head" else run_training
+    teach(run, state, pictures, reading=prepared - opened)
     trained = time.monotonic()
 
     best_step = state.step
@@ -235,6 +244,7 @@ def carry_out(run: Run) -> TrainResult:
         best_step = restore(lambda best: model.load_state_dict(best["model"]), run.folder.best)["step"]
     else:
         model.load_state_dict(state.averaged.state_dict())
+    merge_lora(model)
     model = fold_scale(model.eval(), scale)
     answering = for_inference(copy.deepcopy(model), example_images(model).to(run.device))  # as `smalti evaluate` will
     ready = Model(answering, run.source.task, run.source.labels, recipe.preprocess, views=recipe.views)
@@ -296,11 +306,7 @@ def run_training(run: Run, state: TrainState, pictures: Pictures, *, reading: fl
     """
     recipe = run.recipe
     batches = make_batches(recipe, pictures, run.split, run.device)
-    chosen_by = run.split.val if len(run.split.val) else run.split.train
-    evaluator = EVALUATORS[run.source.task](
-        Batches(pictures, chosen_by, batch_size=256, device=run.device),
-        precision=recipe.loop.precision,
-    )
+    evaluator = make_evaluator(recipe, pictures, run.split, run.device)
     total = recipe.budget.total_steps(len(batches))
     seconds = None if run.setting.seconds is None else max(run.setting.seconds - reading, 1.0)
     try:

@@ -56,6 +56,10 @@ def gather_settings(
     if named["model"] is not None:
         settings["model"] = {**settings.get("model", {}), "preset": named["model"]}
         ModelConfig(**settings["model"])  # raises where there is no such preset, or it has no such options
+    if named["start"] is not None:
+        settings["transfer"] = {**settings.get("transfer", {}), "start": os.path.abspath(named["start"])}
+    if not settings.get("transfer", {}).get("start") and settings.get("transfer", {}).get("tune", "all") != "all":
+        raise InputError(f"transfer.tune = {settings['transfer']['tune']!r} tunes nothing", mend="add --from MODEL")
     if named["seed"] is not None:
         settings["seed"] = named["seed"]
     return settings

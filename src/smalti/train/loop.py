@@ -274,7 +274,7 @@ def judge(state: TrainState, evaluator: Evaluator, epoch: int, listener: Listene
 
 def add_row(state: TrainState, epoch: int, values: dict[str, float]) -> dict[str, float]:
     """A row of metrics.jsonl: the training means since the last one, and `values`."""
-    lr = state.optimizers[0].param_groups[0]["lr"]
+    lr = max(group["lr"] for optimizer in state.optimizers for group in optimizer.param_groups)
     row = {"step": state.step, "epoch": epoch, "lr": lr, **state.meter.means(), **values}
     state.rows.append(row)
     state.pace.append((state.step, state.seconds))

@@ -20,7 +20,7 @@ class Muon(torch.optim.Muon):
     """
 
     def __init__(
-        self, params: Iterable[nn.Parameter], *, lr: float, weight_decay: float, momentum: float = 0.95
+        self, params: Iterable[nn.Parameter] | Iterable[dict], *, lr: float, weight_decay: float, momentum: float = 0.95
     ) -> None:
         super().__init__(params, lr=lr, weight_decay=weight_decay, momentum=momentum, adjust_lr_fn="match_rms_adamw")
 

@@ -1,7 +1,6 @@
 """Optimisers: which rule moves which parameter."""
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,6 +9,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from smalti.configs import demand
+from smalti.nn import Block
 from smalti.train.muon import Muon
 
 __all__ = ["OptimConfig", "build_optimizers", "set_lr"]
@@ -27,6 +27,8 @@ class OptimConfig:
         betas: of Adam and AdamW.
         momentum: of SGD and RMSprop.
         grad_clip: largest norm of the whole gradient; None for no clipping.
+        layer_decay: a layer's rate is this times that of the layer above it, so that what was learned before changes
+            the less the earlier it comes (BEiT, arXiv:2106.08254); 1 gives all one rate.
     """
 
     name: Literal["muon", "adamw", "adam", "sgd", "rmsprop"] = "adamw"
@@ -35,6 +37,7 @@ class OptimConfig:
     betas: tuple[float, float] = (0.9, 0.95)
     momentum: float = 0.9
     grad_clip: float | None = 1.0
+    layer_decay: float = 1.0
 
     def __post_init__(self) -> None:
         demand(0 < self.lr < math.inf, "optim.lr", self.lr, "a number above 0")
@@ -42,27 +45,29 @@ class OptimConfig:
         demand(all(0 <= beta < 1 for beta in self.betas), "optim.betas", self.betas, "two numbers in [0, 1)")
         demand(0 < self.momentum < 1, "optim.momentum", self.momentum, "a number between 0 and 1")
         demand(self.grad_clip is None or self.grad_clip > 0, "optim.grad_clip", self.grad_clip, "above 0, or none")
+        demand(0 < self.layer_decay <= 1, "optim.layer_decay", self.layer_decay, "above 0, at most 1")
 
 
 def build_optimizers(model: nn.Module, config: OptimConfig) -> list[Optimizer]:
     """The optimisers of `model`; together they own each trainable parameter once."""
     named = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
+    scales = layer_scales(model, config.layer_decay)
     if config.name != "muon":
-        return [ELEMENTWISE[config.name](list(decay_groups(named, config.weight_decay)), config)]
-    hidden = {name for name, p in named if is_hidden_matrix(name, p)}
-    matrices = [p for name, p in named if name in hidden]
-    rest = [(name, p) for name, p in named if name not in hidden]
-    optimizers: list[Optimizer] = [adamw(list(decay_groups(rest, config.weight_decay)), config)]
-    if matrices:
+        return [ELEMENTWISE[config.name](groups(named, scales, config.weight_decay), config)]
+    hidden = [(name, p) for name, p in named if is_hidden_matrix(name, p)]
+    rest = [(name, p) for name, p in named if not is_hidden_matrix(name, p)]
+    optimizers: list[Optimizer] = [adamw(groups(rest, scales, config.weight_decay), config)]
+    if hidden:
+        matrices = groups(hidden, scales, config.weight_decay)
         optimizers.append(Muon(matrices, lr=config.lr, weight_decay=config.weight_decay))
     return optimizers
 
 
 def set_lr(optimizers: list[Optimizer], lr: float) -> None:
-    """Gives every group of every optimiser the learning rate `lr`."""
+    """Gives every group of every optimiser the learning rate `lr`, times the scale of its layer."""
     for optimizer in optimizers:
         for group in optimizer.param_groups:
-            group["lr"] = lr
+            group["lr"] = lr * group.get("lr_scale", 1.0)  # groups of others have none
 
 
 def is_hidden_matrix(name: str, parameter: nn.Parameter) -> bool:
@@ -70,13 +75,34 @@ def is_hidden_matrix(name: str, parameter: nn.Parameter) -> bool:
     return parameter.ndim == 2 and "blocks." in name
 
 
-def decay_groups(named: list[tuple[str, nn.Parameter]], weight_decay: float) -> Iterator[dict]:
-    """Two parameter groups: matrices and kernels, which decay, and the rest, which does not."""
-    decayed = [p for _, p in named if p.ndim in (2, 4)]
-    kept = [p for _, p in named if p.ndim not in (2, 4)]
-    yield from (
-        {"params": params, "weight_decay": decay} for params, decay in ((decayed, weight_decay), (kept, 0.0)) if params
-    )
+def layer_scales(model: nn.Module, decay: float) -> dict[str, float]:
+    """The factor of each parameter's learning rate, by name: 1 for what comes after the last block, `decay` for that
+    block, and so on down to tokens, positions and patches.
+
+    A parameter between blocks belongs to the one before it.
+    """
+    starts = [f"{name}." for name, module in model.named_modules() if isinstance(module, Block)]
+    scales, depth = {}, 0
+    for name, _ in model.named_parameters():
+        while depth < len(starts) and name.startswith(starts[depth]):
+            depth += 1
+        front = "." not in name or name.startswith("patch_embed.")
+        behind = depth == len(starts) and not (starts and name.startswith(starts[-1]))
+        layer = 0 if front else depth + behind
+        scales[name] = decay ** (len(starts) + 1 - layer)
+    return scales
+
+
+def groups(named: list[tuple[str, nn.Parameter]], scales: dict[str, float], weight_decay: float) -> list[dict]:
+    """Parameter groups: matrices and kernels, which decay, and the rest, which does not; of one learning rate each."""
+    found: dict[tuple[float, float], list[nn.Parameter]] = {}
+    for name, parameter in named:
+        decayed = weight_decay if parameter.ndim in (2, 4) else 0.0
+        found.setdefault((decayed, scales[name]), []).append(parameter)
+    return [
+        {"params": parameters, "weight_decay": decayed, "lr_scale": scale}
+        for (decayed, scale), parameters in found.items()
+    ]
 
 
 def adamw(groups: list[dict], config: OptimConfig) -> Optimizer:

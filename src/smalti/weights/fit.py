@@ -9,10 +9,9 @@ from torch import Tensor, nn
 
 from smalti.embed import resize_matrix, resize_positions
 from smalti.errors import InputError, few
+from smalti.nn.precision import last_layers
 
 __all__ = ["DifferenceError", "fit_classes", "fit_input", "load_strictly", "resize_relative"]
-
-HEADS = ("head", "head.fc", "head_dist")  # the last layers of all families
 
 
 class DifferenceError(InputError):
@@ -111,13 +110,14 @@ def fit_classes(state: Mapping[str, Tensor], model: nn.Module, rows: Mapping[int
         model: with fresh last layers.
         rows: from class numbers of the model to those of `state`.
     """
-    fitted = {name: tensor for name, tensor in state.items() if not is_head(name)}
-    for name, tensor in model.state_dict().items():
-        if is_head(name):
-            fitted[name] = tensor.clone()
+    fitted = dict(state)
+    for layer, module in last_layers(model).items():
+        for part, tensor in module.state_dict().items():
+            name, fresh = f"{layer}.{part}", tensor.clone()
             for new, old in rows.items():
                 if name in state:
-                    fitted[name][new] = state[name][old]
+                    fresh[new] = state[name][old]
+            fitted[name] = fresh
     return fitted
 
 
@@ -137,11 +137,6 @@ def load_strictly(model: nn.Module, state: Mapping[str, Tensor], *, where: objec
 def shape(tensor: Tensor | None) -> str:
     """ "768 x 3072", or nothing."""
     return "" if tensor is None else " x ".join(map(str, tensor.shape)) or "1"
-
-
-def is_head(name: str) -> bool:
-    """Whether a parameter belongs to a last layer."""
-    return name.rpartition(".")[0] in HEADS
 
 
 def is_square(n: int) -> bool:

@@ -1,0 +1,151 @@
+"""How much frozen features know: the nearest neighbours' vote, and a linear layer with its strength of regularisation
+chosen on validation data.
+
+Shapes: N samples, D features, K classes, T targets.
+"""
+
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+__all__ = ["Linear", "fit_linear", "knn", "pooled"]
+
+STRENGTHS = tuple(10.0**power for power in range(-4, 4))  # C of the logistic regression, strongest regularisation first
+RULED_OUT = -20.0  # the bias of a class that no training picture has
+
+
+@dataclass(frozen=True)
+class Linear:
+    """A linear layer on features: weight (K, D) and bias (K,), with the strength that was chosen and how it did."""
+
+    weight: NDArray[np.float64]
+    bias: NDArray[np.float64]
+    strength: float
+    score: float
+
+
+@torch.inference_mode()
+def pooled(module: nn.Module, images: Iterable[Tensor], *, advance: Callable[[int], None] = lambda n: None) -> Tensor:
+    """The features (N, D) of batches of normalised images (B, C, H, W), in fp32 on the CPU; `advance` is told the
+    pictures done."""
+    reads: Any = module
+    place = {"device": next(module.parameters()).device, "dtype": getattr(module, "dtype", torch.float32)}
+    found = []
+    for batch in images:
+        found.append(reads.forward_pooled(batch.to(**place)).float().cpu())
+        advance(len(batch))
+    return torch.cat(found)
+
+
+def knn(
+    features: Tensor, labels: Tensor, queries: Tensor, *, k: int = 20, temperature: float = 0.07, num_classes: int
+) -> Tensor:
+    """Class scores (M, K) of `queries` (M, D): the votes of the k nearest of `features` (N, D) by cosine, each worth
+    exp(cosine / temperature) (Wu et al., arXiv:1805.01978, as in DINO, arXiv:2104.14294); rows sum to one.
+
+    Args:
+        labels: (N,) class numbers of `features`.
+        k: neighbours; all where there are fewer.
+    """
+    features, queries = F.normalize(features, dim=-1), F.normalize(queries, dim=-1)
+    scores = []
+    for some in queries.split(1024):
+        nearest, which = (some @ features.T).topk(min(k, len(features)), dim=-1)
+        votes = (nearest / temperature).softmax(-1)  # exp, scaled so that a row sums to one
+        scores.append(votes.new_zeros(len(some), num_classes).scatter_add_(1, labels[which], votes))
+    return torch.cat(scores)
+
+
+def fit_linear(
+    task: str,
+    train: tuple[NDArray, NDArray],
+    val: tuple[NDArray, NDArray],
+    outputs: int,
+    *,
+    strengths: Sequence[float] = STRENGTHS,
+) -> Linear:
+    """The linear layer for a task: logistic regression (one-vs-rest for multi-label) or ridge regression, at the
+    strength that does best on `val`.
+
+    Args:
+        task: "classify", "multilabel" or "regress".
+        train: features (N, D), and targets: (N,) class numbers, or (N, T) numbers.
+        val: the same of other samples.
+        outputs: K classes or labels, or T targets.
+        strengths: to try, the strongest regularisation first.
+    """
+    x, y = train
+    mean, deviation = x.mean(0), x.std(0) + 1e-6
+    fit, score = FITS[task], SCORES[task]
+    best = None
+    for strength in strengths:
+        weight, bias = fit((x - mean) / deviation, y, outputs, strength)
+        found = score(((val[0] - mean) / deviation) @ weight.T + bias, val[1])
+        if best is None or found > best.score:
+            scaled = weight / deviation
+            best = Linear(scaled, bias - scaled @ mean, strength, found)
+    assert best is not None, "there is a strength to try"
+    return best
+
+
+def logistic(x: NDArray, y: NDArray, outputs: int, strength: float) -> tuple[NDArray, NDArray]:
+    """Weight (K, D) and bias (K,) of a multinomial logistic regression; a class that `y` lacks is ruled out."""
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression
+
+    model = LogisticRegression(C=strength, max_iter=300)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # weak regularisation need not converge to be compared
+        model.fit(x, y)
+    rows, biases = model.coef_, model.intercept_
+    if len(model.classes_) == 2:  # scikit-learn keeps one row: that of the second class
+        rows, biases = np.concatenate([-rows, rows]) / 2, np.concatenate([-biases, biases]) / 2
+    weight, bias = np.zeros((outputs, x.shape[1])), np.full(outputs, RULED_OUT)
+    weight[model.classes_], bias[model.classes_] = rows, biases
+    return weight, bias
+
+
+def one_vs_rest(x: NDArray, y: NDArray, outputs: int, strength: float) -> tuple[NDArray, NDArray]:
+    """Weight (K, D) and bias (K,), a logistic regression a label; one that never or always holds needs no features."""
+    weight, bias = np.zeros((outputs, x.shape[1])), np.full(outputs, RULED_OUT)
+    for label, column in enumerate(y.T):
+        if column.min() < column.max():
+            rows, biases = logistic(x, column.astype(np.int64), 2, strength)
+            weight[label], bias[label] = rows[1] - rows[0], biases[1] - biases[0]
+        elif column[0]:
+            bias[label] = -RULED_OUT
+    return weight, bias
+
+
+def ridge(x: NDArray, y: NDArray, outputs: int, strength: float) -> tuple[NDArray, NDArray]:
+    """Weight (T, D) and bias (T,) of a ridge regression."""
+    from sklearn.linear_model import Ridge
+
+    model = Ridge(alpha=1 / strength).fit(x.astype(np.float64), y)
+    return model.coef_.reshape(outputs, -1), np.asarray(model.intercept_).reshape(outputs)
+
+
+def cross_entropy(logits: NDArray, y: NDArray) -> float:
+    """Minus the mean cross-entropy."""
+    return -F.cross_entropy(torch.from_numpy(logits), torch.from_numpy(y)).item()
+
+
+def binary_cross_entropy(logits: NDArray, y: NDArray) -> float:
+    """Minus the mean binary cross-entropy."""
+    return -F.binary_cross_entropy_with_logits(torch.from_numpy(logits), torch.from_numpy(y.astype(np.float64))).item()
+
+
+def squared_error(values: NDArray, y: NDArray) -> float:
+    """Minus the mean squared error."""
+    return -float(np.square(values - y).mean())
+
+
+FITS = {"classify": logistic, "multilabel": one_vs_rest, "regress": ridge}
+SCORES = {"classify": cross_entropy, "multilabel": binary_cross_entropy, "regress": squared_error}

@@ -1,0 +1,71 @@
+"""The last layer of a model that knows something already: fitted to features that are computed once."""
+
+import copy
+import shlex
+
+import numpy as np
+import torch
+
+from smalti.data.loader import Batches, Pictures
+from smalti.data.randomness import permutation
+from smalti.errors import Interrupted
+from smalti.evaluate.probe import fit_linear, pooled
+from smalti.modelfile import example_images
+from smalti.nn.inference import for_inference
+from smalti.nn.precision import last_layers
+from smalti.progress import TrainingBar, progress
+from smalti.recipes.assemble import Run, make_evaluator
+from smalti.recipes.pace import fastest
+from smalti.train.log import RunLog
+from smalti.train.loop import judge
+from smalti.train.state import TrainState
+
+__all__ = ["fit_head"]
+
+FITTING = 0.3  # share of the time that is kept for the fit itself
+
+
+def fit_head(run: Run, state: TrainState, pictures: Pictures, *, reading: float) -> None:
+    """Fits the last layer to the features of the training pictures; of as many as the budget lets it look at.
+
+    Raises:
+        Interrupted: Ctrl-C; the mend is the resume command, which begins anew.
+    """
+    try:
+        with TrainingBar(1, start=state.step, show=run.show) as bar:
+            teach(run, state, pictures, RunLog(run.folder, bar, batch_size=1), reading)
+    except KeyboardInterrupt:
+        raise Interrupted(
+            "stopped before the last layer was fitted",
+            where=run.folder.path,
+            mend=f"smalti train --resume {shlex.quote(str(run.folder.path))}",
+        ) from None
+
+
+def teach(run: Run, state: TrainState, pictures: Pictures, log: RunLog, reading: float) -> None:
+    """Features, the fit, its judgement."""
+    example = example_images(state.model).to(state.device)
+    trunk = for_inference(copy.deepcopy(state.model), example)
+    train, val = run.split.train, run.split.val if len(run.split.val) else run.split.train
+    if run.setting.seconds is not None:
+        with torch.inference_mode():
+            batch = example.expand(32, -1, -1, -1)
+            pace = len(batch) / fastest(lambda: trunk(batch), state.device)
+        affordable = int(max(run.setting.seconds - reading, 1.0) * (1 - FITTING) * pace) - 2 * len(val)
+        train = train[np.sort(permutation(run.recipe.seed, 0, len(train))[: max(affordable, 100)])]
+
+    source, names = pictures.source, ("training", "validation")
+    found = []
+    for name, indices in zip(names, (train, val), strict=True):
+        batches = Batches(pictures, indices, batch_size=128, device=state.device)
+        with progress(len(indices), f"features of {name} pictures", show=run.show) as advance:
+            features = pooled(trunk, (batch["image"] for batch in batches), advance=advance)
+        found.append((features.numpy(), source.targets[indices]))
+    linear = fit_linear(source.task, *found, outputs=len(source.labels))
+    with torch.no_grad():
+        for layer in last_layers(state.model).values():
+            layer.weight.copy_(torch.from_numpy(linear.weight))
+            layer.bias.copy_(torch.from_numpy(linear.bias))
+    state.step += 1
+    judge(state, make_evaluator(run.recipe, pictures, run.split, run.device), 0, log)
+    log.save(state)

@@ -1,0 +1,114 @@
+"""Beginning with what another model has learned."""
+
+from dataclasses import dataclass, fields, replace
+from typing import Any, Literal
+
+from torch import nn
+
+from smalti.configs import demand
+from smalti.data.check import Check
+from smalti.data.preprocess import Preprocess
+from smalti.errors import InputError, counted
+from smalti.modelfile import ModelFile, read_model
+from smalti.models import preset_config
+from smalti.nn import Block
+from smalti.nn.lora import add_lora
+from smalti.nn.precision import last_layers
+from smalti.weights import fit_classes, fit_input, load_strictly
+
+__all__ = ["TransferConfig", "Tune", "fitted_preprocess", "freeze", "kept_options", "load_start"]
+
+Tune = Literal["all", "last", "lora", "head"]
+FROM_DATA = ("img_size", "in_chans", "num_classes")
+LEFT = ("pre_logits",)  # the hidden layer of the paper's pre-training head is taken off, as in the paper
+
+
+@dataclass(frozen=True)
+class TransferConfig:
+    """What a run begins with, and what of it learns.
+
+    Args:
+        start: the model file whose weights it begins with; "" for fresh weights.
+        tune: "all"; "last", the last `blocks` blocks and what comes after them; "lora", low-rank parts of attentions
+            and MLPs, and the head; "head", the last layer alone, on features that are computed once.
+        blocks: with "last", how many learn.
+        rank: with "lora", of the parts.
+    """
+
+    start: str = ""
+    tune: Tune = "all"
+    blocks: int = 2
+    rank: int = 8
+
+    def __post_init__(self) -> None:
+        for name in ("blocks", "rank"):
+            demand(getattr(self, name) >= 1, f"transfer.{name}", getattr(self, name), "1 or more")
+
+
+def kept_options(file: ModelFile) -> tuple[str, dict[str, Any]]:
+    """The preset of a model file, and what of its config differs from it; the data decides on sizes and classes."""
+    preset = file.provenance.get("preset", "")
+    _, plain = preset_config(preset)
+    config: Any = file.module.config
+    options = {
+        f.name: getattr(config, f.name)
+        for f in fields(config)
+        if f.name not in (*FROM_DATA, *LEFT) and getattr(config, f.name) != getattr(plain, f.name)
+    }
+    return preset, options
+
+
+def fitted_preprocess(file: ModelFile, check: Check) -> Preprocess:
+    """The Preprocess of a model file for the pictures of another data set.
+
+    Grey pictures go into a colour model as they are, in all of its channels; for colours that the model has no channels
+    for, it gets some.
+    """
+    rule = file.preprocess
+    if check.channels not in (1, rule.in_chans):
+        rule = replace(rule, in_chans=check.channels, mean=check.mean, std=check.std)
+    return replace(rule, white=check.white)
+
+
+def load_start(model: nn.Module, config: TransferConfig, labels: tuple[str, ...]) -> None:
+    """Gives a fresh `model` the weights of `config.start`. Outputs whose label the other model knows begin with what it
+    knows of them.
+    """
+    file = read_model(config.start)
+    old = {label: row for row, label in enumerate(file.labels)}
+    rows = {row: old[label] for row, label in enumerate(labels) if label in old}
+    state = {name: t for name, t in file.module.state_dict().items() if name.split(".")[0] not in LEFT}
+    load_strictly(model, fit_classes(fit_input(state, model), model, rows), where=config.start)
+
+
+def freeze(model: nn.Module, config: TransferConfig) -> None:
+    """Leaves to learn what `config.tune` says."""
+    FREEZE[config.tune](model, config)
+
+
+def freeze_first(model: nn.Module, config: TransferConfig) -> None:
+    """Freezes what comes before the last blocks."""
+    blocks = [name for name, module in model.named_modules() if isinstance(module, Block)]
+    if config.blocks > len(blocks):
+        raise InputError(
+            f"transfer.blocks = {config.blocks} of a model with {counted(len(blocks), 'block')}",
+            mend='set a smaller number, or transfer.tune to "all"',
+        )
+    learning = (*(f"{name}." for name in blocks[-config.blocks :]), "norm.", "fc_norm.", "pool.", *last_layers(model))
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad = name.startswith(learning)
+
+
+def freeze_trunk(model: nn.Module, config: TransferConfig) -> None:
+    """Freezes all but the last layers."""
+    model.requires_grad_(False)
+    for layer in last_layers(model).values():
+        layer.requires_grad_(True)
+
+
+FREEZE = {
+    "all": lambda model, config: None,
+    "last": freeze_first,
+    "lora": lambda model, config: add_lora(model, config.rank),
+    "head": freeze_trunk,
+}

@@ -1,0 +1,187 @@
+"""A run that begins with what another model has learned."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+import smalti
+from smalti.cli import run
+from smalti.errors import InputError, Interrupted
+from smalti.modelfile import read_model, write_model
+from smalti.recipes.transfer import FREEZE, TransferConfig, freeze, kept_options
+from smalti.weights import load_strictly
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A model of all ten digits, and a folder of pictures of three of them."""
+    folder = tmp_path_factory.mktemp("transfer")
+    return smalti.train("digits", steps=60, out=folder / "start", report=False, show=False).model
+
+
+def weights(model) -> dict[str, torch.Tensor]:
+    return read_model(model).module.state_dict()
+
+
+@pytest.mark.parametrize("tune", FREEZE)
+def test_each_way_of_tuning_ends_in_a_plain_model_file(tune, trained, tmp_path):
+    settings = {"transfer.tune": tune, "transfer.blocks": 1}
+    result = smalti.train(
+        "digits", steps=8, out=tmp_path / "run", start=trained, overrides=settings, report=False, show=False
+    )
+    before, after = weights(trained), weights(result.model)
+    assert before.keys() == after.keys()
+    moved = {name for name in before if not torch.equal(before[name], after[name])}
+    assert "head.weight" in moved
+    parts = {
+        "all": lambda name: True,
+        "last": lambda name: name.startswith(("blocks.3.", "norm.", "pool.", "head")),
+        "lora": lambda name: name.startswith(("blocks.", "head")) and ".norm" not in name,
+        "head": lambda name: name.startswith("head"),
+    }
+    assert all(parts[tune](name) for name in moved)
+    assert len(moved) > 2 or tune == "head"
+    assert result.metrics["accuracy"].value > 0.8
+    model = smalti.load(result.model)
+    assert model.predict((np.arange(64).reshape(8, 8) * 4).astype(np.uint8))[0].label in model.labels
+
+
+def test_labels_it_knows_begin_with_what_it_knows(trained, tmp_path):
+    from smalti.recipes.transfer import load_start
+
+    old = read_model(trained)
+    fresh = smalti.create_model(old.provenance["preset"], num_classes=3, in_chans=1)
+    load_start(fresh, TransferConfig(str(trained)), ("7", "new", "2"))
+    assert torch.equal(fresh.head.weight[0], old.module.head.weight[7])
+    assert torch.equal(fresh.head.weight[2], old.module.head.weight[2])
+    assert (fresh.head.weight[1] == 0).all()
+    assert torch.equal(fresh.blocks[0].attn.qkv.weight, old.module.blocks[0].attn.qkv.weight)
+
+
+def test_the_start_shows_in_the_first_steps(trained, tmp_path):
+    def after(name: str, **options) -> float:
+        smalti.train("digits", steps=4, out=tmp_path / name, report=False, show=False, **options)
+        return json.loads((tmp_path / name / "metrics.jsonl").read_text().splitlines()[0])["loss"]
+
+    warm = after("warm", start=trained, overrides={"transfer.tune": "all"})
+    assert warm < 0.5 * after("cold")
+
+
+def test_too_little_time_for_the_whole_model_fits_the_last_layer(trained, tmp_path):
+    smalti.train("digits", steps=4, out=tmp_path / "run", start=trained, report=False, show=False)
+    assert 'tune = "head"' in (tmp_path / "run" / "run.toml").read_text()
+    smalti.train("digits", epochs=3, out=tmp_path / "long", start=trained, report=False, show=False)
+    assert 'tune = "all"' in (tmp_path / "long" / "run.toml").read_text()
+
+
+def test_a_tuned_run_resumes_to_the_same_bits_even_without_the_start(trained, tmp_path, monkeypatch):
+    from smalti.train.loop import Stopped, fit
+
+    start = tmp_path / "start.safetensors"
+    start.write_bytes(trained.read_bytes())
+    options = {"steps": 6, "start": start, "overrides": {"transfer.tune": "lora"}, "report": False, "show": False}
+    whole = smalti.train("digits", out=tmp_path / "whole", **options)
+
+    def cut(*args, **kwargs):
+        kwargs["listener"] = Cut(kwargs["listener"])
+        return fit(*args, **kwargs)
+
+    class Cut:
+        def __init__(self, log):
+            self.log = log
+
+        def __getattr__(self, name):
+            return getattr(self.log, name)
+
+        def on_step(self, state, progress, values):
+            self.log.on_step(state, progress, values)
+            if state.step == 3:
+                self.log.save(state)
+                raise Stopped
+
+    import smalti.recipes.run as runs
+
+    monkeypatch.setattr(runs, "fit", cut)
+    with pytest.raises(Interrupted):
+        smalti.train("digits", out=tmp_path / "cut", **options)
+    monkeypatch.undo()
+    start.unlink()
+    resumed = smalti.resume(tmp_path / "cut", show=False)
+    a, b = weights(whole.model), weights(resumed.model)
+    assert all(torch.equal(a[name], b[name]) for name in a)
+
+
+def test_another_size_and_channel_count(trained, tmp_path):
+    rng = np.random.default_rng(0)
+    np.savez(
+        tmp_path / "colour.npz",
+        train_images=rng.integers(0, 256, (60, 16, 16, 3), dtype=np.uint8),
+        train_labels=np.arange(60) % 2,
+        test_images=rng.integers(0, 256, (20, 16, 16, 3), dtype=np.uint8),
+        test_labels=np.arange(20) % 2,
+    )
+    result = smalti.train(
+        tmp_path / "colour.npz",
+        steps=2,
+        out=tmp_path / "run",
+        start=trained,
+        overrides={"preprocess.img_size": 16},
+        report=False,
+        show=False,
+    )
+    rule = read_model(result.model).preprocess
+    assert rule.img_size == (16, 16)
+    assert rule.in_chans == 3
+
+
+def test_the_command_takes_a_run_folder(trained, tmp_path, capsys):
+    out = tmp_path / "run"
+    assert run(["train", "digits", "--steps", "2", "--from", str(trained.parent), "--out", str(out)]) == 0
+    assert "the one it begins with" in capsys.readouterr().err
+    assert f'start = "{trained.parent}"' in (out / "run.toml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"start": "nowhere.safetensors"}, "does not exist"),
+        ({"overrides": {"transfer.tune": "head"}}, "--from"),
+        ({"model": "vit_mini_patch4_32"}, "--model or --from"),
+        ({"overrides": {"transfer.tune": "last", "transfer.blocks": 9}}, "4 blocks"),
+        ({"overrides": {"transfer.tune": "some"}}, "one of"),
+    ],
+)
+def test_what_cannot_be_is_told(options, told, trained, tmp_path):
+    if told != "--from":
+        options = {"start": trained, **options}
+    with pytest.raises(InputError, match=told):
+        smalti.train("digits", steps=2, out=tmp_path / "run", report=False, show=False, **options)
+
+
+def test_a_pretraining_head_is_taken_off(tmp_path):
+    from smalti.data.preprocess import Preprocess
+    from smalti.modelfile import ModelFile
+    from smalti.recipes.transfer import load_start
+
+    module = smalti.create_model("vit_nano_patch2_8", num_classes=2, pre_logits=16, layer_scale=0.1).eval()
+    rule = Preprocess((8, 8), 3, (0.5,) * 3, (0.5,) * 3)
+    file = ModelFile("vit", module, "classify", ("a", "b"), rule, provenance={"preset": "vit_nano_patch2_8"})
+    write_model(tmp_path / "m.safetensors", file)
+    preset, options = kept_options(read_model(tmp_path / "m.safetensors"))
+    assert options == {"layer_scale": 0.1}
+    fresh = smalti.create_model(preset, num_classes=5, **options)
+    load_start(fresh, TransferConfig(str(tmp_path / "m.safetensors")), tuple("cdefg"))
+    state = {
+        name: tensor for name, tensor in module.state_dict().items() if not name.startswith(("pre_logits", "head"))
+    }
+    load_strictly(fresh, {**state, **{f"head.{k}": v for k, v in fresh.head.state_dict().items()}}, where="")
+
+
+def test_freezing_the_first_blocks_leaves_the_last_ones():
+    model = smalti.create_model("swin_mini_patch2_window4_32")
+    freeze(model, TransferConfig("x", "last", blocks=2))
+    learning = {name for name, p in model.named_parameters() if p.requires_grad}
+    assert all(name.startswith(("layers.2.blocks.", "norm.", "head.")) for name in learning)
+    assert {"layers.2.blocks.0.norm1.weight", "norm.weight", "head.fc.weight"} <= learning
