@@ -100,6 +100,48 @@ class TestBatches:
         assert ids(make(0), 1) == orders[1]
         assert ids(make(1), 1) != orders[1]
 
+    def test_classes_can_be_drawn_evenly(self):
+        data = source(targets=np.array([0] * 30 + [1] * 5 + [2] * 2))
+        batches = Batches(
+            Pictures(data, RULE), np.arange(37), batch_size=6, shuffle=True, classes=data.targets, drop_last=True
+        )
+        assert len(batches) == 6  # an epoch stays as long as it was
+        for batch in batches.epoch(3):
+            assert torch.bincount(batch["target"], minlength=3).tolist() == [2, 2, 2]
+
+    @pytest.mark.parametrize(("limit", "workers"), [(None, 0), (STREAM, 0), (STREAM, 2)])
+    def test_drawn_evenly_an_epoch_can_be_entered_anywhere_with_any_workers(self, limit, workers):
+        data = source(targets=np.array([0] * 30 + [1] * 5 + [2] * 2))
+        make = lambda limit, workers: Batches(  # noqa: E731
+            Pictures(data, RULE, memory_limit=limit, workers=workers),
+            np.arange(37),
+            batch_size=6,
+            seed=4,
+            augment=CONFIG,
+            shuffle=True,
+            classes=data.targets,
+        )
+        whole = list(make(None, 0).epoch(2))
+        batches = make(limit, workers)
+        assert equal(list(batches.epoch(2)), whole)
+        assert equal(list(batches.epoch(2, start=4)), whole[4:])
+
+    def test_a_picture_that_comes_again_in_an_epoch_is_varied_anew(self):
+        data = source(targets=np.array([0] * 30 + [1] * 7))
+        every = np.arange(37)
+        config = AugmentConfig(brightness=0.3)
+        batches = Batches(
+            Pictures(data, RULE), every, batch_size=37, augment=config, shuffle=True, classes=data.targets
+        )
+        (batch,) = batches.epoch(0)
+        rare = [batch["image"][batch["id"] == i] for i in range(30, 37)]
+        assert all(len(seen) in (2, 3) for seen in rare)
+        assert not any(torch.equal(a, b) for seen in rare for a, b in itertools.combinations(seen, 2))
+        once = Batches(Pictures(data, RULE), every, batch_size=37, augment=config)
+        (plain,) = once.epoch(0)
+        first = [int((batch["id"] == i).nonzero()[0]) for i in range(30, 37)]
+        assert torch.equal(batch["image"][first], plain["image"][30:])  # the first time it is varied as ever
+
     def test_augmentation_is_the_function_of_seed_epoch_and_id(self):
         data = source()
         config = AugmentConfig(crop="pad", crop_pad=2, flip="random", contrast=0.3)

@@ -8,7 +8,10 @@ import torch
 from tests.recipes.test_choose import given
 
 from smalti.models import create_model
-from smalti.recipes.assemble import class_weights, fold_scale, standardise
+from smalti.objectives.losses import LOSSES
+from smalti.recipes.assemble import class_weights, fold_scale, make_batches, make_objective, make_pictures, standardise
+from smalti.recipes.choose import choose
+from smalti.recipes.recipe import TargetConfig
 
 
 def test_class_weights_are_roots_of_rarity_and_one_on_average():
@@ -17,6 +20,31 @@ def test_class_weights_are_roots_of_rarity_and_one_on_average():
     counts = np.bincount(circumstances.source.targets[circumstances.split.train], minlength=3)
     assert weights[1] / weights[0] == pytest.approx(np.sqrt(counts[0] / counts[1]))
     assert (weights * counts).sum() / counts.sum() == pytest.approx(1)
+
+
+@pytest.mark.parametrize(("task", "name"), [(task, name) for task, losses in LOSSES.items() for name in losses])
+def test_the_loss_that_was_named_is_the_one_that_is_learned(task, name):
+    circumstances = given(n=30)
+    targets = np.arange(90).reshape(30, 3) % 2 if task != "classify" else circumstances.source.targets
+    source = replace(circumstances.source, task=task, targets=targets.astype(np.float32))
+    target = TargetConfig(loss=name, gamma=1.5)
+    recipe = replace(choose(circumstances).recipe, target=target)
+    objective = make_objective(recipe, source, circumstances.split)
+    logits, batch = torch.randn(30, 3), {"image": torch.empty(0), "target": torch.from_numpy(targets)}
+    loss, _ = objective(lambda _: logits, {name: t.float() if task != "classify" else t for name, t in batch.items()})
+    about = {"gamma": 1.5} if name == "focal" else {}
+    answers = torch.eye(3)[batch["target"]] if task == "classify" else batch["target"].float()
+    torch.testing.assert_close(loss, LOSSES[task][name](logits, answers, **about).mean())
+
+
+def test_balanced_sampling_draws_the_training_pictures_of_each_class_equally_often():
+    circumstances = given(n=60, targets=np.array([0] * 40 + [1] * 15 + [2] * 5))
+    recipe = choose(circumstances).recipe.with_settings({"target.sampling": "balanced", "loop.batch_size": 6})
+    pictures = make_pictures(recipe, circumstances.source, 0, show=False)
+    batches = make_batches(recipe, pictures, circumstances.split, torch.device("cpu"))
+    drawn = np.concatenate(batches.order(0))
+    assert np.isin(drawn, circumstances.split.train).all()
+    assert set(np.bincount(circumstances.source.targets[drawn]).tolist()) == {2 * len(batches)}
 
 
 def test_standardised_targets_and_the_folded_head_are_inverse():

@@ -1,5 +1,7 @@
 """The recipe rule: what it takes from the data, that the person's word stands, and that every choice has a reason."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -10,6 +12,7 @@ from smalti.data.check import check
 from smalti.data.source import UNASSIGNED, Source
 from smalti.data.split import split
 from smalti.data.views import Views
+from smalti.errors import InputError
 from smalti.recipes import choose as rule
 from smalti.recipes.choose import SMALL, Given, choose, nearest
 from smalti.recipes.pace import Pace
@@ -87,6 +90,42 @@ def test_uneven_classes_are_weighed():
     uneven = np.array([0] * 80 + [1] * 30 + [2] * 10)
     assert choose(given(targets=uneven)).recipe.target.class_weights == "auto"
     assert choose(given()).recipe.target.class_weights == "none"
+
+
+def test_the_loss_is_that_of_the_task_with_its_reason():
+    classes = given()
+    labels = replace(classes.source, task="multilabel", targets=np.eye(3, dtype=np.float32)[classes.source.targets])
+    numbers = replace(classes.source, task="regress", targets=np.arange(120, dtype=np.float32)[:, None])
+    for source, loss, smoothing in (
+        (classes.source, "cross_entropy", 0.1),
+        (labels, "bce", 0.0),
+        (numbers, "huber", 0),
+    ):
+        chosen = choose(replace(classes, source=source))
+        assert (chosen.recipe.target.loss, chosen.recipe.target.smoothing) == (loss, smoothing)
+        (note,) = [choice for choice in chosen.choices if choice.name == "loss"]
+        assert note.value == loss
+        assert note.reason
+
+
+def test_a_named_loss_brings_its_own_smoothing_and_ordinal_says_the_order():
+    chosen = choose(given(settings=settle({"target.loss": "ordinal"}, "--set")))
+    assert (chosen.recipe.target.loss, chosen.recipe.target.smoothing) == ("ordinal", 0.0)
+    assert "you named it; the order is a, b, c" in [choice.reason for choice in chosen.choices]
+    with pytest.raises(InputError, match='"huber" is not a loss of the task classify'):
+        choose(given(settings=settle({"target.loss": "huber"}, "--set")))
+
+
+def test_classes_drawn_evenly_are_not_weighed_too():
+    uneven = np.array([0] * 80 + [1] * 30 + [2] * 10)
+    settings = settle({"target.sampling": "balanced"}, "--set")
+    chosen = choose(given(targets=uneven, settings=settings))
+    assert chosen.recipe.target.class_weights == "none"
+    assert "3 classes take turns" in next(choice.reason for choice in chosen.choices if choice.name == "sampling")
+    numbers = given(settings=settings)
+    source = replace(numbers.source, task="regress", targets=np.arange(120, dtype=np.float32)[:, None])
+    with pytest.raises(InputError, match="no classes to draw evenly"):
+        choose(replace(numbers, source=source))
 
 
 def test_the_persons_word_stands():

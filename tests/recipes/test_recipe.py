@@ -26,7 +26,7 @@ EVERYTHING = Recipe(  # no field at its default where that is possible
     Budget(minutes=2.5),
     AugmentConfig(crop="resized", crop_area=(0.2, 0.9), flip="alternate", rotate=5.0, auto="rand", erase=0.3),
     MixConfig(0.2, 1.0, 0.5),
-    TargetConfig(0.1, "auto"),
+    TargetConfig(0.1, "auto", "focal", 1.5, "balanced"),
     OptimConfig("sgd", 0.5, 1e-4, (0.8, 0.9), 0.95, None),
     LoopConfig(7, 2, 0.1, "constant", 0.99, "bf16", 3, 4),
     views=Views(True, 2),

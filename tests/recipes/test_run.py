@@ -166,9 +166,8 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> str:
     return folder
 
 
-@pytest.mark.parametrize("step", [1, 5, 8, 14])
-def test_a_run_cut_at_any_step_equals_the_unbroken_one(step: int, whole: str, monkeypatch: pytest.MonkeyPatch):
-    """At the first step, at the end of an epoch, in its middle, before the last step."""
+def cut_at(step: int, line: str, monkeypatch: pytest.MonkeyPatch) -> int:
+    """The exit code of a command that is told to stop in its training step `step`, counted from 1."""
     real = loop.train_step
 
     def cut(state: Any, *args: Any) -> Any:
@@ -178,7 +177,13 @@ def test_a_run_cut_at_any_step_equals_the_unbroken_one(step: int, whole: str, mo
 
     with monkeypatch.context() as patch:
         patch.setattr(loop, "train_step", cut)
-        assert smalti_(f"{NOISY} --out cut") == 75
+        return smalti_(line)
+
+
+@pytest.mark.parametrize("step", [1, 5, 8, 14])
+def test_a_run_cut_at_any_step_equals_the_unbroken_one(step: int, whole: str, monkeypatch: pytest.MonkeyPatch):
+    """At the first step, at the end of an epoch, in its middle, before the last step."""
+    assert cut_at(step, f"{NOISY} --out cut", monkeypatch) == 75
     assert not Path("cut/model.safetensors").exists()
     assert smalti_("train --resume cut") == 0
     for name in ("model.safetensors", "checkpoints/last.safetensors", "checkpoints/best.safetensors"):
@@ -186,6 +191,39 @@ def test_a_run_cut_at_any_step_equals_the_unbroken_one(step: int, whole: str, mo
     assert Path(whole, "metrics.jsonl").read_bytes() == Path("cut/metrics.jsonl").read_bytes()
     assert result(whole)["metrics"] == result("cut")["metrics"]
     assert result(whole)["best_step"] == result("cut")["best_step"]
+
+
+def test_a_network_with_running_statistics_resumes_too(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    train = "train digits --model resnet18_32 --set preprocess.img_size=8 --steps 4 --device cpu --set optim.lr=0.001"
+    assert smalti_(f"{train} --out whole") == 0
+    assert cut_at(3, f"{train} --out cut", monkeypatch) == 75
+    assert smalti_("train --resume cut") == 0
+    assert same_weights("whole", "cut")
+    assert tensors("cut")["bn1.running_var"].std() > 0
+    capsys.readouterr()
+    assert smalti_("evaluate cut digits --json") == 0
+    assert json.loads(capsys.readouterr().out)["metrics"] == result("whole")["metrics"]
+
+
+def test_drawn_evenly_with_another_loss_a_run_is_written_down_and_resumes(monkeypatch: pytest.MonkeyPatch):
+    train = (
+        f"train digits --model cct_nano_patch2_8 --steps 6 {DIGITS} --set target.sampling=balanced "
+        "--set target.loss=focal --set target.gamma=1"
+    )
+    assert smalti_(f"{train} --out whole") == 0
+    told = tomllib.loads(Path("whole/run.toml").read_text())
+    assert told["target"] == {
+        "smoothing": 0.0,
+        "class_weights": "none",
+        "loss": "focal",
+        "gamma": 1.0,
+        "sampling": "balanced",
+    }
+    assert cut_at(4, f"{train} --out cut", monkeypatch) == 75
+    assert smalti_("train --resume cut") == 0
+    assert same_weights("whole", "cut")
 
 
 def test_a_finished_run_is_judged_again_and_stays_the_same():

@@ -57,7 +57,7 @@ def setup(digits):
     """make(optimizer, workers) -> (state, batches, objective, evaluator), fresh each time, with every noise on."""
     rule = data.Preprocess((8, 8), 1, (0.3,), (0.35,))
 
-    def make(optimizer: str = "muon", workers: int = 0, in_memory: bool = True, n: int = 160):
+    def make(optimizer: str = "muon", workers: int = 0, in_memory: bool = True, n: int = 160, balanced: bool = False):
         torch.manual_seed(0)
         model = create_model("cct_nano_patch2_8", in_chans=1, depth=2, drop_rate=0.1, attn_drop=0.1, drop_path_rate=0.2)
         state = TrainState(model, build_optimizers(model, OptimConfig(optimizer, lr=2e-3)), EMA(model, 0.9))
@@ -69,6 +69,7 @@ def setup(digits):
             seed=3,
             augment=AugmentConfig(crop="pad", crop_pad=1, rotate=10.0, flip="alternate", erase=0.2),
             shuffle=True,
+            classes=digits.targets[:n] // 4 if balanced else None,  # of very unequal size
             drop_last=True,
             batch_transform=lambda batch, epoch, step: mix(
                 batch, MixConfig(mixup=0.2, cutmix=1.0, prob=0.5), num_classes=10, seed=3, step=1000 * epoch + step

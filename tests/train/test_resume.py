@@ -101,6 +101,18 @@ def test_streamed_pictures_and_any_number_of_workers_give_the_same_run(setup, un
     assert differences(run(setup(workers=workers, in_memory=False), Silent()), unbroken) == []
 
 
+@pytest.mark.parametrize("cut", [3, 8])
+def test_classes_drawn_evenly_resume_with_any_number_of_workers(setup, unbroken, tmp_path, cut):
+    whole = run(setup(balanced=True), Silent())
+    assert differences(whole, unbroken) != []
+    path = tmp_path / "last.safetensors"
+    with pytest.raises(Stopped):
+        run(setup(balanced=True), StopAt(cut, path))
+    made = setup(balanced=True, workers=2, in_memory=False)
+    made[0].load_state_dict(load_checkpoint(path))
+    assert differences(run(made, Silent()), whole) == []
+
+
 @pytest.mark.parametrize("optimizer", ["adamw", "adam", "sgd", "rmsprop"])
 def test_every_optimiser_resumes(setup, tmp_path, optimizer):
     whole = run(setup(optimizer), Silent())

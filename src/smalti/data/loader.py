@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from queue import Full, Queue
 from typing import Generic, Self, TypeVar
@@ -27,6 +27,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from smalti.data.augment import AugmentConfig, augment
+from smalti.data.balance import balanced, repeats
 from smalti.data.preprocess import Preprocess
 from smalti.data.randomness import permutation
 from smalti.data.source import Source, Storage
@@ -174,6 +175,8 @@ class Batches:
         seed: of order and augmentation.
         augment: what is varied; None varies nothing.
         shuffle: another order every epoch; False keeps the order of `indices`.
+        classes: (N,) the class of each sample: instead of every sample once, an epoch draws N samples, every class
+            equally often (`data.balance`). None for every sample once.
         drop_last: leaves out a last batch that is not full, unless it is the only one.
         batch_transform: (batch, epoch, step in the epoch) to batch, for mixing.
         device: where batches are wanted. Pictures travel as bytes and are augmented and normalised there.
@@ -190,6 +193,7 @@ class Batches:
         seed: int = 0,
         augment: AugmentConfig | None = None,
         shuffle: bool = False,
+        classes: NDArray[np.int64] | None = None,
         drop_last: bool = False,
         batch_transform: Callable[[Batch, int, int], Batch] | None = None,
         device: torch.device | str = "cpu",
@@ -201,7 +205,8 @@ class Batches:
         if batch_size < 1:
             raise InputError(f"batch_size {batch_size} is not 1 or more")
         self.pictures = pictures if augment else pictures.exact
-        self.batch_size, self.seed, self.augment, self.shuffle = batch_size, seed, augment, shuffle
+        self.batch_size, self.seed, self.augment = batch_size, seed, augment
+        self.draw = find_draw(len(self.indices), shuffle, classes)
         self.drop_last, self.batch_transform = drop_last, batch_transform
         self.device = torch.device(device)
         self.background = self.device.type != "cpu" if background is None else background
@@ -224,8 +229,7 @@ class Batches:
 
     def order(self, epoch: int) -> list[NDArray[np.int64]]:
         """Positions in the source, batch by batch."""
-        shuffled = self.indices[permutation(self.seed, epoch, len(self.indices))] if self.shuffle else self.indices
-        return [shuffled[i * self.batch_size : (i + 1) * self.batch_size] for i in range(len(self))]
+        return self._cut(self.indices[self.draw(self.seed, epoch)])
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
         """The batches of an epoch from step `start` on; those before are not read.
@@ -234,19 +238,23 @@ class Batches:
             InputError: a picture cannot be read or decoded; it names the picture.
         """
         self.pictures.load(self.indices)
-        order = self.order(epoch)[start:]
-        pixels = self.pictures.stream(order)
+        order = self.order(epoch)
+        again = self._cut(repeats(np.concatenate(order)))
+        pixels = self.pictures.stream(order[start:])
         batches = (
-            self._finish(images, ids, epoch, step)
-            for step, (images, ids) in enumerate(zip(pixels, order, strict=True), start)
+            self._finish(images, order[step], again[step], epoch, step) for step, images in enumerate(pixels, start)
         )
         return ahead(batches) if self.background else batches
 
-    def _finish(self, images: Tensor, ids: NDArray[np.int64], epoch: int, step: int) -> Batch:
+    def _cut(self, drawn: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+        return [drawn[i * self.batch_size : (i + 1) * self.batch_size] for i in range(len(self))]
+
+    def _finish(self, images: Tensor, ids: NDArray[np.int64], again: NDArray[np.int64], epoch: int, step: int) -> Batch:
         rule = self.pictures.preprocess
         images = self._to_device(images)
         if self.augment:
-            images = augment(images, ids, config=self.augment, out_size=rule.img_size, seed=self.seed, epoch=epoch)
+            keys = ids + again * len(self.targets)  # a sample that comes again in an epoch is varied anew
+            images = augment(images, keys, config=self.augment, out_size=rule.img_size, seed=self.seed, epoch=epoch)
         positions = torch.from_numpy(ids)
         target, position = self._to_device(self.targets[positions]), self._to_device(positions)
         batch = {"image": rule.normalize(images), "target": target, "id": position}
@@ -256,6 +264,16 @@ class Batches:
         if self.device.type == "cuda":
             return x.pin_memory().to(self.device, non_blocking=True)  # from pinned memory the copy does not wait
         return x.to(self.device)
+
+
+Draw = Callable[[int, int], NDArray[np.int64]]  # (seed, epoch) to (N,) positions in [0, N)
+
+
+def find_draw(n: int, shuffle: bool, classes: NDArray[np.int64] | None) -> Draw:
+    """How an epoch of n samples is drawn: as they stand, every one once, or every class equally often."""
+    if classes is not None:
+        return partial(balanced, classes=classes)
+    return partial(permutation, n=n) if shuffle else lambda seed, epoch: np.arange(n)
 
 
 def ahead(items: Iterator[T], depth: int = 2) -> Iterator[T]:

@@ -177,7 +177,7 @@ def _imbalance(source: Source, counts: NDArray[np.int64]) -> Iterator[Problem]:
     most, least = int(learned.argmax()), int(np.where(learned, learned, learned.max()).argmin())
     if learned[most] >= _IMBALANCE * learned[least] > 0:
         cause = f"{source.labels[most]!r} has {learned[most]:,} pictures to learn from, {source.labels[least]!r} has "
-        mend = "add pictures of the rare classes, or train with --set target.class_weights=auto"
+        mend = "add pictures of the rare classes; training weighs them up, --set target.sampling=balanced draws evenly"
         yield Problem("imbalance", "", cause + f"{learned[least]:,}", mend)
 
 

@@ -1,4 +1,6 @@
-"""Numbers a picture: Huber loss."""
+"""Numbers a picture."""
+
+from collections.abc import Callable
 
 import torch.nn.functional as F
 from torch import Tensor
@@ -9,13 +11,20 @@ __all__ = ["Regress"]
 
 
 class Regress:
-    """Huber loss: quadratic near, linear far, so that a few wild targets do not rule.
+    """The mean loss over numbers and pictures.
 
     It expects targets of about unit deviation; a run standardises them and folds the scale into the head afterwards.
+
+    Args:
+        loss: (values (B, T), targets (B, T)) to their mean loss. By default Huber's: quadratic up to one deviation,
+            linear beyond, so that a few wild targets do not rule.
     """
+
+    def __init__(self, loss: Callable[[Tensor, Tensor], Tensor] = F.huber_loss) -> None:
+        self.loss = loss
 
     def __call__(self, model: Forward, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """Batch of image (B, C, H, W) and target (B, T). Metric: mae, the mean absolute error."""
         values = model(batch["image"]).float()  # (B, T)
         target = batch["target"]
-        return F.huber_loss(values, target), {"mae": (values.detach() - target).abs().mean()}
+        return self.loss(values, target), {"mae": (values.detach() - target).abs().mean()}

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from smalti import data
+from smalti.data.balance import classes_of
 from smalti.data.check import Check, check
 from smalti.data.loader import Batches, Pictures
 from smalti.data.mixing import mix
@@ -19,6 +20,7 @@ from smalti.data.split import Split, split
 from smalti.evaluate.evaluators import ClassifyEvaluator, MultilabelEvaluator, RegressEvaluator
 from smalti.nn.precision import last_layers
 from smalti.objectives import Classify, Multilabel, Objective, Regress
+from smalti.objectives.losses import LOSSES, find_loss
 from smalti.progress import progress, progress_callback
 from smalti.recipes.choose import is_measured
 from smalti.recipes.recipe import Choice, Recipe
@@ -132,7 +134,7 @@ def make_pictures(recipe: Recipe, source: Source, workers: int | None, *, show: 
 
 
 def make_batches(recipe: Recipe, pictures: Pictures, parts: Split, device: torch.device) -> Batches:
-    """Training batches: shuffled, augmented, mixed."""
+    """Training batches: shuffled, or drawn evenly from the classes; augmented, mixed."""
     batches = Batches(
         pictures,
         parts.train,
@@ -140,6 +142,7 @@ def make_batches(recipe: Recipe, pictures: Pictures, parts: Split, device: torch
         seed=recipe.seed,
         augment=recipe.augment,
         shuffle=True,
+        classes=classes_of(pictures.source, parts.train) if recipe.target.sampling == "balanced" else None,
         drop_last=True,
         device=device,
     )
@@ -160,12 +163,17 @@ def make_evaluator(recipe: Recipe, pictures: Pictures, parts: Split, device: tor
 
 def make_objective(recipe: Recipe, source: Source, parts: Split) -> Objective:
     """The loss of the task."""
+    target = recipe.target
+    name = find_loss(source.task, target.loss)
+    loss = LOSSES[source.task][name]
+    if name == "focal":
+        loss = partial(loss, gamma=target.gamma)
     if source.task == "regress":
-        return Regress()
-    weights = class_weights(source, parts) if recipe.target.class_weights == "auto" else None
+        return Regress(loss)
+    weights = class_weights(source, parts) if target.class_weights == "auto" else None
     if source.task == "multilabel":
-        return Multilabel(smoothing=recipe.target.smoothing, positive_weights=weights)
-    return Classify(smoothing=recipe.target.smoothing, class_weights=weights)
+        return Multilabel(smoothing=target.smoothing, positive_weights=weights, loss=loss)
+    return Classify(smoothing=target.smoothing, class_weights=weights, loss=loss)
 
 
 def class_weights(source: Source, parts: Split) -> list[float]:

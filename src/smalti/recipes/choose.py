@@ -9,19 +9,22 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
+import numpy as np
 import torch
 
 from smalti.data.augment import AugmentConfig
+from smalti.data.balance import classes_of
 from smalti.data.check import Check
 from smalti.data.mixing import MixConfig
 from smalti.data.preprocess import Preprocess
 from smalti.data.source import Source
 from smalti.data.split import Split
 from smalti.data.views import Views
-from smalti.errors import InputError
+from smalti.errors import InputError, few
 from smalti.modelfile import ModelFile
 from smalti.models import preset_config
 from smalti.nn.precision import Precision, best_precision
+from smalti.objectives.losses import find_loss
 from smalti.recipes.mirror import mirror_test
 from smalti.recipes.pace import Pace, measure_pace
 from smalti.recipes.recipe import Choice, ModelConfig, Recipe, TargetConfig
@@ -45,6 +48,11 @@ PHOTO = 72  # pictures with a longer short side than this are photographs, to be
 ENOUGH_EPOCHS = 40  # of large photographs, to prefer them to small ones
 OFTEN = 30  # epochs from which on pictures that may be mirrored are varied more
 MANY_EPOCHS = 100
+LOSS_REASONS = {
+    "classify": "one class a picture",
+    "multilabel": "each label is there or not",
+    "regress": "quadratic near and linear far, so that a few wild numbers do not rule",
+}
 TUNED = "cct_mini"  # presets the rule's learning rate was measured for
 FRESH_LR = 3e-3  # of Muon, for 64 pictures a step
 TUNE_LR = 1e-3  # of AdamW, likewise, for a model that knows something already
@@ -107,6 +115,7 @@ def choose(given: Given) -> Chosen:
 
     batch_size = choose_batch_size(given, note)
     optim = choose_optim(given, batch_size, note)
+    target = choose_target(given, note)
     precision, why = best_precision(given.device)
     note("precision", precision, why)
     trial = partial(try_model, given, batch_size=batch_size, optim=optim, precision=precision)
@@ -126,7 +135,7 @@ def choose(given: Given) -> Chosen:
         budget=given.budget,
         augment=augment,
         mix=mix,
-        target=choose_target(given, note),
+        target=target,
         optim=optim,
         loop=replace(loop, precision=precision),
         transfer=transfer,
@@ -330,17 +339,26 @@ def choose_mix(given: Given, epochs: float, mirror: bool, note: Note) -> MixConf
 
 
 def choose_target(given: Given, note: Note) -> TargetConfig:
-    """Label smoothing, and class weights where classes are uneven."""
-    if given.source.task == "regress":
-        return TargetConfig()
-    weights = "auto" if given.check.imbalance >= 2 else "none"
-    if weights == "auto":
+    """The loss of the task, label smoothing, and class weights where classes are uneven."""
+    task, named = given.source.task, given.setting("target", "loss")
+    loss = find_loss(task, named or "auto")
+    why = "you named it" if named not in (None, "auto") else LOSS_REASONS[task]
+    if loss == "ordinal":
+        why += f"; the order is {few(given.source.labels, 8)}"
+    note("loss", loss, why)
+    balanced = given.setting("target", "sampling") == "balanced"
+    if balanced:
+        classes = classes_of(given.source, given.split.train)
+        note("sampling", "balanced", f"you named it; {len(np.unique(classes))} classes take turns")
+    uneven = given.check.imbalance >= 2 and not balanced
+    if uneven:
         note(
             "class weights",
             "auto",
             f"the largest class has {given.check.imbalance:.1f} times the pictures of the smallest",
         )
-    return TargetConfig(smoothing=0.1 if given.source.task == "classify" else 0.0, class_weights=weights)
+    smoothing = 0.1 if loss == "cross_entropy" else 0.0
+    return TargetConfig(smoothing, "auto" if uneven else "none", loss)
 
 
 def choose_views(preprocess: Preprocess, augment: AugmentConfig, mirror: bool, note: Note) -> Views:

@@ -1,5 +1,6 @@
 """A recipe: one complete run, composed of the configs of its parts. What run.toml holds and `--set` changes."""
 
+import math
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, asdict, dataclass, field, fields, is_dataclass, replace
@@ -15,6 +16,7 @@ from smalti.data.views import Views
 from smalti.errors import InputError
 from smalti.models.registry import build as build_model
 from smalti.models.registry import preset_config
+from smalti.objectives.losses import LossName
 from smalti.recipes.transfer import TransferConfig
 from smalti.train.budget import Budget
 from smalti.train.loop import LoopConfig
@@ -58,15 +60,25 @@ class ModelConfig:
 
 @dataclass(frozen=True)
 class TargetConfig:
-    """How targets are used: label smoothing, and class weights ("auto" weighs rare classes up, by the root of their
-    rarity).
+    """How targets are used.
+
+    Args:
+        smoothing: share of a label spread over all.
+        class_weights: "auto" weighs rare classes up, by the root of their rarity.
+        loss: one of `objectives.losses`; "auto" is the task's own.
+        gamma: of the focal loss: how little counts what is told well already; 0 makes it cross-entropy.
+        sampling: "once" takes every picture once an epoch; "balanced" draws as many, every class equally often.
     """
 
     smoothing: float = 0.0
     class_weights: Literal["none", "auto"] = "none"
+    loss: LossName = "auto"
+    gamma: float = 2.0
+    sampling: Literal["once", "balanced"] = "once"
 
     def __post_init__(self) -> None:
         demand(0 <= self.smoothing < 1, "target.smoothing", self.smoothing, "in [0, 1)")
+        demand(0 <= self.gamma < math.inf, "target.gamma", self.gamma, "a number of 0 or more")
 
 
 @dataclass(frozen=True)
@@ -88,7 +100,7 @@ class Recipe:
         budget: minutes, epochs or steps.
         augment: what is varied in training pictures.
         mix: mixup and cutmix.
-        target: smoothing and class weights.
+        target: loss, smoothing, class weights, sampling.
         optim: optimiser.
         loop: batch, schedule, precision, evaluations.
         transfer: what it begins with.

@@ -1,0 +1,63 @@
+"""Drawing classes evenly: samples of rare classes come again within an epoch, those of common ones in a later one.
+
+What is drawn is a function of (seed, epoch), as every order is.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smalti.data.randomness import hash_key, permutation
+from smalti.data.source import Source
+from smalti.errors import InputError
+
+__all__ = ["balanced", "classes_of", "repeats"]
+
+
+def balanced(seed: int, epoch: int, classes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """An epoch of N draws in which the classes take turns, so that in any stretch they occur equally often, to one.
+
+    The samples of a class come in a random order, and none comes again before all others of its class have come; this
+    goes on from epoch to epoch.
+
+    Args:
+        seed: any integer.
+        epoch: from 0 on.
+        classes: (N,) the class of each sample.
+
+    Returns:
+        (N,) positions in [0, N).
+    """
+    n, numbers = len(classes), np.unique(classes)
+    draws, turns = np.divmod(np.arange(epoch * n, (epoch + 1) * n), len(numbers))  # of a class, over the whole run
+    order = np.empty(n, np.int64)
+    for turn, number in enumerate(numbers):
+        members, places = np.flatnonzero(classes == number), draws[turns == turn]
+        if len(places):
+            first, last = (int(place) // len(members) for place in (places[0], places[-1]))
+            key = hash_key(seed, "class", turn)
+            rounds = np.concatenate([permutation(key, r, len(members)) for r in range(first, last + 1)])
+            order[turns == turn] = members[rounds[places - first * len(members)]]
+    return order
+
+
+def repeats(order: NDArray[np.int64]) -> NDArray[np.int64]:
+    """(N,) how often the same number has occurred before, at each place of `order`."""
+    sort = np.argsort(order, kind="stable")
+    _, firsts, counts = np.unique(order[sort], return_index=True, return_counts=True)
+    before = np.empty(len(order), np.int64)
+    before[sort] = np.arange(len(order)) - np.repeat(firsts, counts)
+    return before
+
+
+def classes_of(source: Source, indices: NDArray[np.int64]) -> NDArray[np.int64]:
+    """(N,) what is to be drawn evenly of the samples `indices`: their class. With several labels it is the rarest one
+    a sample has, and samples without any are a class of their own. Raises InputError where targets are numbers.
+    """
+    targets, labels = source.targets[indices], len(source.labels)
+    if source.task == "classify":
+        return targets.astype(np.int64)
+    if source.task == "multilabel":
+        there = targets.astype(bool)
+        rarity = np.where(there, there.sum(0), len(targets) + 1)
+        return np.where(there.any(1), rarity.argmin(1), labels)
+    raise InputError("numbers have no classes to draw evenly", mend="set target.sampling to once")
