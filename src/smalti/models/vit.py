@@ -220,6 +220,7 @@ def build_block(config: ViTConfig, index: int) -> Block:
     """Block `index` of `depth`: pre-norm, its drop-path rate on a linear ramp."""
     D = config.embed_dim
     norm = partial(nn.LayerNorm, eps=1e-6)
+    head_norm = partial(norm, D // config.num_heads) if config.qk_norm else nn.Identity
     gate = partial(LayerScale, D, config.layer_scale) if config.layer_scale is not None else nn.Identity
     return Block(
         norm(D),
@@ -227,7 +228,8 @@ def build_block(config: ViTConfig, index: int) -> Block:
             D,
             config.num_heads,
             qkv_bias=config.qkv_bias,
-            qk_norm=norm if config.qk_norm else nn.Identity,
+            q_norm=head_norm(),
+            k_norm=head_norm(),
             rel_bias=build_rel_bias(config),
             attn_drop=config.attn_drop,
             proj_drop=config.drop_rate,

@@ -1,16 +1,19 @@
-"""Where a token stands: fixed 2-D sine-cosine tables, 2-D rotary angles, a learned bias for every offset. Learned
-positions are a plain parameter of the model.
+"""Where a token stands: fixed 2-D sine-cosine tables, 2-D rotary angles, a bias for every offset, learned as a table or
+as a function. Learned positions are a plain parameter of the model.
 
-Shapes: N tokens of an h x w grid in row order, D width, K head width.
+Shapes: N tokens of an h x w grid in row order, D width, K head width, H heads.
 """
+
+import math
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from smalti.errors import InputError
+from smalti.nn.precision import ExactLinear
 
-__all__ = ["RelativeBias", "relative_offsets", "rope_2d", "rotate", "sincos_2d"]
+__all__ = ["ContinuousBias", "RelativeBias", "relative_offsets", "rope_2d", "rotate", "sincos_2d"]
 
 
 def sincos_2d(grid_size: tuple[int, int], dim: int, temperature: float = 10_000.0) -> Tensor:
@@ -77,6 +80,49 @@ class RelativeBias(nn.Module):
     def forward(self) -> Tensor:
         """The bias on the scores, (1, H, N, N)."""
         return self.table[self.offsets].permute(2, 0, 1)[None]
+
+
+class ContinuousBias(nn.Module):
+    """A bias for every offset and head as an MLP says it, in (0, 16): a function, so that it fits other windows than it
+    was trained in (Swin V2, arXiv:2111.09883, section 3.3).
+
+    It is given offsets on a logarithmic scale, on which the larger ones of a larger window are near to those it knows,
+    and answers in fp32.
+
+    Args:
+        grid_size: (h, w) of the tokens.
+        num_heads: heads H of the attention.
+        trained_size: (h, w) of the tokens in pre-training, whose offsets are the unit; None for `grid_size`.
+        hidden_dim: width of the MLP.
+    """
+
+    def __init__(
+        self,
+        grid_size: tuple[int, int],
+        num_heads: int,
+        *,
+        trained_size: tuple[int, int] | None = None,
+        hidden_dim: int = 512,
+    ) -> None:
+        super().__init__()
+        self.mlp = nn.Sequential(ExactLinear(2, hidden_dim), nn.ReLU(), ExactLinear(hidden_dim, num_heads, bias=False))
+        self.coords: Tensor
+        self.register_buffer("coords", log_offsets(grid_size, trained_size or grid_size), persistent=False)
+        self.offsets: Tensor
+        self.register_buffer("offsets", relative_offsets(grid_size), persistent=False)
+
+    def forward(self) -> Tensor:
+        """The bias on the scores, (1, H, N, N)."""
+        table = 16 * self.mlp(self.coords).sigmoid()
+        return table[self.offsets].permute(2, 0, 1)[None]
+
+
+def log_offsets(grid_size: tuple[int, int], unit: tuple[int, int]) -> Tensor:
+    """(number, 2): rows and columns of each offset, in the order of `relative_offsets`, as
+    sign(x) log8(1 + 8 |x|) of x = offset / (unit - 1)."""
+    far = [torch.arange(1 - side, side) / max(of - 1, 1) for side, of in zip(grid_size, unit, strict=True)]
+    x = torch.stack(torch.meshgrid(*far, indexing="ij"), dim=-1).flatten(0, 1)
+    return x.sign() * (8 * x.abs()).log1p() / math.log(8)
 
 
 def relative_offsets(grid_size: tuple[int, int]) -> Tensor:

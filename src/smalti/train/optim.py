@@ -23,7 +23,7 @@ class OptimConfig:
         name: "muon" moves the matrices inside the blocks by orthogonalised momentum (Jordan et al. 2024; scaled as in
             arXiv:2502.16982, so that one lr serves it and AdamW) and everything else by AdamW; the others are torch's.
         lr: peak learning rate of the schedule.
-        weight_decay: of matrices only; biases, norms, gates, positions and tokens are not decayed.
+        weight_decay: of matrices only; biases, those of scores too, norms, gates, positions and tokens are not decayed.
         betas: of Adam and AdamW.
         momentum: of SGD and RMSprop.
         grad_clip: largest norm of the whole gradient; None for no clipping.
@@ -67,13 +67,19 @@ def set_lr(optimizers: list[Optimizer], lr: float) -> None:
 
 def is_hidden_matrix(name: str, parameter: nn.Parameter) -> bool:
     """Whether a parameter maps tokens to tokens inside a block: what Muon is made for."""
-    return parameter.ndim == 2 and "blocks." in name
+    return parameter.ndim == 2 and "blocks." in name and not is_bias_of_scores(name)
+
+
+def is_bias_of_scores(name: str) -> bool:
+    """Whether a parameter says what offsets add to scores, as a table or as an MLP."""
+    return ".rel_bias." in name
 
 
 def decay_groups(named: list[tuple[str, nn.Parameter]], weight_decay: float) -> Iterator[dict]:
     """Two parameter groups: matrices and kernels, which decay, and the rest, which does not."""
-    decayed = [p for _, p in named if p.ndim in (2, 4)]
-    kept = [p for _, p in named if p.ndim not in (2, 4)]
+    matrices = {name for name, p in named if p.ndim in (2, 4) and not is_bias_of_scores(name)}
+    decayed = [p for name, p in named if name in matrices]
+    kept = [p for name, p in named if name not in matrices]
     yield from (
         {"params": params, "weight_decay": decay} for params, decay in ((decayed, weight_decay), (kept, 0.0)) if params
     )

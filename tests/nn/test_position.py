@@ -1,0 +1,31 @@
+"""A bias that is a function of the offset: what it is given, and what it makes of a larger window."""
+
+import math
+
+import torch
+
+from smalti.nn import ContinuousBias
+from smalti.nn.position import log_offsets
+
+
+def test_offsets_are_logarithms_row_by_row():
+    found = log_offsets((2, 3), (2, 3)).view(3, 5, 2)
+    unit = math.log2(9) / 3  # sign(x) log8(1 + 8 |x|) of x = 1
+    half = math.log2(5) / 3
+    torch.testing.assert_close(found[:, 0, 0], torch.tensor([-unit, 0, unit]))
+    torch.testing.assert_close(found[1, :, 1], torch.tensor([-unit, -half, 0, half, unit]))
+
+
+def test_a_larger_window_has_the_biases_of_the_smaller_one():
+    torch.manual_seed(0)
+    small, large = ContinuousBias((3, 3), 2), ContinuousBias((5, 6), 2, trained_size=(3, 3))
+    large.load_state_dict(small.state_dict())
+    whole = large().view(2, 5, 6, 5, 6)
+    torch.testing.assert_close(whole[:, 1:4, 2:5, 1:4, 2:5].reshape(1, 2, 9, 9), small())
+    assert 0 < whole.min() < whole.max() < 16
+
+
+def test_the_bias_depends_on_the_offset_only():
+    bias = ContinuousBias((4, 4), 1)().view(4, 4, 4, 4)
+    torch.testing.assert_close(bias[0, 0, 2, 1], bias[1, 2, 3, 3])
+    assert (bias[0, 0, 2, 1] - bias[2, 1, 0, 0]).abs() > 1e-6
