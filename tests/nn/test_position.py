@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from smalti.nn import ContinuousBias
+from smalti.nn import ContinuousBias, rope_2d, turn_grid
 from smalti.nn.position import log_offsets
 
 
@@ -29,3 +29,11 @@ def test_the_bias_depends_on_the_offset_only():
     bias = ContinuousBias((4, 4), 1)().view(4, 4, 4, 4)
     torch.testing.assert_close(bias[0, 0, 2, 1], bias[1, 2, 3, 3])
     assert (bias[0, 0, 2, 1] - bias[2, 1, 0, 0]).abs() > 1e-6
+
+
+def test_turns_go_from_edge_to_edge_whatever_the_grid():
+    y, x = turn_grid((2, 4))
+    torch.testing.assert_close(y / math.pi, torch.tensor([-1.0, 1.0], dtype=y.dtype).repeat_interleave(4))
+    torch.testing.assert_close(x / math.pi, torch.tensor([-1.5, -0.5, 0.5, 1.5], dtype=x.dtype).repeat(2))
+    coarse, fine = rope_2d((2, 2), 8, place=turn_grid), rope_2d((6, 6), 8, place=turn_grid)
+    torch.testing.assert_close(coarse, fine.view(2, 6, 6, 8)[:, 1::3, 1::3].flatten(1, 2))  # centres that coincide

@@ -4,7 +4,7 @@ from smalti.nn.attention import Attention, NoKeyBias, attend, attention_maps, at
 from smalti.nn.masks import causal_mask, combine, padding_mask
 from smalti.nn.mlp import Mlp, SwiGLU
 from smalti.nn.norm import ScaledUnitNorm, UnitNorm
-from smalti.nn.position import ContinuousBias, RelativeBias, rope_2d, rotate, sincos_2d
+from smalti.nn.position import ContinuousBias, RelativeBias, rope_2d, rotate, sincos_2d, token_grid, turn_grid
 from smalti.nn.precision import ExactLinear
 from smalti.nn.residual import DropPath, LayerScale, PostNormResidual, Residual
 from smalti.nn.transformer import Block, Transformer
@@ -36,4 +36,6 @@ __all__ = [
     "rope_2d",
     "rotate",
     "sincos_2d",
+    "token_grid",
+    "turn_grid",
 ]

@@ -101,4 +101,4 @@ class WindowAttention(Attention):
     def full_mask(self, x: Tensor, mask: Tensor | None) -> Tensor | None:
         """What any attention has, and in shifted windows who came round the edge."""
         own = cast(Tensor, combine(super().full_mask(x, mask), self.shifted))  # (1 or n, H, M, M)
-        return own if len(own) == 1 else own.repeat(len(x) // len(own), 1, 1, 1)
+        return own if len(own) in (1, len(x)) else own.repeat(len(x) // len(own), 1, 1, 1)

@@ -1,6 +1,6 @@
-"""timm's names, where they are not ours already: those of BEiT, Swin and Swin V2.
+"""timm's names, where they are not ours already: those of BEiT, DINOv3, Swin, Swin V2 and of packed SwiGLU layers.
 
-ViT, DeiT, DeiT-III and DINOv2 have one set of names in both.
+ViT, DeiT, DeiT-III and DINOv2 up to large have one set of names in both.
 """
 
 import re
@@ -18,11 +18,11 @@ RULES = (  # timm's, ours
     (r"\.attn\.logit_scale$", ".attn.q_norm.logit_scale"),
 )
 OURS = (
-    (r"\.ls(1|2)\.gamma$", r".gamma_\1"),
     (r"\.attn\.rel_bias\.table$", ".attn.relative_position_bias_table"),
     (r"\.attn\.rel_bias\.mlp\.", ".attn.cpb_mlp."),
     (r"\.attn\.q_norm\.logit_scale$", ".attn.logit_scale"),
 )
+GATES = ((r"\.ls(1|2)\.gamma$", r".gamma_\1"),)
 MADE = ("relative_position_index", "relative_coords_table", "attn_mask", "attn.k_bias")  # computed; old files hold them
 
 
@@ -36,29 +36,44 @@ def from_timm(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         if name.endswith(".attn.q_bias"):
             v = state[name.replace("q_bias", "v_bias")]
             renamed[name.replace("q_bias", "qkv.bias")] = torch.cat([tensor, torch.zeros_like(tensor), v])
+        elif is_packed(name, tensor, state):
+            for part, half in zip(("fc1_g", "fc1_x"), tensor.chunk(2), strict=True):
+                renamed[name.replace("fc1", part)] = half
         elif not name.endswith((".attn.v_bias", *MADE)):
             renamed[rename(name, RULES)] = tensor
     return renamed
 
 
 def to_timm(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Our state dict under timm's names; what `from_timm` undoes, but for a bias on keys, which changes no answer."""
-    if not any(".attn.rel_bias." in name for name in state):
-        return dict(state)
+    """Our state dict under timm's names; what `from_timm` undoes, but for a bias on keys, which changes no answer.
+
+    A ViT without positions on its tokens is a BEiT or a DINOv3 in timm, and named like them.
+    """
+    placed = "pos_embed" in state
     renamed = {}
     for name, tensor in state.items():
         if name.endswith(".attn.qkv.bias") and not has_key_bias(name, state):
             q, _, v = tensor.chunk(3)
             renamed[name.replace("qkv.bias", "q_bias")], renamed[name.replace("qkv.bias", "v_bias")] = q, v
-        else:
-            renamed[rename(name, OURS)] = tensor
+        elif placed and ".mlp.fc1_g." in name:
+            renamed[name.replace("fc1_g", "fc1")] = torch.cat([tensor, state[name.replace("fc1_g", "fc1_x")]])
+        elif not (placed and ".mlp.fc1_x." in name):
+            renamed[rename(name, OURS if placed else OURS + GATES)] = tensor
     return renamed
 
 
+def is_packed(name: str, tensor: Tensor, state: Mapping[str, Tensor]) -> bool:
+    """Whether a tensor is gate and value of a SwiGLU in one: twice as long as what goes out by `fc2`."""
+    second = state.get(re.sub(r"\.mlp\.fc1\.(weight|bias)$", ".mlp.fc2.weight", name), tensor)
+    return second is not tensor and len(tensor) == 2 * second.shape[1]
+
+
 def has_key_bias(name: str, state: Mapping[str, Tensor]) -> bool:
-    """Whether timm's attention with a relative bias has one on keys: Swin's ("layers.0.blocks.") has, those of BEiT
-    ("blocks.") and of Swin V2 (whose queries have a scale) have not."""
-    return name.startswith("layers.") and name.replace("qkv.bias", "q_norm.logit_scale") not in state
+    """Whether timm's attention has a bias on keys: not in Swin V2, whose queries have a scale, nor in a ViT without
+    positions on its tokens."""
+    if name.startswith("blocks."):
+        return "pos_embed" in state
+    return name.replace("qkv.bias", "q_norm.logit_scale") not in state
 
 
 def rename(name: str, table: tuple[tuple[str, str], ...]) -> str:
