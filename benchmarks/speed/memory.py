@@ -43,7 +43,7 @@ def work_of(title: str, name: str) -> Callable[[], Callable[[], object]]:
 
     import smalti.nn.inference
     import smalti.objectives  # noqa: F401
-    from smalti.models.vit import PRESETS
+    from smalti.models.vit import PRESETS, ViT
 
     kind, batch = WORK[title]
     precision, autocast = ("bf16" if "bf16" in name else "fp32"), "autocast" in name
@@ -53,7 +53,7 @@ def work_of(title: str, name: str) -> Callable[[], Callable[[], object]]:
         target = torch.randint(config.num_classes, (batch,))
         if name.startswith("timm"):
             return lambda: peer(timm_vit(config), images, target, autocast=autocast)
-        return lambda: ours(config, images, target, precision)
+        return lambda: ours(ViT(config), images, target, precision)
     preset = f"vit_{kind}_patch16_224"
     images = torch.randn(batch, 3, *PRESETS[preset].size)
     if name.startswith("timm"):

@@ -38,15 +38,14 @@ def measure(rounds: int) -> Iterator[dict]:
             "timm, fp32": peer(timm_vit(config), images, target),
             "timm, bf16 autocast": peer(timm_vit(config), images, target, autocast=True),
             "nn.TransformerEncoder, fp32": peer(EncoderViT(config), images, target),
-            "smalti, bf16": ours(config, images, target, "bf16"),
-            "smalti, fp32": ours(config, images, target, "fp32"),
+            "smalti, bf16": ours(ViT(config), images, target, "bf16"),
+            "smalti, fp32": ours(ViT(config), images, target, "fp32"),
         }
         for found in interleaved(contenders, items=batch, rounds=rounds):
             yield {"work": f"training step: {title}", **found}
 
 
-def ours(config: ViTConfig, images: Tensor, target: Tensor, precision: str) -> Work:
-    model = ViT(config)
+def ours(model: nn.Module, images: Tensor, target: Tensor, precision: str) -> Work:
     state = TrainState(model, build_optimizers(model, OptimConfig()))
     loop = LoopConfig(batch_size=len(images), precision=precision)  # type: ignore[arg-type]
     batch = {"image": images, "target": target}

@@ -43,13 +43,14 @@ def expected_parameters(c) -> int:
     """Counted by hand from the config of a plain ViT."""
     D, hidden = c.embed_dim, int(c.embed_dim * c.mlp_ratio)
     prefix = 1 + c.reg_tokens
-    positions = math.prod(c.size) // c.patch_size**2 + prefix * c.pos_prefix
+    positions = math.prod(c.size) // c.patch_size**2 + prefix * c.pos_prefix if c.pos_embed == "learned" else 0
+    halves = 2 if c.mlp == "swiglu" else 1
     block = (
         2 * D * (c.layer_scale is not None)
         + 2 * 2 * D
-        + (3 * D * D + 3 * D)
+        + (3 * D * D + 3 * D * c.qkv_bias)
         + (D * D + D)
-        + (D * hidden + hidden)
+        + halves * (D * hidden + hidden)
         + (hidden * D + D)
     )
     patches = c.in_chans * c.patch_size**2 * D + D

@@ -4,6 +4,8 @@ from torch import nn
 
 from smalti.nn import (
     Attention,
+    NoKeyBias,
+    UnitNorm,
     attend,
     attention_weights,
     causal_mask,
@@ -80,6 +82,19 @@ def test_masks_combine_as_both_or_as_a_bias():
     assert torch.equal(both[allow], bias[allow])
     q = k = torch.randn(1, 1, 2, 4)
     assert attention_weights(q, k, both)[0, 0, 0, 1] == 0
+
+
+def test_a_bias_without_keys_has_none_whatever_stands_there(tokens):
+    attention = Attention(16, 4, qkv=NoKeyBias(16), k_norm=UnitNorm())
+    torch.nn.init.normal_(attention.qkv.bias)
+    x = torch.zeros_like(tokens)  # only the bias is left
+    q, k, v = attention.project(x)
+    assert not k.any()
+    torch.testing.assert_close(q[0, :, 0].flatten(), attention.qkv.bias[:16])
+    torch.testing.assert_close(v[0, :, 0].flatten(), attention.qkv.bias[32:])
+    attention(tokens).square().sum().backward()
+    assert not attention.qkv.bias.grad[16:32].any()
+    assert attention.qkv.bias.grad[:16].all()
 
 
 def test_dropout_acts_on_the_weights_in_training_only(tokens):

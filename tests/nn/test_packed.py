@@ -19,7 +19,10 @@ PRESETS = {
         {"layer_scale": 0.3, "qk_norm": True, "rope": True, "mlp": "swiglu", "pool": "map", "pre_logits": 24},
     ),
     "gated": ("vit_nano_patch4_32", {"layer_scale": 0.3, "pool": "mean", "qkv_bias": False}),
+    "bias of offsets": ("vit_nano_patch4_32", {"rel_bias": True, "pos_embed": "none", "layer_scale": 0.3}),
     "convolutional stem": ("cct_nano_patch4_32", {}),
+    "windows": ("swin_mini_patch2_window4_32", {}),
+    "windows, cosines": ("swinv2_mini_patch2_window4_32", {}),
     "CNN": ("cnn_small_32", {}),
 }
 IMAGES = torch.randn(3, 3, 32, 32, generator=torch.Generator().manual_seed(1))

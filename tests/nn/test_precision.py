@@ -33,13 +33,25 @@ def test_fp32_is_the_model_itself():
 
 
 @pytest.mark.parametrize("options", [{}, {"layer_scale": 0.5, "qk_norm": True, "rope": True, "mlp": "swiglu"}], ids=str)
-@pytest.mark.parametrize("name", ["vit_nano_patch4_32", "cct_nano_patch4_32", "cnn_small_32"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "vit_nano_patch4_32",
+        "cct_nano_patch4_32",
+        "swin_mini_patch2_window4_32",
+        "swinv2_mini_patch2_window4_32",
+        "cnn_small_32",
+    ],
+)
 def test_bf16_gradients_reach_fp32_weights_and_point_the_same_way(name, options):
-    if name == "cnn_small_32" and options:
+    if options and not name.startswith(("vit", "cct")):
         pytest.skip("options of a ViT")
     torch.manual_seed(0)
     model = create_model(name, num_classes=5, **options).eval()
-    nn.init.normal_(model.head.weight if hasattr(model, "head") else list(model.parameters())[-2], std=0.1)
+    nn.init.normal_(list(model.parameters())[-2], std=0.1)  # the head, which starts at zero
+    for module in model.modules():
+        if isinstance(module, nn.LayerNorm):
+            nn.init.ones_(module.weight)  # zero in a fresh Swin V2, which would hide its blocks
 
     def gradients(precision):
         model.zero_grad()

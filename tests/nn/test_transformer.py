@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from smalti.nn import Attention, Block, DropPath, LayerScale, Mlp, Residual, Transformer
+from smalti.nn import Attention, Block, DropPath, LayerScale, Mlp, PostNormResidual, Residual, Transformer
 
 
 def block(dim: int = 16, **parts) -> Block:
@@ -28,6 +28,12 @@ def test_the_residual_is_the_formula():
     norm, fn, gate = nn.LayerNorm(8), nn.Linear(8, 8), LayerScale(8, 0.3)
     x = torch.randn(2, 3, 8)
     torch.testing.assert_close(Residual()(x, norm, fn, gate), x + 0.3 * fn(norm(x)))
+
+
+def test_the_post_norm_residual_is_the_formula():
+    norm, fn, gate = nn.LayerNorm(8), nn.Linear(8, 8), LayerScale(8, 0.3)
+    x = torch.randn(2, 3, 8)
+    torch.testing.assert_close(PostNormResidual()(x, norm, fn, gate), x + 0.3 * norm(fn(x)))
 
 
 def test_a_gate_of_zero_is_the_identity():

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from smalti.models import create_model, list_models
+from smalti.weights import to_timm
 
 timm = pytest.importorskip("timm")
 
@@ -51,7 +52,7 @@ def test_equals_timm(name: str):
 def test_presets_have_timms_shapes(name: str):
     with torch.device("meta"):
         ours, theirs = create_model(name), timm.create_model(name)
-    shapes = {key: tuple(tensor.shape) for key, tensor in ours.state_dict().items()}
+    shapes = {key: tuple(tensor.shape) for key, tensor in to_timm(ours.state_dict(), "vit").items()}
     assert shapes == {key: tuple(tensor.shape) for key, tensor in theirs.state_dict().items()}
 
 

@@ -48,6 +48,21 @@ CASES = {  # kind: (class, config, our family, our preset, our options)
             "num_classes": 5,
         },
     ),
+    "swinv2": (
+        "Swinv2ForImageClassification",
+        {**SWIN, "window_size": 4},
+        "swinv2",
+        "swinv2_tiny_window8_256",
+        {
+            "img_size": 64,
+            "patch_size": 4,
+            "embed_dim": 16,
+            "depths": (2, 2, 2),
+            "num_heads": (2, 4, 4),
+            "window": 4,
+            "num_classes": 5,
+        },
+    ),
     "dinov2": ("Dinov2Model", SMALL, "vit", "vit_small_patch14_dinov2", OURS),
     "dinov2_with_registers": ("Dinov2WithRegistersModel", SMALL, "vit", "vit_small_patch14_reg4_dinov2", OURS),
 }
@@ -97,7 +112,7 @@ def test_what_transformers_writes_gives_the_same_answers_here(kind, tmp_path):
         assert relative(found, answer(other, images)) <= 1e-5
 
 
-@pytest.mark.parametrize("kind", ["vit", "deit", "beit", "swin", "dinov2"])
+@pytest.mark.parametrize("kind", ["vit", "deit", "beit", "swin", "swinv2", "dinov2"])
 def test_transformers_takes_our_names(kind):
     other, (_, mine) = theirs(kind), ours(kind)
     for parameter in mine.parameters():

@@ -35,6 +35,17 @@ def test_muon_moves_the_matrices_of_blocks_and_nothing_else():
     assert isinstance(adamw, torch.optim.AdamW)
 
 
+@pytest.mark.parametrize("name", ["swin_mini_patch2_window4_32", "swinv2_mini_patch2_window4_32"])
+def test_what_offsets_add_to_scores_is_neither_decayed_nor_a_matrix_of_a_block(name):
+    model = create_model(name)
+    biases = {id(p) for n, p in model.named_parameters() if ".rel_bias." in n}
+    assert biases
+    (adamw, muon) = build_optimizers(model, OptimConfig("muon", weight_decay=0.1))
+    kept = {id(p) for g in adamw.param_groups if g["weight_decay"] == 0 for p in g["params"]}
+    assert biases <= kept
+    assert len(muon.param_groups[0]["params"]) == 4 * 8  # qkv, proj, fc1, fc2 of 8 blocks
+
+
 def test_set_lr_reaches_every_group():
     optimizers = build_optimizers(create_model("vit_nano_patch4_32"), OptimConfig("muon", lr=1.0))
     set_lr(optimizers, 0.25)

@@ -9,7 +9,9 @@ Shapes: B batch, C channels, H x W pixels, N tokens of the last grid, D width of
 
 import math
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -20,7 +22,7 @@ from smalti.embed import PatchEmbed
 from smalti.errors import InputError
 from smalti.nn import Block, ExactLinear, Mlp, RelativeBias, Residual, WindowAttention
 
-__all__ = ["PRESETS", "PatchMerging", "Stage", "Swin", "SwinConfig"]
+__all__ = ["PRESETS", "PatchMerging", "Stage", "Swin", "SwinConfig", "neighbours"]
 
 
 @dataclass(frozen=True)
@@ -87,11 +89,16 @@ class PatchMerging(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Tokens (B, h * w, dim) to tokens (B, ceil(h / 2) * ceil(w / 2), out_dim)."""
-        h, w = self.grid_size
-        x = F.pad(x.unflatten(1, (h, w)), (0, 0, 0, w % 2, 0, h % 2))
-        x = x.unflatten(2, (-1, 2)).unflatten(1, (-1, 2))  # (B, h / 2, 2, w / 2, 2, dim)
-        x = x.permute(0, 1, 3, 4, 2, 5).flatten(3).flatten(1, 2)  # down before right, as the paper joins them
-        return self.reduction(self.norm(x))
+        return self.reduction(self.norm(neighbours(x, self.grid_size)))
+
+
+def neighbours(x: Tensor, grid_size: tuple[int, int]) -> Tensor:
+    """Tokens (B, h * w, D) to their 2 x 2 neighbourhoods (B, ceil(h / 2) * ceil(w / 2), 4 D); zeros stand beyond the
+    edge."""
+    h, w = grid_size
+    x = F.pad(x.unflatten(1, (h, w)), (0, 0, 0, w % 2, 0, h % 2))
+    x = x.unflatten(2, (-1, 2)).unflatten(1, (-1, 2))  # (B, h / 2, 2, w / 2, 2, D)
+    return x.permute(0, 1, 3, 4, 2, 5).flatten(3).flatten(1, 2)  # down before right, as the paper joins them
 
 
 class Stage(nn.Module):
@@ -115,16 +122,27 @@ class Swin(nn.Module):
 
     `forward` gives logits (B, num_classes) for images (B, C, H, W); `forward_features` the tokens after the last norm,
     `forward_head` what is read from them.
+
+    Args:
+        config: the sizes.
+        block: builds block (stage, index in it, grid_size, drop_path); `build_block` by default.
+        merging: makes what stands between two stages from (grid_size, dim, out_dim).
     """
 
-    def __init__(self, config: SwinConfig) -> None:
+    def __init__(
+        self,
+        config: SwinConfig,
+        block: Callable[[int, int, tuple[int, int], float], Block] | None = None,
+        merging: Callable[[tuple[int, int], int, int], nn.Module] = PatchMerging,
+    ) -> None:
         super().__init__()
         self.config = config
         D = config.embed_dim * 2 ** (len(config.depths) - 1)
         self.patch_embed = PatchEmbed(
             config.size, config.patch_size, config.in_chans, config.embed_dim, norm=nn.LayerNorm(config.embed_dim)
         )
-        self.layers = nn.ModuleList(build_stages(config, self.patch_embed.grid_size))
+        block = block or partial(build_block, config)
+        self.layers = nn.ModuleList(build_stages(config, self.patch_embed.grid_size, block, merging))
         self.norm = nn.LayerNorm(D)
         self.head_drop = nn.Dropout(config.drop_rate)
         head = ExactLinear(D, config.num_classes) if config.num_classes else nn.Identity()
@@ -167,18 +185,23 @@ class Swin(nn.Module):
             nn.init.zeros_(self.head.fc.weight)  # type: ignore[union-attr, arg-type]
 
 
-def build_stages(config: SwinConfig, grid_size: tuple[int, int]) -> list[Stage]:
-    """The stages; drop-path rates rise over all of their blocks."""
+def build_stages(
+    config: SwinConfig,
+    grid_size: tuple[int, int],
+    block: Callable[[int, int, tuple[int, int], float], Block],
+    merging: Callable[[tuple[int, int], int, int], nn.Module],
+) -> list[Stage]:
+    """The stages, of what `block` and `merging` make; drop-path rates rise over all of their blocks."""
     rates = torch.linspace(0, config.drop_path_rate, sum(config.depths), device="cpu").tolist()
     stages: list[Stage] = []
     for i, depth in enumerate(config.depths):
         D = config.embed_dim * 2**i
         downsample: nn.Module = nn.Identity()
         if i:
-            downsample = PatchMerging(grid_size, D // 2, D)
+            downsample = merging(grid_size, D // 2, D)
             grid_size = (math.ceil(grid_size[0] / 2), math.ceil(grid_size[1] / 2))
         first = sum(config.depths[:i])
-        blocks = [build_block(config, i, j, grid_size, rates[first + j]) for j in range(depth)]
+        blocks = [block(i, j, grid_size, rates[first + j]) for j in range(depth)]
         stages.append(Stage(downsample, blocks))
     return stages
 

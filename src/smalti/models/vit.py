@@ -2,7 +2,8 @@
 
 Patches or a convolutional stem in front, the one Transformer, a pool and a linear head behind. Parameters carry timm's
 names, so published weights load as they are: those of DeiT without distillation (arXiv:2012.12877), DeiT-III
-(arXiv:2204.07118) and DINOv2 (arXiv:2304.07193, with registers arXiv:2309.16588) too, which differ in presets only.
+(arXiv:2204.07118) and DINOv2 (arXiv:2304.07193, with registers arXiv:2309.16588) too, which differ in presets only;
+DINOv3 (arXiv:2508.10104) is one more, with other names in timm (`weights.timm`).
 
 Shapes: B batch, C channels, H x W pixels, N tokens (prefix + grid), D width.
 """
@@ -33,6 +34,8 @@ from smalti.nn import (
     Transformer,
     rope_2d,
     sincos_2d,
+    token_grid,
+    turn_grid,
 )
 
 __all__ = ["PRESETS", "ViT", "ViTConfig"]
@@ -59,11 +62,13 @@ class ViTConfig:
         pos_embed: "learned", "sincos" (fixed, 2-D) or "none".
         pos_prefix: class and register tokens have positions too; False gives them to patches only, as in DeiT-III.
         rope: 2-D rotary positions in every attention.
+        rope_kind: what those count: "tokens", or "turns" from edge to edge of the image, whatever the grid (DINOv3).
         rel_bias: a learned bias on the scores for every offset between two tokens, in every attention (BEiT).
         mlp: "gelu" or "swiglu".
         qkv_bias: a bias on queries, keys and values.
         qk_norm: layer norm of queries and keys.
         layer_scale: first value of the gates (LayerScale); None for no gates.
+        norm_eps: what norms add to a variance.
         pre_logits: width of a hidden tanh layer in the head (the paper's pre-training head); None for one linear layer.
         drop_rate: dropout of tokens, MLP and head.
         attn_drop: dropout of attention weights.
@@ -86,11 +91,13 @@ class ViTConfig:
     pos_embed: Literal["learned", "sincos", "none"] = "learned"
     pos_prefix: bool = True
     rope: bool = False
+    rope_kind: Literal["tokens", "turns"] = "tokens"
     rel_bias: bool = False
     mlp: Literal["gelu", "swiglu"] = "gelu"
     qkv_bias: bool = True
     qk_norm: bool = False
     layer_scale: float | None = None
+    norm_eps: float = 1e-6
     pre_logits: int | None = None
     drop_rate: float = 0.0
     attn_drop: float = 0.0
@@ -105,6 +112,7 @@ class ViTConfig:
         fits = not self.rel_bias or self.num_prefix_tokens <= 1
         demand(fits, "rel_bias", self.rel_bias, "for a class token and patches, without registers")
         demand(self.pre_logits is None or self.pre_logits >= 1, "pre_logits", self.pre_logits, "1 or more, or none")
+        demand(self.norm_eps > 0, "norm_eps", self.norm_eps, "a number above 0")
         demand(self.mlp_ratio * self.embed_dim >= 1, "mlp_ratio", self.mlp_ratio, "a number above 0")
         for name in ("drop_rate", "attn_drop", "drop_path_rate"):
             demand(0 <= getattr(self, name) < 1, name, getattr(self, name), "a share in [0, 1)")
@@ -130,7 +138,7 @@ class ViT(Transformer):
     """
 
     def __init__(self, config: ViTConfig) -> None:
-        norm = partial(nn.LayerNorm, eps=1e-6)
+        norm = partial(nn.LayerNorm, eps=config.norm_eps)
         D = config.embed_dim
         last_norm = (
             nn.Identity() if config.pool == "mean" else norm(D)
@@ -219,7 +227,8 @@ class ViT(Transformer):
 def build_block(config: ViTConfig, index: int) -> Block:
     """Block `index` of `depth`: pre-norm, its drop-path rate on a linear ramp."""
     D = config.embed_dim
-    norm = partial(nn.LayerNorm, eps=1e-6)
+    norm = partial(nn.LayerNorm, eps=config.norm_eps)
+    head_norm = partial(norm, D // config.num_heads) if config.qk_norm else nn.Identity
     gate = partial(LayerScale, D, config.layer_scale) if config.layer_scale is not None else nn.Identity
     return Block(
         norm(D),
@@ -227,7 +236,8 @@ def build_block(config: ViTConfig, index: int) -> Block:
             D,
             config.num_heads,
             qkv_bias=config.qkv_bias,
-            qk_norm=norm if config.qk_norm else nn.Identity,
+            q_norm=head_norm(),
+            k_norm=head_norm(),
             rel_bias=build_rel_bias(config),
             attn_drop=config.attn_drop,
             proj_drop=config.drop_rate,
@@ -291,7 +301,12 @@ def build_rope(config: ViTConfig, grid_size: tuple[int, int]) -> Tensor | None:
     """Rotary angles of all tokens, or nothing."""
     if not config.rope:
         return None
-    return rope_2d(grid_size, config.embed_dim // config.num_heads, num_prefix_tokens=config.num_prefix_tokens)
+    return rope_2d(
+        grid_size,
+        config.embed_dim // config.num_heads,
+        num_prefix_tokens=config.num_prefix_tokens,
+        place=ROPES[config.rope_kind],
+    )
 
 
 def build_pool(config: ViTConfig) -> nn.Module:
@@ -302,7 +317,7 @@ def build_pool(config: ViTConfig) -> nn.Module:
     pools = {
         "cls": ClsPool,
         "mean": lambda: MeanPool(config.num_prefix_tokens),
-        "map": lambda: MapPool(D, config.num_heads, hidden_dim=hidden, norm=nn.LayerNorm(D, eps=1e-6)),
+        "map": lambda: MapPool(D, config.num_heads, hidden_dim=hidden, norm=nn.LayerNorm(D, eps=config.norm_eps)),
         "seq": lambda: SeqPool(D),
     }
     return pools[config.pool]()
@@ -310,6 +325,7 @@ def build_pool(config: ViTConfig) -> nn.Module:
 
 STEMS = {"patch": build_patches, "conv": build_stem}
 MLPS = {"gelu": Mlp, "swiglu": SwiGLU}
+ROPES = {"tokens": token_grid, "turns": turn_grid}
 
 
 def presets() -> dict[str, ViTConfig]:
@@ -321,6 +337,7 @@ def presets() -> dict[str, ViTConfig]:
         "base": {"embed_dim": 768, "depth": 12, "num_heads": 12},
         "large": {"embed_dim": 1024, "depth": 24, "num_heads": 16},
         "huge": {"embed_dim": 1280, "depth": 32, "num_heads": 16},
+        "giant": {"embed_dim": 1536, "depth": 40, "num_heads": 24, "mlp": "swiglu", "mlp_ratio": 8 / 3},
     }
     table = {
         f"vit_{name}_patch{patch}_{size}": ViTConfig(size, patch, **trunks[name])
@@ -332,18 +349,34 @@ def presets() -> dict[str, ViTConfig]:
 
     for name, size in (("tiny", 224), ("small", 224), ("base", 224), ("base", 384)):
         table[f"deit_{name}_patch16_{size}"] = ViTConfig(size, 16, **trunks[name])
-    third: dict[str, Any] = {"layer_scale": 1e-6, "pos_prefix": False}
+    deit3: dict[str, Any] = {"layer_scale": 1e-6, "pos_prefix": False}
     for name in ("small", "base", "large"):
         for size in (224, 384):
-            table[f"deit3_{name}_patch16_{size}"] = ViTConfig(size, 16, **trunks[name], **third)
-    table["deit3_medium_patch16_224"] = ViTConfig(224, 16, **trunks["medium"], **third)
-    table["deit3_huge_patch14_224"] = ViTConfig(224, 14, **trunks["huge"], **third)
+            table[f"deit3_{name}_patch16_{size}"] = ViTConfig(size, 16, **trunks[name], **deit3)
+    table["deit3_medium_patch16_224"] = ViTConfig(224, 16, **trunks["medium"], **deit3)
+    table["deit3_huge_patch14_224"] = ViTConfig(224, 14, **trunks["huge"], **deit3)
 
     features: dict[str, Any] = {"num_classes": 0, "layer_scale": 1e-5}  # no head was published
-    for name in ("small", "base", "large"):
+    for name in ("small", "base", "large", "giant"):
         plain = ViTConfig(518, 14, **trunks[name], **features)
         table[f"vit_{name}_patch14_dinov2"] = plain
         table[f"vit_{name}_patch14_reg4_dinov2"] = replace(plain, reg_tokens=4, pos_prefix=False)
+
+    dinov3: dict[str, Any] = {
+        "num_classes": 0,
+        "reg_tokens": 4,
+        "pos_embed": "none",
+        "rope": True,
+        "rope_kind": "turns",
+        "qkv_bias": False,
+        "layer_scale": 1e-5,
+        "norm_eps": 1e-5,
+    }
+    for name in ("small", "base", "large"):
+        table[f"vit_{name}_patch16_dinov3"] = ViTConfig(256, 16, **trunks[name], **dinov3)
+    table["vit_small_plus_patch16_dinov3"] = ViTConfig(256, 16, **trunks["small"], **dinov3, mlp="swiglu")
+    plus = {"embed_dim": 1280, "depth": 32, "num_heads": 20, "mlp": "swiglu"}
+    table["vit_huge_plus_patch16_dinov3"] = ViTConfig(256, 16, **plus, **dinov3)
 
     small = {  # embed_dim, depth, num_heads, mlp_ratio
         "nano": (64, 6, 4, 2.0),

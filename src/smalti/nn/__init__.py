@@ -1,25 +1,31 @@
 """Parts that know tensors and nothing else: the one attention, residual, block and Transformer."""
 
-from smalti.nn.attention import Attention, attend, attention_maps, attention_weights
+from smalti.nn.attention import Attention, NoKeyBias, attend, attention_maps, attention_weights
 from smalti.nn.masks import causal_mask, combine, padding_mask
 from smalti.nn.mlp import Mlp, SwiGLU
-from smalti.nn.position import RelativeBias, rope_2d, rotate, sincos_2d
+from smalti.nn.norm import ScaledUnitNorm, UnitNorm
+from smalti.nn.position import ContinuousBias, RelativeBias, rope_2d, rotate, sincos_2d, token_grid, turn_grid
 from smalti.nn.precision import ExactLinear
-from smalti.nn.residual import DropPath, LayerScale, Residual
+from smalti.nn.residual import DropPath, LayerScale, PostNormResidual, Residual
 from smalti.nn.transformer import Block, Transformer
 from smalti.nn.window import WindowAttention
 
 __all__ = [
     "Attention",
     "Block",
+    "ContinuousBias",
     "DropPath",
     "ExactLinear",
     "LayerScale",
     "Mlp",
+    "NoKeyBias",
+    "PostNormResidual",
     "RelativeBias",
     "Residual",
+    "ScaledUnitNorm",
     "SwiGLU",
     "Transformer",
+    "UnitNorm",
     "WindowAttention",
     "attend",
     "attention_maps",
@@ -30,4 +36,6 @@ __all__ = [
     "rope_2d",
     "rotate",
     "sincos_2d",
+    "token_grid",
+    "turn_grid",
 ]

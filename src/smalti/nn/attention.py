@@ -14,7 +14,7 @@ from smalti.errors import InputError
 from smalti.nn.masks import causal_mask, combine
 from smalti.nn.position import rotate
 
-__all__ = ["Attention", "attend", "attention_maps", "attention_weights"]
+__all__ = ["Attention", "NoKeyBias", "attend", "attention_maps", "attention_weights"]
 
 
 def attention_weights(q: Tensor, k: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -43,6 +43,8 @@ def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> Tenso
     with_grad = torch.is_grad_enabled() and (q.requires_grad or k.requires_grad or v.requires_grad)
     if q.device.type == "cpu" and (with_grad or q.dtype != torch.float32):
         return attention_weights(q, k, mask).to(v.dtype) @ v
+    if mask is not None and mask.dtype != torch.bool:
+        mask = mask.to(q.dtype)  # which the fused kernels ask for
     return F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
 
 
@@ -52,8 +54,10 @@ class Attention(nn.Module):
     Args:
         dim: width D of the tokens.
         num_heads: heads H; must divide `dim`.
-        qkv_bias: a bias on the merged projection.
-        qk_norm: makes the norm of queries and keys from the head width (arXiv:2302.05442); `nn.Identity` for none.
+        qkv: the merged projection, (B, N, D) to (B, N, 3 D); None for a linear layer.
+        qkv_bias: a bias on that linear layer.
+        q_norm: norm of the queries of all heads (arXiv:2302.05442), (B, H, N, K); None for none.
+        k_norm: norm of the keys.
         causal: a token sees itself and what came before it.
         rel_bias: gives a bias on the scores (1, H, N, N), `RelativeBias` for one; None for none.
         attn_drop: share of the attention weights that training drops.
@@ -65,8 +69,10 @@ class Attention(nn.Module):
         dim: int,
         num_heads: int,
         *,
+        qkv: nn.Module | None = None,
         qkv_bias: bool = True,
-        qk_norm: Callable[[int], nn.Module] = nn.Identity,
+        q_norm: nn.Module | None = None,
+        k_norm: nn.Module | None = None,
         causal: bool = False,
         rel_bias: nn.Module | None = None,
         attn_drop: float = 0.0,
@@ -80,9 +86,9 @@ class Attention(nn.Module):
         self.head_dim = dim // num_heads
         self.causal = causal
         self.rel_bias = rel_bias
-        self.qkv = nn.Linear(dim, 3 * dim, bias=qkv_bias)
-        self.q_norm = qk_norm(self.head_dim)
-        self.k_norm = qk_norm(self.head_dim)
+        self.qkv = qkv or nn.Linear(dim, 3 * dim, bias=qkv_bias)
+        self.q_norm = q_norm or nn.Identity()
+        self.k_norm = k_norm or nn.Identity()
         self.attend = attend if attn_drop == 0 else DroppedAttend(attn_drop)
         self.proj = nn.Linear(dim, dim)
         self.proj_drop = nn.Dropout(proj_drop)
@@ -110,6 +116,26 @@ class Attention(nn.Module):
         """The attention map (B, H, N, N) of tokens (B, N, D), whatever kernel `forward` runs."""
         q, k, _ = self.project(x, rope)
         return attention_weights(q, k, self.full_mask(x, mask))
+
+
+class NoKeyBias(nn.Linear):
+    """A merged projection with a bias on queries and values only (BEiT, arXiv:2106.08254; Swin V2, arXiv:2111.09883).
+
+    The names and shapes are those of the plain layer; the middle third of the bias, that of keys, says nothing.
+    """
+
+    def __init__(self, dim: int) -> None:
+        super().__init__(dim, 3 * dim)
+        self.counted: Tensor
+        self.register_buffer("counted", torch.tensor([1.0, 0.0, 1.0]).repeat_interleave(dim), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride] - torch says input
+        """(..., D) to (..., 3 D)."""
+        return F.linear(x, self.weight, self.counted_bias())
+
+    def counted_bias(self) -> Tensor:
+        """The bias (3 D,) with zeros for keys."""
+        return self.bias * self.counted.to(self.bias.dtype)
 
 
 class DroppedAttend(nn.Module):

@@ -1,9 +1,10 @@
 """From a trained module to the one that answers fastest here: the whole choice, on one page.
 
-1. Precision: bf16 where the device has it (`precision.best_precision`) and this very model agrees in it with itself in
+1. What is alike for every picture is computed once (`folded.folded`).
+2. Precision: bf16 where the device has it (`precision.best_precision`) and this very model agrees in it with itself in
    fp32 on an example; else fp32.
-2. On a CPU the linear layers are packed (`packed.packed`) where torch can; elsewhere the module is cast.
-3. int8 never by itself: who names it hands in pictures to calibrate on (`int8.int8`), and judges the answers.
+3. On a CPU the linear layers are packed (`packed.packed`) where torch can; elsewhere the module is cast.
+4. int8 never by itself: who names it hands in pictures to calibrate on (`int8.int8`), and judges the answers.
 
 Which attention kernel runs is a matter of the call, not of the module: `attention.attend`.
 """
@@ -17,6 +18,7 @@ from torch import Tensor, nn
 from smalti.errors import InputError
 from smalti.nn import _onednn
 from smalti.nn._allocator import keep_blocks
+from smalti.nn.folded import folded
 from smalti.nn.int8 import int8
 from smalti.nn.packed import lower, packed
 from smalti.nn.precision import DTYPES, Precision, best_precision, in_precision
@@ -43,11 +45,11 @@ def for_inference(
     Raises:
         InputError: int8 where there is none.
     """
+    if precision == "int8" and (example.device.type != "cpu" or not _onednn.int8_available()):
+        raise InputError(f"this {example.device.type} or torch has no int8", mend="leave the precision to smalti")
     keep_blocks()
-    module.eval()
+    module = folded(module.eval())
     if precision == "int8":
-        if example.device.type != "cpu" or not _onednn.int8_available():
-            raise InputError(f"this {example.device.type} or torch has no int8", mend="leave the precision to smalti")
         precision, why = best_precision(example.device)
         module, why = int8(module, example, DTYPES[precision]), f"linear layers of blocks in int8; {why}"
         return finished(module, example.device, precision, why)

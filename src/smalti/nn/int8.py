@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from smalti.nn import _onednn
 from smalti.nn._onednn import Grid
 from smalti.nn.mlp import Mlp
-from smalti.nn.packed import fold_gates
 from smalti.nn.transformer import Block
 
 __all__ = ["Int8Linear", "input_grids", "int8"]
@@ -27,9 +26,6 @@ def int8(module: nn.Module, images: Tensor, dtype: torch.dtype) -> nn.Module:
         images: to calibrate on, 16 or more, like those it will see.
         dtype: of the tokens between the layers.
     """
-    for part in module.modules():
-        if type(part) is Block:
-            fold_gates(part)
     grids = input_grids(module, images)
     for path, part in list(module.named_modules()):
         if type(part) is Mlp and f"{path}.fc1" in grids:

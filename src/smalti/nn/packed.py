@@ -1,5 +1,5 @@
 """A Transformer made ready for inference on a CPU: the same parts under the same names, their weights laid out once as
-the CPU's matrix kernels read them, and each linear layer doing what comes right behind it (GELU, a gate) on the way.
+the CPU's matrix kernels read them, and each linear layer doing the GELU that comes right behind it on the way.
 
 `packed` exchanges parts of a module; no forward pass knows of it.
 """
@@ -10,8 +10,6 @@ from torch import Tensor, nn
 from smalti.nn import _onednn
 from smalti.nn.mlp import Mlp
 from smalti.nn.precision import exact_parameters
-from smalti.nn.residual import LayerScale
-from smalti.nn.transformer import Block
 
 __all__ = ["PackedLinear", "lower", "packed"]
 
@@ -21,9 +19,6 @@ def packed(module: nn.Module, dtype: torch.dtype = torch.float32) -> nn.Module:
 
     Where this torch or CPU has no packed kernels the module is only cast.
     """
-    for part in module.modules():
-        if type(part) is Block:
-            fold_gates(part)
     lower(module, dtype)
     if not _onednn.available(dtype):
         return module
@@ -44,18 +39,6 @@ def lower(module: nn.Module, dtype: torch.dtype) -> nn.Module:
     for name, parameter in parameters.items():
         parameter.data = parameter.data.to(torch.float32 if name in exact else dtype)
     return module
-
-
-def fold_gates(block: Block) -> None:
-    """LayerScale is a factor a channel, so the last linear layer of the branch can hold it."""
-    for branch, gate, last in ((block.attn, "ls1", "proj"), (block.mlp, "ls2", "fc2")):
-        scale, linear = getattr(block, gate), getattr(branch, last, None)
-        if type(scale) is LayerScale and type(linear) is nn.Linear:
-            with torch.no_grad():
-                linear.weight.mul_(scale.gamma[:, None])
-                if linear.bias is not None:
-                    linear.bias.mul_(scale.gamma)
-            setattr(block, gate, nn.Identity())
 
 
 class PackedLinear(nn.Module):

@@ -1,16 +1,43 @@
-"""Where a token stands: fixed 2-D sine-cosine tables, 2-D rotary angles, a learned bias for every offset. Learned
-positions are a plain parameter of the model.
+"""Where a token stands: fixed 2-D sine-cosine tables, 2-D rotary angles, a bias for every offset, learned as a table or
+as a function. Learned positions are a plain parameter of the model.
 
-Shapes: N tokens of an h x w grid in row order, D width, K head width.
+Shapes: N tokens of an h x w grid in row order, D width, K head width, H heads.
 """
+
+import math
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from smalti.errors import InputError
+from smalti.nn.precision import ExactLinear
 
-__all__ = ["RelativeBias", "relative_offsets", "rope_2d", "rotate", "sincos_2d"]
+__all__ = [
+    "ContinuousBias",
+    "RelativeBias",
+    "relative_offsets",
+    "rope_2d",
+    "rotate",
+    "sincos_2d",
+    "token_grid",
+    "turn_grid",
+]
+
+
+def token_grid(grid_size: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    """Row and column number of each token, (N,) each."""
+    h, w = grid_size
+    y, x = torch.meshgrid(torch.arange(h, dtype=torch.float64), torch.arange(w, dtype=torch.float64), indexing="ij")
+    return y.flatten(), x.flatten()
+
+
+def turn_grid(grid_size: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    """Row and column of each token's centre on a way of two turns from edge to edge, -2 pi to 2 pi, whatever the grid
+    (DINOv3, arXiv:2508.10104)."""
+    (h, w), (y, x) = grid_size, token_grid(grid_size)
+    return ((y + 0.5) / h - 0.5) * 4 * math.pi, ((x + 0.5) / w - 0.5) * 4 * math.pi
 
 
 def sincos_2d(grid_size: tuple[int, int], dim: int, temperature: float = 10_000.0) -> Tensor:
@@ -20,24 +47,30 @@ def sincos_2d(grid_size: tuple[int, int], dim: int, temperature: float = 10_000.
     if dim % 4:
         what = f"embed_dim {dim} is not a multiple of 4, which 2-D sine-cosine positions need"
         raise InputError(what, mend=f"use {dim // 4 * 4 + 4}")
-    y, x = _grid(grid_size)
+    y, x = token_grid(grid_size)
     frequencies = temperature ** -(torch.arange(dim // 4, dtype=torch.float64) / (dim // 4))
     angles = [axis[:, None] * frequencies for axis in (x, y)]
     return torch.cat([f(a) for a in angles for f in (torch.sin, torch.cos)], dim=1).float()
 
 
 def rope_2d(
-    grid_size: tuple[int, int], head_dim: int, *, num_prefix_tokens: int = 0, temperature: float = 100.0
+    grid_size: tuple[int, int],
+    head_dim: int,
+    *,
+    num_prefix_tokens: int = 0,
+    temperature: float = 100.0,
+    place: Callable[[tuple[int, int]], tuple[Tensor, Tensor]] = token_grid,
 ) -> Tensor:
     """Angles that turn half of each head by the row and half by the column (RoPE, arXiv:2104.09864; for ViT
     arXiv:2403.13298).
 
-    Prefix tokens (the class token) come first and are not turned. Returns cosines and sines, (2, prefix + h * w, K).
+    Prefix tokens (the class token) come first and are not turned. `place` gives row and column of each token of a grid.
+    Returns cosines and sines, (2, prefix + h * w, K).
     """
     if head_dim % 4:
         what = f"head width {head_dim} is not a multiple of 4, which 2-D rotary positions need"
         raise InputError(what, mend="use another embed_dim or num_heads")
-    y, x = _grid(grid_size)
+    y, x = place(grid_size)
     frequencies = temperature ** -(torch.arange(head_dim // 4, dtype=torch.float64) / (head_dim // 4))
     angles = torch.cat([y[:, None] * frequencies, x[:, None] * frequencies], dim=1)  # (N, K / 2)
     angles = torch.cat([angles.new_zeros(num_prefix_tokens, head_dim // 2), angles])
@@ -80,15 +113,51 @@ class RelativeBias(nn.Module):
         return self.table[self.offsets].permute(2, 0, 1)[None]
 
 
+class ContinuousBias(nn.Module):
+    """A bias for every offset and head as an MLP says it, in (0, 16): a function, so that it fits other windows than it
+    was trained in (Swin V2, arXiv:2111.09883, section 3.3).
+
+    It is given offsets on a logarithmic scale, on which the larger ones of a larger window are near to those it knows,
+    and answers in fp32.
+
+    Args:
+        grid_size: (h, w) of the tokens.
+        num_heads: heads H of the attention.
+        trained_size: (h, w) of the tokens in pre-training, whose offsets are the unit; None for `grid_size`.
+        hidden_dim: width of the MLP.
+    """
+
+    def __init__(
+        self,
+        grid_size: tuple[int, int],
+        num_heads: int,
+        *,
+        trained_size: tuple[int, int] | None = None,
+        hidden_dim: int = 512,
+    ) -> None:
+        super().__init__()
+        self.mlp = nn.Sequential(ExactLinear(2, hidden_dim), nn.ReLU(), ExactLinear(hidden_dim, num_heads, bias=False))
+        self.coords: Tensor
+        self.register_buffer("coords", log_offsets(grid_size, trained_size or grid_size), persistent=False)
+        self.offsets: Tensor
+        self.register_buffer("offsets", relative_offsets(grid_size), persistent=False)
+
+    def forward(self) -> Tensor:
+        """The bias on the scores, (1, H, N, N)."""
+        table = 16 * self.mlp(self.coords).sigmoid()
+        return table[self.offsets].permute(2, 0, 1)[None]
+
+
+def log_offsets(grid_size: tuple[int, int], unit: tuple[int, int]) -> Tensor:
+    """(number, 2): rows and columns of each offset, in the order of `relative_offsets`, as
+    sign(x) log8(1 + 8 |x|) of x = offset / (unit - 1)."""
+    far = [torch.arange(1 - side, side) / max(of - 1, 1) for side, of in zip(grid_size, unit, strict=True)]
+    x = torch.stack(torch.meshgrid(*far, indexing="ij"), dim=-1).flatten(0, 1)
+    return x.sign() * (8 * x.abs()).log1p() / math.log(8)
+
+
 def relative_offsets(grid_size: tuple[int, int]) -> Tensor:
     """(N, N) int64: the number of the offset from token j to token i, in [0, (2 h - 1) (2 w - 1)), row by row."""
-    (h, w), (y, x) = grid_size, _grid(grid_size)
+    (h, w), (y, x) = grid_size, token_grid(grid_size)
     rows, columns = (axis[:, None] - axis + side - 1 for axis, side in ((y, h), (x, w)))
     return (rows * (2 * w - 1) + columns).long()
-
-
-def _grid(grid_size: tuple[int, int]) -> tuple[Tensor, Tensor]:
-    """Row and column number of each token, (N,) each."""
-    h, w = grid_size
-    y, x = torch.meshgrid(torch.arange(h, dtype=torch.float64), torch.arange(w, dtype=torch.float64), indexing="ij")
-    return y.flatten(), x.flatten()

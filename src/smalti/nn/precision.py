@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from smalti.nn.norm import ScaledUnitNorm
+
 __all__ = ["DTYPES", "ExactLinear", "Precision", "best_precision", "exact_parameters", "in_precision", "last_layers"]
 
 Precision = Literal["fp32", "bf16"]
@@ -38,13 +40,16 @@ def cpu_has_bf16() -> bool:
 
 
 class ExactLinear(nn.Linear):
-    """A linear layer that computes in the type of its weights, whatever comes in: the last one of a model, whose answer
-    may be a large number with a small meaning (a year, a price)."""
+    """A linear layer that computes in the type of its weights, whatever comes in: where an answer may be a large number
+    with a small meaning, as that of a model (a year, a price) or a bias on scores."""
 
     def forward(self, x: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride] - torch says input
         """(..., in_features) to (..., out_features)."""
         with torch.autocast("cpu" if x.is_meta else x.device.type, enabled=False):  # it does not know meta
             return F.linear(x.to(self.weight.dtype), self.weight, self.bias)
+
+
+EXACT = (ExactLinear, ScaledUnitNorm)  # keep their weights in fp32 on every device
 
 
 def last_layers(model: nn.Module) -> dict[str, ExactLinear]:
@@ -57,7 +62,8 @@ def in_precision(model: nn.Module, precision: Precision) -> Callable[[Tensor], T
     gradients reach them.
 
     On a CPU the weights are rounded for the call and the tokens stay in bf16 from end to end: half the bytes and fewer
-    calls than with autocast (docs/performance.md). Norms and the last layer stay in fp32. Other devices autocast.
+    calls than with autocast (docs/performance.md). Norms and exact layers, such as the last, stay in fp32. Other
+    devices autocast.
     """
     if precision == "fp32":
         return model
@@ -76,9 +82,9 @@ def in_precision(model: nn.Module, precision: Precision) -> Callable[[Tensor], T
 
 
 def exact_parameters(model: nn.Module, device: torch.device) -> Iterator[str]:
-    """The names of the parameters that stay in fp32: those of the last layer, and of norms where the device has kernels
+    """The names of the parameters that stay in fp32: those of exact layers, and of norms where the device has kernels
     for them beside bf16 tokens."""
-    kinds = (ExactLinear, *NORMS) if device.type == "cpu" else (ExactLinear,)
+    kinds = (*EXACT, *NORMS) if device.type == "cpu" else EXACT
     for prefix, module in model.named_modules():
         if isinstance(module, kinds):
             yield from (f"{prefix}.{name}" if prefix else name for name, _ in module.named_parameters(recurse=False))

@@ -3,15 +3,14 @@
 import torch
 from torch import Tensor, nn
 
-__all__ = ["DropPath", "LayerScale", "Residual"]
+__all__ = ["DropPath", "LayerScale", "PostNormResidual", "Residual"]
 
 
 class Residual(nn.Module):
     """`x + gate(fn(norm(x)))`: the one residual rule of the package (pre-norm, arXiv:2002.04745).
 
     It owns no parameters. Norm, function and gate stay members of the block, under the names that published
-    checkpoints use;
-    another wiring (post-norm, norm after the function) is another small class with this signature.
+    checkpoints use; another wiring is another small class with this signature.
 
     Args:
         drop_path: share of the samples whose branch training drops (stochastic depth, arXiv:1603.09382).
@@ -24,6 +23,23 @@ class Residual(nn.Module):
     def forward(self, x: Tensor, norm: nn.Module, fn: nn.Module, gate: nn.Module, **data: object) -> Tensor:
         """Tokens (B, N, D) to tokens (B, N, D); `data` (rope, mask) goes to `fn`."""
         return x + self.drop_path(gate(fn(norm(x), **data)))
+
+
+class PostNormResidual(nn.Module):
+    """`x + gate(norm(fn(x)))`: what a branch adds is normed, so that deep tokens grow no faster than early ones
+    (Swin V2, arXiv:2111.09883, section 3.1).
+
+    Args:
+        drop_path: as in `Residual`.
+    """
+
+    def __init__(self, drop_path: float = 0.0) -> None:
+        super().__init__()
+        self.drop_path = DropPath(drop_path) if drop_path else nn.Identity()
+
+    def forward(self, x: Tensor, norm: nn.Module, fn: nn.Module, gate: nn.Module, **data: object) -> Tensor:
+        """Tokens (B, N, D) to tokens (B, N, D); `data` (rope, mask) goes to `fn`."""
+        return x + self.drop_path(gate(norm(fn(x, **data))))
 
 
 class LayerScale(nn.Module):

@@ -14,9 +14,9 @@ class Block(nn.Module):
     3).
 
     Args:
-        norm1: before the attention.
+        norm1: of the attention's branch.
         attn: (B, N, D) to (B, N, D), takes `rope` and `mask`.
-        norm2: before the MLP.
+        norm2: of the MLP's branch.
         mlp: (B, N, D) to (B, N, D).
         ls1: gate of the attention's branch; `nn.Identity()` for none.
         ls2: gate of the MLP's branch.

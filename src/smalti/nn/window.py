@@ -4,11 +4,12 @@ Shapes: B batch, N = h * w tokens of a grid, row by row, M = m * m tokens of a w
 """
 
 import math
+from collections.abc import Callable
 from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from smalti.nn.attention import Attention
 from smalti.nn.masks import combine
@@ -51,14 +52,23 @@ class WindowAttention(Attention):
         grid_size: (h, w) of the tokens.
         window: side of a window, in tokens.
         shift: by how many tokens windows are moved down and right.
+        rel_bias: makes the bias on the scores from the sides of a window and `num_heads`.
         options: of `Attention`.
     """
 
     def __init__(
-        self, dim: int, num_heads: int, *, grid_size: tuple[int, int], window: int, shift: int = 0, **options: Any
+        self,
+        dim: int,
+        num_heads: int,
+        *,
+        grid_size: tuple[int, int],
+        window: int,
+        shift: int = 0,
+        rel_bias: Callable[[tuple[int, int], int], nn.Module] = RelativeBias,
+        **options: Any,
     ) -> None:
         sides = (min(window, grid_size[0]), min(window, grid_size[1]))
-        super().__init__(dim, num_heads, rel_bias=RelativeBias(sides, num_heads), **options)
+        super().__init__(dim, num_heads, rel_bias=rel_bias(sides, num_heads), **options)
         self.grid_size, self.window = grid_size, sides
         (h, w), (tall, wide) = grid_size, sides
         self.padded = (math.ceil(h / tall) * tall, math.ceil(w / wide) * wide)
@@ -90,7 +100,5 @@ class WindowAttention(Attention):
 
     def full_mask(self, x: Tensor, mask: Tensor | None) -> Tensor | None:
         """What any attention has, and in shifted windows who came round the edge."""
-        if self.shifted is None:
-            return super().full_mask(x, mask)
-        own = cast(Tensor, combine(super().full_mask(x, mask), self.shifted))  # (n, H, M, M)
-        return own.repeat(len(x) // len(self.shifted), 1, 1, 1)
+        own = cast(Tensor, combine(super().full_mask(x, mask), self.shifted))  # (1 or n, H, M, M)
+        return own if len(own) in (1, len(x)) else own.repeat(len(x) // len(own), 1, 1, 1)

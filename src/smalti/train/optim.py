@@ -23,7 +23,7 @@ class OptimConfig:
         name: "muon" moves the matrices inside the blocks by orthogonalised momentum (Jordan et al. 2024; scaled as in
             arXiv:2502.16982, so that one lr serves it and AdamW) and everything else by AdamW; the others are torch's.
         lr: peak learning rate of the schedule.
-        weight_decay: of matrices only; biases, norms, gates, positions and tokens are not decayed.
+        weight_decay: of matrices only; biases, those of scores too, norms, gates, positions and tokens are not decayed.
         betas: of Adam and AdamW.
         momentum: of SGD and RMSprop.
         grad_clip: largest norm of the whole gradient; None for no clipping.
@@ -72,7 +72,12 @@ def set_lr(optimizers: list[Optimizer], lr: float) -> None:
 
 def is_hidden_matrix(name: str, parameter: nn.Parameter) -> bool:
     """Whether a parameter maps tokens to tokens inside a block: what Muon is made for."""
-    return parameter.ndim == 2 and "blocks." in name
+    return parameter.ndim == 2 and "blocks." in name and not is_bias_of_scores(name)
+
+
+def is_bias_of_scores(name: str) -> bool:
+    """Whether a parameter says what offsets add to scores, as a table or as an MLP."""
+    return ".rel_bias." in name
 
 
 def layer_scales(model: nn.Module, decay: float) -> dict[str, float]:
@@ -97,7 +102,7 @@ def groups(named: list[tuple[str, nn.Parameter]], scales: dict[str, float], weig
     """Parameter groups: matrices and kernels, which decay, and the rest, which does not; of one learning rate each."""
     found: dict[tuple[float, float], list[nn.Parameter]] = {}
     for name, parameter in named:
-        decayed = weight_decay if parameter.ndim in (2, 4) else 0.0
+        decayed = weight_decay if parameter.ndim in (2, 4) and not is_bias_of_scores(name) else 0.0
         found.setdefault((decayed, scales[name]), []).append(parameter)
     return [
         {"params": parameters, "weight_decay": decayed, "lr_scale": scale}

@@ -64,6 +64,13 @@ SWIN = (
     ("head.fc.{p}", "classifier.{p}"),
     *EMBEDDINGS,
 )
+V2 = f"{LAYER}.attention.self"
+SWINV2 = (
+    (f"{GRID}.attn.qkv.bias", (f"{V2}.query.bias", None, f"{V2}.value.bias")),
+    (f"{GRID}.attn.q_norm.logit_scale", f"{V2}.logit_scale"),
+    (f"{GRID}.attn.rel_bias.mlp.{{rest}}", f"{V2}.continuous_position_bias_mlp.{{rest}}"),
+    *SWIN,
+)
 DINOV2 = (
     ("reg_token", "embeddings.register_tokens"),
     ("blocks.{i}.norm1.{p}", "encoder.layer.{i}.norm1.{p}"),
@@ -80,5 +87,6 @@ HUGGINGFACE = {
     "deit": Names(DEIT, UNUSED),
     "beit": Names(BEIT, UNUSED),
     "swin": Names(SWIN, UNUSED),
+    "swinv2": Names(SWINV2, (*UNUSED, "{rest}relative_coords_table")),
     "dinov2": Names(DINOV2, UNUSED),
 }

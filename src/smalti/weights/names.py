@@ -1,21 +1,22 @@
 """Two names for one weight: tables that a person can read, and that work in both directions.
 
 A row says what we call a parameter and what somebody else does. `{i}` and `{j}` stand for a number, `{p}` for weight or
-bias, `{rest}` for anything; `{i-1}` is a number less one. Where others keep queries, keys and values apart, the row
-names all three; None is a bias they do not have, which is zero with us.
+bias, `{rest}` for anything; `{i-1}` is a number less one. Where one side keeps apart what the other has in one (queries,
+keys and values), it names all parts; None is a part it does not have, which is zero on the other side.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 
 import torch
 from torch import Tensor
 
-__all__ = ["Names"]
+__all__ = ["Names", "Row"]
 
-Row = tuple[str, str | tuple[str | None, ...]]
+Side = str | tuple[str | None, ...]
+Row = tuple[Side, Side]
 
 PLACE = re.compile(r"\{(\w+)([+-]\d+)?\}")
 KINDS = {"i": r"\d+", "j": r"\d+", "p": "weight|bias", "rest": ".+"}
@@ -34,55 +35,49 @@ class Names:
     unused: tuple[str, ...] = ()
 
     def to_ours(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Their state dict under our names; queries, keys and values in one."""
-        renamed: dict[str, Tensor] = {}
-        apart: dict[tuple[str, Row], dict[str, Tensor]] = {}
-        for name, tensor in state.items():
-            if any(match(template, name) is not None for template in self.unused):
-                continue
-            for row in self.rows:
-                ours, theirs = row
-                found = next((f for one in parts(theirs) if one and (f := match(one, name)) is not None), None)
-                if found is None:
-                    continue
-                if isinstance(theirs, str):
-                    renamed[fill(ours, found)] = tensor
-                else:
-                    apart.setdefault((fill(ours, found), row), {})[name] = tensor
-                break
-            else:
-                renamed[name] = tensor
-        for (ours, row), found in apart.items():
-            places = match(row[0], ours) or {}
-            wanted = [fill(one, places) if one else None for one in parts(row[1])]
-            if set(wanted) - {None} == set(found):
-                blank = torch.zeros_like(next(iter(found.values())))
-                renamed[ours] = torch.cat([found[one] if one else blank for one in wanted])
-            else:  # incomplete: left as it is, for the one who compares names to tell
-                renamed.update(found)
-        return renamed
+        """Their state dict under our names."""
+        kept = {n: t for n, t in state.items() if not any(match(one, n) is not None for one in self.unused)}
+        return translate(kept, ((theirs, ours) for ours, theirs in self.rows))
 
     def to_theirs(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Our state dict under their names: what `to_ours` undoes, but for biases they do not have."""
-        renamed: dict[str, Tensor] = {}
-        for name, tensor in state.items():
-            for ours, theirs in self.rows:
-                places = match(ours, name)
-                if places is None:
-                    continue
-                pieces = tensor.chunk(len(theirs)) if isinstance(theirs, tuple) else (tensor,)
-                for one, piece in zip(parts(theirs), pieces, strict=True):
-                    if one:
-                        renamed[fill(one, places)] = piece.clone() if isinstance(theirs, tuple) else piece
-                break
+        """Our state dict under their names: what `to_ours` undoes, but for parts they do not have."""
+        return translate(state, self.rows)
+
+
+def translate(state: Mapping[str, Tensor], rows: Iterable[Row]) -> dict[str, Tensor]:
+    """A state dict with the names on the left of `rows` under those on their right.
+
+    Parts that one name on the right joins stay as they are where some of them are missing: whoever compares names
+    afterwards tells.
+    """
+    rows = tuple(rows)
+    renamed: dict[str, Tensor] = {}
+    for name, tensor in state.items():
+        row, places = find(name, rows)
+        if row is None:
+            renamed[name] = tensor
+        elif isinstance(row[0], tuple):
+            wanted = [one and fill(one, places) for one in row[0]]
+            if all(one is None or one in state for one in wanted):
+                pieces = [torch.zeros_like(tensor) if one is None else state[one] for one in wanted]
+                renamed[fill(str(row[1]), places)] = torch.cat(pieces)
             else:
                 renamed[name] = tensor
-        return renamed
+        elif isinstance(row[1], tuple):
+            pieces = zip(row[1], tensor.chunk(len(row[1])), strict=True)
+            renamed |= {fill(one, places): piece.clone() for one, piece in pieces if one}
+        else:
+            renamed[fill(row[1], places)] = tensor
+    return renamed
 
 
-def parts(theirs: str | tuple[str | None, ...]) -> tuple[str | None, ...]:
-    """The names on their side of a row."""
-    return (theirs,) if isinstance(theirs, str) else theirs
+def find(name: str, rows: tuple[Row, ...]) -> tuple[Row | None, dict[str, str]]:
+    """The first row that has a name on its left, with what stands in its places."""
+    for row in rows:
+        for template in (row[0],) if isinstance(row[0], str) else row[0]:
+            if template and (places := match(template, name)) is not None:
+                return row, places
+    return None, {}
 
 
 def match(template: str, name: str) -> dict[str, str] | None:
@@ -108,7 +103,4 @@ def pattern(template: str) -> re.Pattern[str]:
 
 def fill(template: str, places: Mapping[str, str]) -> str:
     """A template with its places filled."""
-    return PLACE.sub(
-        lambda m: str(int(places[m[1]]) + int(m[2])) if m[2] else places[m[1]],
-        template,
-    )
+    return PLACE.sub(lambda m: str(int(places[m[1]]) + int(m[2])) if m[2] else places[m[1]], template)

@@ -1,5 +1,5 @@
-"""timm's names, where they are not ours already: those of BEiT and Swin. The authors' own files of DeiT, DeiT-III,
-BEiT, Swin, MAE, DINO and DINOv2 have the same, but for a few.
+"""timm's names, where they are not ours already: those of BEiT, DINOv3, Swin, Swin V2 and of packed SwiGLU layers. The
+authors' own files of DeiT, DeiT-III, BEiT, Swin, MAE, DINO and DINOv2 have the same, but for a few.
 """
 
 from collections.abc import Mapping
@@ -8,58 +8,94 @@ from torch import Tensor
 
 from smalti.weights.names import Names, Row
 
-__all__ = ["AUTHORS", "TIMM", "from_timm", "to_timm"]
+__all__ = ["authors_names", "from_timm", "timm_names", "to_timm"]
 
-BEIT: tuple[Row, ...] = (
-    ("blocks.{i}.attn.qkv.bias", ("blocks.{i}.attn.q_bias", None, "blocks.{i}.attn.v_bias")),
-    ("blocks.{i}.ls1.gamma", "blocks.{i}.gamma_1"),
-    ("blocks.{i}.ls2.gamma", "blocks.{i}.gamma_2"),
-    ("blocks.{i}.attn.rel_bias.table", "blocks.{i}.attn.relative_position_bias_table"),
+BLOCK, GRID = "blocks.{i}", "layers.{i}.blocks.{j}"
+MADE = (  # computed, and stored all the same
+    *("{rest}.relative_position_index", "{rest}.relative_coords_table", "{rest}.attn_mask", "{rest}.attn.k_bias"),
 )
-SWIN: tuple[Row, ...] = (
+DOWN: Row = ("layers.{i}.downsample.{rest}", "layers.{i-1}.downsample.{rest}")  # theirs ends a stage, ours begins one
+SWIN_EXTRA: tuple[Row, ...] = (DOWN, ("head.fc.{p}", "head.{p}"))
+
+
+def no_key_bias(block: str) -> Row:
+    """A bias on keys moves all scores of a query alike, which softmax does not see: BEiT and Swin V2 have none."""
+    return f"{block}.attn.qkv.bias", (f"{block}.attn.q_bias", None, f"{block}.attn.v_bias")
+
+
+PLAIN = Names()
+PACKED = Names(((("blocks.{i}.mlp.fc1_g.{p}", "blocks.{i}.mlp.fc1_x.{p}"), "blocks.{i}.mlp.fc1.{p}"),))
+BEIT = Names(
     (
-        "layers.{i}.blocks.{j}.attn.rel_bias.table",
-        "layers.{i}.blocks.{j}.attn.relative_position_bias_table",
+        no_key_bias(BLOCK),
+        (f"{BLOCK}.ls1.gamma", f"{BLOCK}.gamma_1"),
+        (f"{BLOCK}.ls2.gamma", f"{BLOCK}.gamma_2"),
+        (f"{BLOCK}.attn.rel_bias.table", f"{BLOCK}.attn.relative_position_bias_table"),
     ),
+    MADE,
 )
-MADE = ("{rest}.relative_position_index", "{rest}.attn.k_bias", "{rest}.attn_mask")  # computed, and stored all the same
+SWIN = Names(((f"{GRID}.attn.rel_bias.table", f"{GRID}.attn.relative_position_bias_table"),), MADE)
+SWIN_V2 = Names(
+    (
+        no_key_bias(GRID),
+        (f"{GRID}.attn.rel_bias.mlp.{{rest}}", f"{GRID}.attn.cpb_mlp.{{rest}}"),
+        (f"{GRID}.attn.q_norm.logit_scale", f"{GRID}.attn.logit_scale"),
+    ),
+    MADE,
+)
+SWINS = {"swin": SWIN, "swinv2": SWIN_V2}
+AUTHORS = Names(
+    (
+        ("reg_token", "register_tokens"),  # DINOv2
+        (f"{BLOCK}.ls1.gamma", f"{BLOCK}.gamma_1"),  # DeiT-III
+        (f"{BLOCK}.ls2.gamma", f"{BLOCK}.gamma_2"),
+        *PACKED.rows,
+        # DINOv2's packed layers have names of their own
+        (("blocks.{i}.mlp.fc1_g.{p}", "blocks.{i}.mlp.fc1_x.{p}"), "blocks.{i}.mlp.w12.{p}"),
+        ("blocks.{i}.mlp.fc2.{p}", "blocks.{i}.mlp.w3.{p}"),
+    ),
+    # what training without labels leaves behind: MAE's, DINO's and DINOv2's
+    ("mask_token", "decoder_{rest}", "head.mlp.{rest}", "head.last_layer.{rest}"),
+)
 
-TIMM = {
-    "vit": Names(),
-    "deit": Names(),
-    "beit": Names(BEIT, MADE),
-    "swin": Names(SWIN, MADE),
-}
-AUTHORS = {
-    "vit": Names(
-        (
-            ("reg_token", "register_tokens"),  # DINOv2
-            ("blocks.{i}.ls1.gamma", "blocks.{i}.gamma_1"),  # DeiT-III
-            ("blocks.{i}.ls2.gamma", "blocks.{i}.gamma_2"),
-        ),
-        # what training without labels leaves behind: MAE's, DINO's and DINOv2's
-        ("mask_token", "decoder_{rest}", "head.mlp.{rest}", "head.last_layer.{rest}"),
-    ),
-    "deit": Names(),
-    "beit": Names(BEIT, (*MADE, "mask_token")),
-    "swin": Names(
-        (
-            *SWIN,
-            ("layers.{i}.downsample.{rest}", "layers.{i-1}.downsample.{rest}"),  # theirs ends a stage, ours begins one
-            ("head.fc.{p}", "head.{p}"),
-        ),
-        MADE,
-    ),
-}
+
+def timm_names(state: Mapping[str, Tensor], family: str) -> Names:
+    """The table for a state dict of `family`, of timm's or ours."""
+    if family in SWINS:
+        return SWINS[family]
+    if family == "beit" or (family == "vit" and "pos_embed" not in state):  # DINOv3 is named as BEiT is
+        return BEIT
+    return PACKED if is_packed(state) else PLAIN
+
+
+def authors_names(state: Mapping[str, Tensor], family: str) -> Names | None:
+    """The table for a state dict of the authors of a family, where their names are not timm's; else None."""
+    if family in SWINS and "layers.0.downsample.norm.weight" in state:
+        names = timm_names(state, family)
+        return Names((*names.rows, *SWIN_EXTRA), names.unused)
+    if family == "beit":
+        return Names(BEIT.rows, (*BEIT.unused, "mask_token"))
+    if family != "vit" or "pos_embed" not in state:
+        return None
+    packed = is_packed(state) or "blocks.0.mlp.w12.weight" in state
+    return AUTHORS if packed else Names(AUTHORS.rows[:3], AUTHORS.unused)
+
+
+def is_packed(state: Mapping[str, Tensor]) -> bool:
+    """Whether gate and value of SwiGLU layers are one: with timm twice as long as what goes out, with us two."""
+    first, second = state.get("blocks.0.mlp.fc1.weight"), state.get("blocks.0.mlp.fc2.weight")
+    if first is None or second is None:
+        return "blocks.0.mlp.fc1_g.weight" in state
+    return len(first) == 2 * second.shape[1]
 
 
 def from_timm(state: Mapping[str, Tensor], family: str) -> dict[str, Tensor]:
     """A state dict of timm's for a model of `family`, under our names."""
-    return TIMM[family].to_ours(state)
+    return timm_names(state, family).to_ours(state)
 
 
 def to_timm(state: Mapping[str, Tensor], family: str) -> dict[str, Tensor]:
-    """Our state dict for a model of `family` under timm's names; what `from_timm` undoes, but for a bias on BEiT's
-    keys, which changes no answer.
+    """Our state dict for a model of `family` under timm's names; what `from_timm` undoes, but for a bias on keys where
+    timm has none, which changes no answer.
     """
-    return TIMM[family].to_theirs(state)
+    return timm_names(state, family).to_theirs(state)

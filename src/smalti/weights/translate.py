@@ -6,7 +6,7 @@ from torch import Tensor
 
 from smalti.weights.huggingface import HUGGINGFACE, KINDS
 from smalti.weights.names import Names
-from smalti.weights.timm import AUTHORS, TIMM
+from smalti.weights.timm import authors_names, timm_names
 
 __all__ = ["to_ours"]
 
@@ -24,6 +24,6 @@ def find_names(state: Mapping[str, Tensor], family: str) -> tuple[str, Names]:
     if any(name.startswith("encoder.layer") for name in state):
         second = any(".layer_scale1." in name for name in state)
         return "transformers", HUGGINGFACE["dinov2" if second else family]
-    if family == "swin" and "layers.0.downsample.norm.weight" not in state:
-        return "timm", TIMM[family]
-    return "timm or the authors", AUTHORS[family]  # the authors' names are timm's, and a few more
+    if names := authors_names(state, family):
+        return "timm or the authors", names  # the authors' names are timm's, and a few more
+    return "timm", timm_names(state, family)

@@ -1,0 +1,72 @@
+"""What a finished model computes alike for every picture, computed once: gates into the linear layer before them, the
+bias of offsets and the mask of shifted windows into one tensor, a bias that leaves keys out into a plain one.
+
+`folded` exchanges parts of a module; no forward pass knows of it. Answers stay, up to rounding.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from smalti.nn.attention import Attention, NoKeyBias
+from smalti.nn.masks import as_bias
+from smalti.nn.residual import LayerScale, Residual
+from smalti.nn.transformer import Block
+from smalti.nn.window import WindowAttention
+
+__all__ = ["FixedBias", "folded"]
+
+
+@torch.no_grad()
+def folded(module: nn.Module) -> nn.Module:
+    """`module`, in eval mode, with less to compute; it is changed in place and cannot be trained any more."""
+    for part in list(module.modules()):
+        if type(part) is Block:
+            fold_gates(part)
+        elif isinstance(part, Attention):
+            fold_bias(part)
+            if type(part.qkv) is NoKeyBias:
+                part.qkv = plain(part.qkv)
+    return module
+
+
+class FixedBias(nn.Module):
+    """A bias on the scores that is what it is, (1 or n, H, N, N)."""
+
+    def __init__(self, bias: Tensor) -> None:
+        super().__init__()
+        self.bias: Tensor
+        self.register_buffer("bias", bias)
+
+    def forward(self) -> Tensor:
+        """The bias on the scores."""
+        return self.bias
+
+
+def fold_bias(attention: Attention) -> None:
+    """The bias of offsets is the same for all pictures, and so is who came round the edge."""
+    if attention.rel_bias is None:
+        return
+    bias: Tensor = attention.rel_bias().contiguous()
+    if isinstance(attention, WindowAttention) and attention.shifted is not None:
+        bias, attention.shifted = bias + as_bias(attention.shifted), None
+    attention.rel_bias = FixedBias(bias)
+
+
+def fold_gates(block: Block) -> None:
+    """LayerScale is a factor a channel, so the last linear layer of the branch can hold it where no norm is between."""
+    if type(block.residual) is not Residual:
+        return
+    for branch, gate, last in ((block.attn, "ls1", "proj"), (block.mlp, "ls2", "fc2")):
+        scale, linear = getattr(block, gate), getattr(branch, last, None)
+        if type(scale) is LayerScale and type(linear) is nn.Linear:
+            linear.weight.mul_(scale.gamma[:, None])
+            if linear.bias is not None:
+                linear.bias.mul_(scale.gamma)
+            setattr(block, gate, nn.Identity())
+
+
+def plain(linear: NoKeyBias) -> nn.Linear:
+    """The plain layer that computes the same."""
+    made = nn.Linear(linear.in_features, linear.out_features, device="meta")
+    made.weight, made.bias = linear.weight, nn.Parameter(linear.counted_bias())
+    return made

@@ -1,0 +1,66 @@
+"""DINOv3 and the giant DINOv2 equal timm's on random weights, which load strictly in both directions by
+`weights.timm`."""
+
+import pytest
+import torch
+
+from smalti.models import create_model, list_models
+from smalti.weights import from_timm, to_timm
+
+timm = pytest.importorskip("timm")
+
+SIZES = {"img_size": (32, 48), "patch_size": 8, "embed_dim": 48, "depth": 3, "num_heads": 4, "num_classes": 7}
+PRESETS = {  # what to tell timm
+    "vit_small_patch16_dinov3": {"global_pool": "token"},
+    "vit_small_plus_patch16_dinov3": {"global_pool": "token"},
+    "vit_giant_patch14_dinov2": {},
+    "vit_giant_patch14_reg4_dinov2": {},
+}
+
+
+def pair(name: str):
+    torch.manual_seed(0)
+    a = create_model(name, **SIZES).eval()
+    b = timm.create_model(name, **SIZES, **PRESETS[name]).eval()
+    for parameter in b.parameters():
+        torch.nn.init.normal_(parameter, std=0.2)
+    return a, b
+
+
+def relative(x, y):
+    return ((x - y).abs().max() / y.abs().max()).item()
+
+
+@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize("kernel", ["fused", "explicit"])
+def test_equals_timm(name: str, kernel: str):
+    ours, theirs = pair(name)
+    ours.load_state_dict(from_timm(theirs.state_dict(), "vit"), strict=True)
+    images = torch.randn(3, 3, 32, 48)
+    with torch.set_grad_enabled(kernel == "explicit"):  # gradients choose the explicit attention on a CPU
+        assert relative(ours(images), theirs(images)) <= 5e-6
+        x, placed = ours.embed(images), theirs._pos_embed(theirs.patch_embed(images))
+        y, rope = placed if "dinov3" in name else (placed, None)
+        assert relative(x, y) <= 1e-6
+        for mine, his in zip(ours.blocks, theirs.blocks, strict=True):
+            x, y = mine(x, rope=ours.rope), his(y) if rope is None else his(y, rope=rope)
+            assert relative(x, y) <= 5e-6
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_timm_loads_our_weights(name: str):
+    ours, theirs = pair(name)
+    for parameter in ours.parameters():
+        torch.nn.init.normal_(parameter, std=0.2)
+    theirs.load_state_dict(to_timm(ours.state_dict(), "vit"), strict=True)
+    images = torch.randn(2, 3, 32, 48)
+    with torch.no_grad():
+        assert relative(ours(images), theirs(images)) <= 1e-5
+
+
+@pytest.mark.parametrize("name", list_models("*dinov3"))
+def test_presets_have_timms_parameters(name: str):
+    with torch.device("meta"):
+        ours, theirs = create_model(name), timm.create_model(name)
+    names = {key: tuple(tensor.shape) for key, tensor in to_timm(ours.state_dict(), "vit").items()}
+    assert names == {key: tuple(tensor.shape) for key, tensor in theirs.state_dict().items()}
