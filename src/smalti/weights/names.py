@@ -1,8 +1,8 @@
 """Two names for one weight: tables that a person can read, and that work in both directions.
 
 A row says what we call a parameter and what somebody else does. `{i}` and `{j}` stand for a number, `{p}` for weight or
-bias, `{rest}` for anything; `{i-1}` is a number less one. Where one side keeps apart what the other has in one (queries,
-keys and values), it names all parts; None is a part it does not have, which is zero on the other side.
+bias, `{rest}` for anything; `{i-1}` is a number less one. Where one side keeps apart what the other has in one
+(queries, keys and values), it names all parts; None is a part it does not have, which is zero on the other side.
 """
 
 import re
