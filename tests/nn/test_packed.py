@@ -21,6 +21,9 @@ PRESETS = {
     "gated": ("vit_nano_patch4_32", {"layer_scale": 0.3, "pool": "mean", "qkv_bias": False}),
     "convolutional stem": ("cct_nano_patch4_32", {}),
     "CNN": ("cnn_small_32", {}),
+    "MLP": ("mlp_small_32", {"act": "gelu"}),
+    "ResNet": ("resnet18_32", {}),
+    "ConvNeXt": ("convnext_tiny_224", {"img_size": 32}),
 }
 IMAGES = torch.randn(3, 3, 32, 32, generator=torch.Generator().manual_seed(1))
 

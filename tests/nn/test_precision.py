@@ -33,9 +33,11 @@ def test_fp32_is_the_model_itself():
 
 
 @pytest.mark.parametrize("options", [{}, {"layer_scale": 0.5, "qk_norm": True, "rope": True, "mlp": "swiglu"}], ids=str)
-@pytest.mark.parametrize("name", ["vit_nano_patch4_32", "cct_nano_patch4_32", "cnn_small_32"])
+@pytest.mark.parametrize(
+    "name", ["vit_nano_patch4_32", "cct_nano_patch4_32", "cnn_small_32", "mlp_small_32", "resnet18_32"]
+)
 def test_bf16_gradients_reach_fp32_weights_and_point_the_same_way(name, options):
-    if name == "cnn_small_32" and options:
+    if options and "patch" not in name:
         pytest.skip("options of a ViT")
     torch.manual_seed(0)
     model = create_model(name, num_classes=5, **options).eval()

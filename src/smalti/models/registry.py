@@ -8,7 +8,7 @@ from torch import nn
 
 from smalti.configs import fitted, suggest
 from smalti.errors import InputError
-from smalti.models import beit, cnn, deit, swin, vit
+from smalti.models import beit, cnn, convnext, deit, mlp, resnet, swin, vit
 
 __all__ = ["FAMILIES", "Family", "build", "create_model", "list_models", "preset_config"]
 
@@ -28,6 +28,9 @@ FAMILIES: dict[str, Family] = {
     "beit": Family(vit.ViT, vit.ViTConfig, beit.PRESETS),
     "swin": Family(swin.Swin, swin.SwinConfig, swin.PRESETS),
     "cnn": Family(cnn.CNN, cnn.CNNConfig, cnn.PRESETS),
+    "mlp": Family(mlp.MLP, mlp.MLPConfig, mlp.PRESETS),
+    "resnet": Family(resnet.ResNet, resnet.ResNetConfig, resnet.PRESETS),
+    "convnext": Family(convnext.ConvNeXt, convnext.ConvNeXtConfig, convnext.PRESETS),
 }
 
 
