@@ -27,14 +27,18 @@ MODELS = {  # the tables of rope and of fixed positions are not among the stored
     "sine-cosine": ("vit_nano_patch2_8", {"pos_embed": "sincos", "pool": "mean"}),
     "rectangle": ("vit_nano_patch2_8", {"img_size": (8, 16), "layer_scale": 0.1, "pre_logits": 12}),
     "cnn": ("cnn_small_8", {"hidden_dim": 16}),
+    "mlp": ("mlp_small_8", {"widths": (16, 12), "act": "tanh"}),
+    "resnet": ("resnet18_32", {"img_size": (8, 16)}),
+    "convnext": ("convnext_tiny_224", {"img_size": 32}),
 }
+OTHERS = ("cnn", "mlp", "resnet", "convnext")  # families of their own
 
 
 def module(name: str, **options: Any) -> torch.nn.Module:
     """A small network whose head is not zero."""
     torch.manual_seed(3)
     preset, chosen = MODELS[name]
-    small = {} if name == "cnn" else {"depth": 2, "embed_dim": 32, "num_heads": 2}
+    small = {} if name in OTHERS else {"depth": 2, "embed_dim": 32, "num_heads": 2}
     made = create_model(preset, num_classes=len(LABELS), **small, **chosen, **options)
     for parameter in made.parameters():
         torch.nn.init.normal_(parameter, std=0.2)
@@ -44,7 +48,7 @@ def module(name: str, **options: Any) -> torch.nn.Module:
 def written(path: Path, name: str = "vit", **fields: Any) -> ModelFile:
     made = module(name)
     rule = Preprocess(made.config.size, 3, RULE.mean, RULE.std)  # type: ignore[attr-defined]
-    family = "cnn" if name == "cnn" else "vit"
+    family = name if name in OTHERS else "vit"
     given = {"family": family, "module": made, "task": "classify", "labels": LABELS, "preprocess": rule}
     file = ModelFile(**(given | fields))
     write_model(path, file)

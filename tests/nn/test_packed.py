@@ -24,6 +24,9 @@ PRESETS = {
     "windows": ("swin_mini_patch2_window4_32", {}),
     "windows, cosines": ("swinv2_mini_patch2_window4_32", {}),
     "CNN": ("cnn_small_32", {}),
+    "MLP": ("mlp_small_32", {"act": "gelu"}),
+    "ResNet": ("resnet18_32", {}),
+    "ConvNeXt": ("convnext_tiny_224", {"img_size": 32}),
 }
 IMAGES = torch.randn(3, 3, 32, 32, generator=torch.Generator().manual_seed(1))
 

@@ -41,6 +41,8 @@ def test_fp32_is_the_model_itself():
         "swin_mini_patch2_window4_32",
         "swinv2_mini_patch2_window4_32",
         "cnn_small_32",
+        "mlp_small_32",
+        "resnet18_32",
     ],
 )
 def test_bf16_gradients_reach_fp32_weights_and_point_the_same_way(name, options):

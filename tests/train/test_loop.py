@@ -80,6 +80,19 @@ def test_a_step_that_is_not_finite_is_not_applied(setup, how):
     assert not torch.equal(made[0].model.head.bias, before["head.bias"])
 
 
+def test_a_step_that_is_not_finite_leaves_running_statistics_alone(setup):
+    state, batches, objective, _ = setup()
+    state.model = torch.nn.Sequential(torch.nn.BatchNorm2d(1), torch.nn.Flatten(), torch.nn.Linear(64, 10))
+    state.optimizers, state.ema = [torch.optim.SGD(state.model.parameters(), 0.1)], None
+    batch = next(batches.epoch(0))
+    _, finite = train_step(state, {**batch, "image": batch["image"] * torch.nan}, objective, LoopConfig(), 1.0)
+    assert not finite
+    assert state.model[0].running_mean.item() == 0
+    _, finite = train_step(state, batch, objective, LoopConfig(), 1.0)
+    assert finite
+    assert state.model[0].running_mean.item() != 0
+
+
 def test_a_few_bad_steps_pass_and_many_in_a_row_stop_with_names(setup):
     state, _ = go(setup(), objective=Poisoned({2, 3, 6}, "loss"))
     assert state.step == 10

@@ -32,11 +32,10 @@ def balanced(seed: int, epoch: int, classes: NDArray[np.int64]) -> NDArray[np.in
     order = np.empty(n, np.int64)
     for turn, number in enumerate(numbers):
         members, places = np.flatnonzero(classes == number), draws[turns == turn]
-        if len(places):
-            first, last = (int(place) // len(members) for place in (places[0], places[-1]))
-            key = hash_key(seed, "class", turn)
-            rounds = np.concatenate([permutation(key, r, len(members)) for r in range(first, last + 1)])
-            order[turns == turn] = members[rounds[places - first * len(members)]]
+        first, last = (int(place) // len(members) for place in (places[0], places[-1]))
+        key = hash_key(seed, "class", turn)
+        rounds = np.concatenate([permutation(key, r, len(members)) for r in range(first, last + 1)])
+        order[turns == turn] = members[rounds[places - first * len(members)]]
     return order
 
 

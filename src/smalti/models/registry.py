@@ -8,7 +8,7 @@ from torch import nn
 
 from smalti.configs import fitted, suggest
 from smalti.errors import InputError
-from smalti.models import beit, cnn, deit, swin, swinv2, vit
+from smalti.models import beit, cnn, convnext, deit, mlp, resnet, swin, swinv2, vit
 
 __all__ = ["FAMILIES", "Family", "build", "create_model", "list_models", "preset_config"]
 
@@ -29,6 +29,9 @@ FAMILIES: dict[str, Family] = {
     "swin": Family(swin.Swin, swin.SwinConfig, swin.PRESETS),
     "swinv2": Family(swinv2.SwinV2, swinv2.SwinV2Config, swinv2.PRESETS),
     "cnn": Family(cnn.CNN, cnn.CNNConfig, cnn.PRESETS),
+    "mlp": Family(mlp.MLP, mlp.MLPConfig, mlp.PRESETS),
+    "resnet": Family(resnet.ResNet, resnet.ResNetConfig, resnet.PRESETS),
+    "convnext": Family(convnext.ConvNeXt, convnext.ConvNeXtConfig, convnext.PRESETS),
 }
 
 

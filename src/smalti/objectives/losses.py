@@ -28,7 +28,7 @@ __all__ = [
 
 LossName = Literal["auto", "cross_entropy", "bce", "focal", "ordinal", "huber", "mse", "l1"]
 
-LEAST = 1e-12  # of a base whose power below 1 has no slope at 0
+LEAST = 1e-12  # base of a power: at 0 a power below 1 is infinitely steep
 
 
 def cross_entropy(logits: Tensor, shares: Tensor, smoothing: float = 0.0) -> Tensor:

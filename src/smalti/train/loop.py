@@ -204,6 +204,7 @@ def train_step(
         moved.
     """
     size = len(batch["target"])
+    statistics = [buffer.clone() for buffer in state.model.buffers()]  # those of batch norm move in the forward pass
     model = in_precision(state.model.train(), config.precision)
     totals: dict[str, torch.Tensor] = {}
     for part in parts(batch, config.accumulate):
@@ -227,6 +228,9 @@ def train_step(
             state.ema.update(state.model, state.step)
         state.meter.add(values, size)
         state.skipped = 0
+    else:
+        for buffer, before in zip(state.model.buffers(), statistics, strict=True):
+            buffer.copy_(before)
     for optimizer in state.optimizers:
         optimizer.zero_grad(set_to_none=True)
     return values, finite
