@@ -20,6 +20,8 @@ VARIANTS = {
     "sincos": {"pos_embed": "sincos"},
     "rope": {"pos_embed": "none", "rope": True},
     "swiglu": {"mlp": "swiglu"},
+    "DINOv3": {"pos_embed": "none", "rope": True, "rope_kind": "turns", "reg_tokens": 2, "qkv_bias": False},
+    "EVA-02": {"rope": True, "rope_kind": "sixteen", "mlp": "swiglu_norm", "k_bias": False, "pool": "mean"},
     "everything": {
         "pool": "mean",
         "rope": True,

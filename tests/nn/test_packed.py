@@ -20,6 +20,10 @@ PRESETS = {
     ),
     "gated": ("vit_nano_patch4_32", {"layer_scale": 0.3, "pool": "mean", "qkv_bias": False}),
     "bias of offsets": ("vit_nano_patch4_32", {"rel_bias": True, "pos_embed": "none", "layer_scale": 0.3}),
+    "EVA-02": (
+        "vit_nano_patch4_32",
+        {"rope": True, "rope_kind": "sixteen", "mlp": "swiglu_norm", "k_bias": False, "pool": "mean"},
+    ),
     "convolutional stem": ("cct_nano_patch4_32", {}),
     "windows": ("swin_mini_patch2_window4_32", {}),
     "windows, cosines": ("swinv2_mini_patch2_window4_32", {}),

@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from smalti.nn import ContinuousBias, rope_2d, turn_grid
+from smalti.nn import ContinuousBias, rope_2d, rotate, rotate_neighbours, sixteen_grid, turn_grid
 from smalti.nn.position import log_offsets
 
 
@@ -37,3 +37,16 @@ def test_turns_go_from_edge_to_edge_whatever_the_grid():
     torch.testing.assert_close(x / math.pi, torch.tensor([-1.5, -0.5, 0.5, 1.5], dtype=x.dtype).repeat(2))
     coarse, fine = rope_2d((2, 2), 8, place=turn_grid), rope_2d((6, 6), 8, place=turn_grid)
     torch.testing.assert_close(coarse, fine.view(2, 6, 6, 8)[:, 1::3, 1::3].flatten(1, 2))  # centres that coincide
+
+
+def test_neighbours_turn_as_halves_do():
+    torch.manual_seed(0)
+    x, rope = torch.randn(2, 3, 20, 16), rope_2d((4, 5), 16)
+    order = torch.arange(16).view(2, 8).T.flatten()  # pair (i, i + 8) as neighbours
+    torch.testing.assert_close(rotate_neighbours(x[..., order], rope), rotate(x, rope)[..., order])
+
+
+def test_sixteen_tokens_a_side_whatever_the_grid():
+    y, x = sixteen_grid((8, 32))
+    assert y.view(8, 32)[:, 0].tolist() == list(range(0, 16, 2))
+    assert x.view(8, 32)[0].tolist() == [i / 2 for i in range(32)]

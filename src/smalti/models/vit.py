@@ -10,10 +10,10 @@ Shapes: B batch, C channels, H x W pixels, N tokens (prefix + grid), D width.
 
 import math
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Literal, cast
+from typing import Any, Literal, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -28,13 +28,16 @@ from smalti.nn import (
     ExactLinear,
     LayerScale,
     Mlp,
+    NoKeyBias,
     RelativeBias,
     Residual,
     SwiGLU,
     Transformer,
     rope_2d,
+    rotate,
+    rotate_neighbours,
     sincos_2d,
-    token_grid,
+    sixteen_grid,
     turn_grid,
 )
 
@@ -62,10 +65,12 @@ class ViTConfig:
         pos_embed: "learned", "sincos" (fixed, 2-D) or "none".
         pos_prefix: class and register tokens have positions too; False gives them to patches only, as in DeiT-III.
         rope: 2-D rotary positions in every attention.
-        rope_kind: what those count: "tokens", or "turns" from edge to edge of the image, whatever the grid (DINOv3).
+        rope_kind: what those count: "tokens"; "turns" from edge to edge of the image, whatever the grid (DINOv3); or
+            "sixteen", tokens of a grid of 16 x 16 with which neighbours in a head turn (EVA-02).
         rel_bias: a learned bias on the scores for every offset between two tokens, in every attention (BEiT).
-        mlp: "gelu" or "swiglu".
+        mlp: "gelu", "swiglu" or "swiglu_norm" (with a norm inside, EVA-02).
         qkv_bias: a bias on queries, keys and values.
+        k_bias: keys have that bias too; not in EVA-02.
         qk_norm: layer norm of queries and keys.
         layer_scale: first value of the gates (LayerScale); None for no gates.
         norm_eps: what norms add to a variance.
@@ -91,10 +96,11 @@ class ViTConfig:
     pos_embed: Literal["learned", "sincos", "none"] = "learned"
     pos_prefix: bool = True
     rope: bool = False
-    rope_kind: Literal["tokens", "turns"] = "tokens"
+    rope_kind: Literal["tokens", "turns", "sixteen"] = "tokens"
     rel_bias: bool = False
-    mlp: Literal["gelu", "swiglu"] = "gelu"
+    mlp: Literal["gelu", "swiglu", "swiglu_norm"] = "gelu"
     qkv_bias: bool = True
+    k_bias: bool = True
     qk_norm: bool = False
     layer_scale: float | None = None
     norm_eps: float = 1e-6
@@ -235,7 +241,9 @@ def build_block(config: ViTConfig, index: int) -> Block:
         Attention(
             D,
             config.num_heads,
+            qkv=NoKeyBias(D) if config.qkv_bias and not config.k_bias else None,
             qkv_bias=config.qkv_bias,
+            rotation=ROPES[config.rope_kind].rotation,
             q_norm=head_norm(),
             k_norm=head_norm(),
             rel_bias=build_rel_bias(config),
@@ -301,12 +309,20 @@ def build_rope(config: ViTConfig, grid_size: tuple[int, int]) -> Tensor | None:
     """Rotary angles of all tokens, or nothing."""
     if not config.rope:
         return None
-    return rope_2d(
-        grid_size,
-        config.embed_dim // config.num_heads,
-        num_prefix_tokens=config.num_prefix_tokens,
-        place=ROPES[config.rope_kind],
-    )
+    table = ROPES[config.rope_kind].table
+    return table(grid_size, config.embed_dim // config.num_heads, num_prefix_tokens=config.num_prefix_tokens)
+
+
+def build_normed_swiglu(dim: int, hidden_dim: int, *, drop: float) -> SwiGLU:
+    """SwiGLU with a norm inside."""
+    return SwiGLU(dim, hidden_dim, drop=drop, norm=nn.LayerNorm(hidden_dim, eps=1e-6))
+
+
+class Rope(NamedTuple):
+    """Rotary positions: their angles, and what turns by them."""
+
+    table: Callable[..., Tensor]
+    rotation: Callable[[Tensor, Tensor], Tensor]
 
 
 def build_pool(config: ViTConfig) -> nn.Module:
@@ -324,8 +340,12 @@ def build_pool(config: ViTConfig) -> nn.Module:
 
 
 STEMS = {"patch": build_patches, "conv": build_stem}
-MLPS = {"gelu": Mlp, "swiglu": SwiGLU}
-ROPES = {"tokens": token_grid, "turns": turn_grid}
+MLPS = {"gelu": Mlp, "swiglu": SwiGLU, "swiglu_norm": build_normed_swiglu}
+ROPES = {
+    "tokens": Rope(rope_2d, rotate),
+    "turns": Rope(partial(rope_2d, place=turn_grid), rotate),
+    "sixteen": Rope(partial(rope_2d, place=sixteen_grid, temperature=10_000.0), rotate_neighbours),
+}
 
 
 def presets() -> dict[str, ViTConfig]:

@@ -4,7 +4,17 @@ from smalti.nn.attention import Attention, NoKeyBias, attend, attention_maps, at
 from smalti.nn.masks import causal_mask, combine, padding_mask
 from smalti.nn.mlp import Mlp, SwiGLU
 from smalti.nn.norm import ScaledUnitNorm, UnitNorm
-from smalti.nn.position import ContinuousBias, RelativeBias, rope_2d, rotate, sincos_2d, token_grid, turn_grid
+from smalti.nn.position import (
+    ContinuousBias,
+    RelativeBias,
+    rope_2d,
+    rotate,
+    rotate_neighbours,
+    sincos_2d,
+    sixteen_grid,
+    token_grid,
+    turn_grid,
+)
 from smalti.nn.precision import ExactLinear
 from smalti.nn.residual import DropPath, LayerScale, PostNormResidual, Residual
 from smalti.nn.transformer import Block, Transformer
@@ -35,7 +45,9 @@ __all__ = [
     "padding_mask",
     "rope_2d",
     "rotate",
+    "rotate_neighbours",
     "sincos_2d",
+    "sixteen_grid",
     "token_grid",
     "turn_grid",
 ]

@@ -56,6 +56,7 @@ class Attention(nn.Module):
         num_heads: heads H; must divide `dim`.
         qkv: the merged projection, (B, N, D) to (B, N, 3 D); None for a linear layer.
         qkv_bias: a bias on that linear layer.
+        rotation: turns queries and keys by rotary angles, where the call brings some.
         q_norm: norm of the queries of all heads (arXiv:2302.05442), (B, H, N, K); None for none.
         k_norm: norm of the keys.
         causal: a token sees itself and what came before it.
@@ -71,6 +72,7 @@ class Attention(nn.Module):
         *,
         qkv: nn.Module | None = None,
         qkv_bias: bool = True,
+        rotation: Callable[[Tensor, Tensor], Tensor] = rotate,
         q_norm: nn.Module | None = None,
         k_norm: nn.Module | None = None,
         causal: bool = False,
@@ -87,6 +89,7 @@ class Attention(nn.Module):
         self.causal = causal
         self.rel_bias = rel_bias
         self.qkv = qkv or nn.Linear(dim, 3 * dim, bias=qkv_bias)
+        self.rotation = rotation
         self.q_norm = q_norm or nn.Identity()
         self.k_norm = k_norm or nn.Identity()
         self.attend = attend if attn_drop == 0 else DroppedAttend(attn_drop)
@@ -104,7 +107,7 @@ class Attention(nn.Module):
         q, k, v = self.qkv(x).unflatten(-1, (3, self.num_heads, self.head_dim)).permute(2, 0, 3, 1, 4).unbind(0)
         q, k = self.q_norm(q), self.k_norm(k)
         if rope is not None:
-            q, k = rotate(q, rope), rotate(k, rope)
+            q, k = self.rotation(q, rope), self.rotation(k, rope)
         return q, k, v
 
     def full_mask(self, x: Tensor, mask: Tensor | None) -> Tensor | None:
@@ -119,9 +122,10 @@ class Attention(nn.Module):
 
 
 class NoKeyBias(nn.Linear):
-    """A merged projection with a bias on queries and values only (BEiT, arXiv:2106.08254; Swin V2, arXiv:2111.09883).
+    """A merged projection with a bias on queries and values only (EVA-02, arXiv:2303.11331; Swin V2, arXiv:2111.09883).
 
-    The names and shapes are those of the plain layer; the middle third of the bias, that of keys, says nothing.
+    On plain keys a bias changes nothing, since it moves all scores of a query alike; on keys that are normed or rotated
+    it would. The names and shapes are those of the plain layer; the middle third of the bias says nothing.
     """
 
     def __init__(self, dim: int) -> None:

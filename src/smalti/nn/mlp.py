@@ -22,15 +22,17 @@ class Mlp(nn.Module):
 
 
 class SwiGLU(nn.Module):
-    """A gated layer: silu(gate) * value, then out (arXiv:2002.05202)."""
+    """A gated layer: silu(gate) * value, then out (arXiv:2002.05202); `norm` is of what stands between, as in EVA-02
+    (arXiv:2303.11331), None for none."""
 
-    def __init__(self, dim: int, hidden_dim: int, *, drop: float = 0.0) -> None:
+    def __init__(self, dim: int, hidden_dim: int, *, drop: float = 0.0, norm: nn.Module | None = None) -> None:
         super().__init__()
         self.fc1_g = nn.Linear(dim, hidden_dim)
         self.fc1_x = nn.Linear(dim, hidden_dim)
+        self.norm = norm or nn.Identity()
         self.fc2 = nn.Linear(hidden_dim, dim)
         self.drop = nn.Dropout(drop)
 
     def forward(self, x: Tensor) -> Tensor:
         """Tokens (B, N, D) to tokens (B, N, D)."""
-        return self.drop(self.fc2(self.drop(F.silu(self.fc1_g(x)) * self.fc1_x(x))))
+        return self.drop(self.fc2(self.norm(self.drop(F.silu(self.fc1_g(x)) * self.fc1_x(x)))))

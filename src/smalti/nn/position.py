@@ -20,7 +20,9 @@ __all__ = [
     "relative_offsets",
     "rope_2d",
     "rotate",
+    "rotate_neighbours",
     "sincos_2d",
+    "sixteen_grid",
     "token_grid",
     "turn_grid",
 ]
@@ -38,6 +40,12 @@ def turn_grid(grid_size: tuple[int, int]) -> tuple[Tensor, Tensor]:
     (DINOv3, arXiv:2508.10104)."""
     (h, w), (y, x) = grid_size, token_grid(grid_size)
     return ((y + 0.5) / h - 0.5) * 4 * math.pi, ((x + 0.5) / w - 0.5) * 4 * math.pi
+
+
+def sixteen_grid(grid_size: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    """Row and column of each token on a grid of 16 x 16, whatever its own grid (EVA-02, arXiv:2303.11331)."""
+    (h, w), (y, x) = grid_size, token_grid(grid_size)
+    return y * 16 / h, x * 16 / w
 
 
 def sincos_2d(grid_size: tuple[int, int], dim: int, temperature: float = 10_000.0) -> Tensor:
@@ -83,6 +91,14 @@ def rotate(x: Tensor, rope: Tensor) -> Tensor:
     cos, sin = rope
     a, b = x.chunk(2, dim=-1)
     return (x * cos + torch.cat((-b, a), dim=-1) * sin).to(x.dtype)
+
+
+def rotate_neighbours(x: Tensor, rope: Tensor) -> Tensor:
+    """Turns each pair (2 i, 2 i + 1) of (B, H, N, K) by the angle `rotate` gives to pair (i, i + K / 2): the order of
+    arXiv:2104.09864."""
+    cos, sin = rope[..., : x.shape[-1] // 2]
+    a, b = x.unflatten(-1, (-1, 2)).unbind(-1)
+    return torch.stack((a * cos - b * sin, b * cos + a * sin), dim=-1).flatten(-2).to(x.dtype)
 
 
 class RelativeBias(nn.Module):

@@ -1,5 +1,5 @@
-"""timm's names, where they are not ours already: those of BEiT, DINOv3, Swin, Swin V2 and of packed SwiGLU layers. The
-authors' own files of DeiT, DeiT-III, BEiT, Swin, MAE, DINO and DINOv2 have the same, but for a few.
+"""timm's names, where they are not ours already: those of BEiT, DINOv3, EVA-02, Swin, Swin V2 and of packed SwiGLU
+layers. The authors' own files of DeiT, DeiT-III, BEiT, Swin, MAE, DINO and DINOv2 have the same, but for a few.
 """
 
 from collections.abc import Mapping
@@ -43,6 +43,14 @@ SWIN_V2 = Names(
     ),
     MADE,
 )
+EVA_02 = Names((no_key_bias(BLOCK), *PACKED.rows), MADE)
+EVA_02_APART = Names(  # base and large
+    (
+        (f"{BLOCK}.attn.qkv.weight", tuple(f"{BLOCK}.attn.{one}_proj.weight" for one in "qkv")),
+        (f"{BLOCK}.attn.qkv.bias", (f"{BLOCK}.attn.q_proj.bias", None, f"{BLOCK}.attn.v_proj.bias")),
+    ),
+    MADE,
+)
 SWINS = {"swin": SWIN, "swinv2": SWIN_V2}
 AUTHORS = Names(
     (
@@ -63,6 +71,8 @@ def timm_names(state: Mapping[str, Tensor], family: str) -> Names:
     """The table for a state dict of `family`, of timm's or ours."""
     if family in SWINS:
         return SWINS[family]
+    if family == "eva02":
+        return EVA_02_APART if any(".mlp.norm." in name for name in state) else EVA_02
     if family == "beit" or (family == "vit" and "pos_embed" not in state):  # DINOv3 is named as BEiT is
         return BEIT
     return PACKED if is_packed(state) else PLAIN
