@@ -18,8 +18,8 @@ __all__ = ["resize_matrix", "resize_patches", "resize_positions"]
 @torch.inference_mode(False)
 def resize_matrix(old: int, new: int) -> Tensor:
     """Takes `old` numbers in a row to `new` ones, (new, old) float64: bicubic, antialiased where they get fewer."""
-    rows = torch.eye(old, dtype=torch.float64, device="cpu")[:, None, :, None]  # (old, 1, old, 1), one number set each
-    return F.interpolate(rows, (new, 1), mode="bicubic", antialias=True)[:, 0, :, 0].T
+    units = torch.eye(old, dtype=torch.float64, device="cpu")  # each column one number; their width stays as it is
+    return F.interpolate(units[None, None], (new, old), mode="bicubic", antialias=True)[0, 0]
 
 
 def resize_positions(

@@ -8,7 +8,7 @@ from torch import nn
 
 from smalti.configs import fitted, suggest
 from smalti.errors import InputError
-from smalti.models import beit, cnn, deit, swin, vit
+from smalti.models import beit, cnn, deit, flexivit, swin, vit
 
 __all__ = ["FAMILIES", "Family", "build", "create_model", "list_models", "preset_config"]
 
@@ -26,6 +26,7 @@ FAMILIES: dict[str, Family] = {
     "vit": Family(vit.ViT, vit.ViTConfig, vit.PRESETS),
     "deit": Family(deit.DeiT, deit.DeiTConfig, deit.PRESETS),
     "beit": Family(vit.ViT, vit.ViTConfig, beit.PRESETS),
+    "flexivit": Family(flexivit.FlexiViT, flexivit.FlexiViTConfig, flexivit.PRESETS),
     "swin": Family(swin.Swin, swin.SwinConfig, swin.PRESETS),
     "cnn": Family(cnn.CNN, cnn.CNNConfig, cnn.PRESETS),
 }
