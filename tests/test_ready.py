@@ -13,6 +13,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from smalti import data
+from smalti.api import predict
 from smalti.data.loader import Batches, Pictures
 from smalti.data.preprocess import Preprocess
 from smalti.data.views import Views
@@ -22,6 +23,7 @@ from smalti.modelfile import ModelFile, write_model
 from smalti.models import create_model
 from smalti.nn._onednn import int8_available
 from smalti.nn.int8 import Int8Linear
+from smalti.nn.merge import MergingBlocks
 from smalti.ready import AGREEMENTS, Model, Prediction, load
 
 RULE = Preprocess((8, 8), 3, (0.5, 0.4, 0.3), (0.2, 0.25, 0.3))
@@ -40,9 +42,9 @@ class Watched(nn.Module):
         return self.inner(images)
 
 
-def network(outputs: int = len(LABELS), **options: Any) -> nn.Module:
+def network(outputs: int = len(LABELS), depth: int = 1, **options: Any) -> nn.Module:
     torch.manual_seed(0)
-    made = create_model("vit_nano_patch2_8", num_classes=outputs, depth=1, embed_dim=16, num_heads=2, **options)
+    made = create_model("vit_nano_patch2_8", num_classes=outputs, depth=depth, embed_dim=16, num_heads=2, **options)
     torch.nn.init.normal_(made.head.weight)  # type: ignore[union-attr, arg-type]
     return made.eval()
 
@@ -177,6 +179,40 @@ def test_too_few_pictures_to_calibrate_on_are_refused(stored: Path):
         load(stored, int8=[pixels(i) for i in range(3)])
     with pytest.raises(InputError, match="exclude each other"):
         load(stored, precision="bf16", int8=[pixels()])
+
+
+@pytest.fixture
+def deep(tmp_path: Path) -> Path:
+    write_model(tmp_path / "deep.safetensors", ModelFile("vit", network(depth=3), "classify", LABELS, RULE))
+    return tmp_path / "deep.safetensors"
+
+
+def test_merging_goes_with_every_precision(deep: Path):
+    pictures = [pixels(i) for i in range(20)]
+    exact, none = load(deep, precision="fp32"), load(deep, precision="fp32", merge=0)
+    assert all(same(*pair) for pair in zip(exact.predict(pictures), none.predict(pictures), strict=True))
+    ways: list[dict[str, Any]] = [{"precision": "fp32"}, {"precision": "bf16"}]
+    for way in [*ways, {"int8": pictures}] if int8_available() else ways:
+        model = load(deep, merge=3, **way)
+        assert isinstance(model.module.blocks[0], MergingBlocks)  # type: ignore[index]
+        for one, other in zip(exact.predict(pictures), model.predict(pictures), strict=True):
+            assert one.probability != other.probability
+            assert one.probability == pytest.approx(other.probability, abs=0.2)
+
+
+def test_predict_tells_what_merging_gains(deep: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    (tmp_path / "x.png").touch()  # one that cannot be read
+    inputs = [pixels(0), tmp_path / "x.png", *(pixels(i) for i in range(1, 40))]
+    found = list(predict(deep, iter(inputs), merge=3))
+    assert [one.error is None for one in found] == [i != 1 for i in range(41)]
+    expected = load(deep, merge=3).predict(inputs)
+    assert all(same(a, b) for a, b in zip(found, expected, strict=True) if a.error is None)
+    assert "times as fast, on 31 pictures)" in capsys.readouterr().err
+    list(predict(deep, pixels(), merge=3, show=False))
+    list(predict(deep, tmp_path / "x.png", merge=3))
+    assert capsys.readouterr().err == ""
+    with pytest.raises(InputError, match=r"loaded already, as it answers; give merge to smalti\.load"):
+        predict(load(deep), pixels(), merge=3)
 
 
 @pytest.mark.parametrize("task", ["classify", "multilabel", "regress"])

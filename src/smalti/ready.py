@@ -18,7 +18,9 @@ from smalti.data.source import Raw
 from smalti.data.views import PLAIN, Views
 from smalti.errors import InputError, SmaltiError
 from smalti.modelfile import ModelFile, example_images, read_model
+from smalti.models import at_patch_size
 from smalti.nn.inference import for_inference
+from smalti.nn.merge import merge_tokens
 from smalti.nn.precision import Precision
 
 __all__ = ["Model", "Picture", "Prediction", "load"]
@@ -139,13 +141,14 @@ class Model:
                 raise InputError(f"{option} {value} is not 1 or more", mend="give a number above 0")
         waiting: list[tuple[str, Tensor | SmaltiError]] = []
         for name, read in pictures:
-            waiting.append((name, self._load(name, read)))
+            waiting.append((name, self.read(name, read)))
             if len(waiting) == batch_size:
                 yield from self._answer(waiting, top)
                 waiting = []
         yield from self._answer(waiting, top)
 
-    def _load(self, name: str, read: Callable[[], Raw]) -> Tensor | SmaltiError:
+    def read(self, name: str, read: Callable[[], Raw]) -> Tensor | SmaltiError:
+        """A picture as a tensor (C, H, W), not normalised yet; or why it cannot be read."""
         try:
             return self.preprocess.load(read())
         except SmaltiError as error:
@@ -195,6 +198,8 @@ def load(
     device: str | None = None,
     precision: Precision | None = None,
     int8: Any = None,
+    merge: int = 0,
+    patch_size: int | None = None,
 ) -> Model:
     """The ready model in a model file or a run folder, prepared for the machine it runs on (`smalti.nn.inference`).
 
@@ -205,13 +210,19 @@ def load(
         int8: pictures as in `Model.predict`, like those the model will see: compute in int8, calibrated on the first
             64 of them, 16 at least. It is faster (docs/performance.md) and refused where it changes more than 2 % of
             the answers to them. CPU only.
+        merge: how many tokens each block merges into others (`smalti.nn.merge`): the more, the faster, and the further
+            from what was learned. `smalti.evaluate(path, data, merge=...)` measures both.
+        patch_size: one of those that a FlexiViT was trained for: smaller is more exact, larger faster.
 
     Raises:
-        InputError: there is no model there, or it is another kind of file, or int8 cannot be had.
+        InputError: there is no model there, or it is another kind of file, or not for what is asked of it.
         DamagedError: it is not what it was when it was written.
     """
     file = read_model(Path(path))
     place = torch.device(device or "cpu")
+    if patch_size is not None:
+        file.module = at_patch_size(file.module, patch_size)
+    file.module = merge_tokens(file.module, merge)
     if int8 is not None:
         if precision is not None:
             raise InputError("precision and int8 exclude each other", mend="give one of them")

@@ -1,10 +1,12 @@
 import json
+import re
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+import smalti
 from smalti import api
 from smalti.cli import run
 from smalti.evaluate.metrics import Metric
@@ -23,12 +25,15 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 
 def test_the_words_of_the_command_line_reach_the_library(calls: dict[str, Any]):
-    assert run(["evaluate", "runs/a", "pictures", "--split", "val", "--report", "r.html", "--download"]) == 0
+    words = ["--split", "val", "--report", "r.html", "--download", "--merge", "8", "--patch-size", "4"]
+    assert run(["evaluate", "runs/a", "pictures", *words]) == 0
     assert calls == {
         "model": "runs/a",
         "data": "pictures",
         "split": "val",
         "int8": None,
+        "merge": 8,
+        "patch_size": 4,
         "report": Path("r.html"),
         "download": True,
     }
@@ -49,3 +54,19 @@ def test_people_get_a_table_and_the_place_of_the_report(calls: dict[str, Any], c
     assert "test: 360 samples" in out
     assert "98.3 %" in out
     assert "report: r.html" in out
+
+
+def test_merging_says_what_it_gains_and_costs(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    smalti.train("digits", model="vit_nano_patch2_8", steps=40, out=tmp_path / "run", report=False, show=False)
+    capsys.readouterr()
+    assert run(["evaluate", str(tmp_path / "run"), "digits", "--merge", "2", "--json"]) == 0
+    out, err = capsys.readouterr()
+    found = json.loads(out)["metrics"]["accuracy"]
+    assert re.search(
+        r"merging 2 tokens a block: [\d.,]+ pictures a second  \([\d.,]+ without: [\d.]+ times as fast", err
+    )
+    plain = smalti.evaluate(tmp_path / "run", "digits", show=False).metrics["accuracy"]
+    merged = Metric(**{name: found[name] for name in ("value", "low", "high", "n")})
+    assert f"accuracy: {merged}  ({plain} without merging)" in err
+    assert run(["predict", str(tmp_path / "run"), "nowhere.png", "--merge", "-2"]) == 2
+    assert "merge = -2 is not 0 or more" in capsys.readouterr().err

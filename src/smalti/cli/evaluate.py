@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from smalti.cli.options import Data, Download, Int8, Json, Model
+from smalti.cli.options import Data, Download, Int8, Json, Merge, Model, PatchSize
 from smalti.cli.output import metrics_dict, metrics_table, show, write_json
 
 __all__ = ["evaluate"]
@@ -19,13 +19,17 @@ def evaluate(
     split: Annotated[Literal["train", "val", "test"], Parameter(help="The part of the data to measure on.")] = "test",
     report: Annotated[Path | None, Parameter(help="Also write an HTML report to this file.")] = None,
     int8: Int8 = None,
+    merge: Merge = 0,
+    patch_size: PatchSize = None,
     download: Download = False,
     json: Json = False,
 ) -> None:
     """Measure a trained model: metrics with 95 % intervals."""
     from smalti import api
 
-    result = api.evaluate(model, data, split=split, int8=int8, download=download, report=report)
+    result = api.evaluate(
+        model, data, split=split, int8=int8, merge=merge, patch_size=patch_size, download=download, report=report
+    )
     if json:
         write_json({"n": result.n, "metrics": metrics_dict(result.metrics)})
         return

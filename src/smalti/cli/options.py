@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter, Token
 
-__all__ = ["Data", "Download", "Int8", "Json", "Model", "TaskName", "Whole"]
+__all__ = ["Data", "Download", "Int8", "Json", "Merge", "Model", "PatchSize", "TaskName", "Whole"]
 
 
 def _whole(_: object, tokens: Sequence[Token]) -> int:
@@ -35,5 +35,17 @@ Int8 = Annotated[
         help="Compute in int8, calibrated on these pictures (a folder, an archive): faster; refused where it changes "
         "more than 2 % of the answers to them.",
     ),
+]
+Merge = Annotated[
+    Whole,
+    Parameter(
+        name="--merge",
+        help="How many tokens each block of a ViT merges into others: faster, but it moves answers; what that gains is "
+        "measured and told on stderr.",
+    ),
+]
+PatchSize = Annotated[
+    Whole | None,
+    Parameter(name="--patch-size", help="One of the patch sizes of a FlexiViT: smaller is more exact, larger faster."),
 ]
 Json = Annotated[bool, Parameter(name="--json", help="Machine output on stdout; progress and errors on stderr.")]

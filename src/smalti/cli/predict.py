@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from smalti.cli.options import Int8, Json, Model, Whole
+from smalti.cli.options import Int8, Json, Merge, Model, PatchSize, Whole
 from smalti.cli.output import show, table, write_json
 from smalti.errors import InputError, printable
 
@@ -26,6 +26,8 @@ def predict(
     top: Annotated[Whole, Parameter(help="How many of the most probable labels to give.")] = 5,
     batch_size: Annotated[Whole, Parameter(help="Pictures computed at once.")] = 32,
     int8: Int8 = None,
+    merge: Merge = 0,
+    patch_size: PatchSize = None,
     as_csv: Annotated[bool, Parameter(name="--csv", help="Comma-separated values on stdout.")] = False,
     json: Json = False,
 ) -> int:
@@ -34,7 +36,9 @@ def predict(
 
     if as_csv and json:
         raise InputError("--csv and --json exclude each other", mend="choose one of them")
-    predictions = api.predict(model, inputs, top=top, batch_size=batch_size, int8=int8)
+    predictions = api.predict(
+        model, inputs, top=top, batch_size=batch_size, int8=int8, merge=merge, patch_size=patch_size
+    )
     if json:  # as they come, for any number of pictures
         failed = False
         for prediction in predictions:

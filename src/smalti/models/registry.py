@@ -8,7 +8,7 @@ from torch import nn
 
 from smalti.configs import fitted, suggest
 from smalti.errors import InputError
-from smalti.models import beit, cnn, convnext, deit, eva02, mlp, resnet, swin, swinv2, vit
+from smalti.models import beit, cnn, convnext, deit, eva02, flexivit, mlp, resnet, swin, swinv2, vit
 
 __all__ = ["FAMILIES", "Family", "build", "create_model", "list_models", "preset_config"]
 
@@ -27,6 +27,7 @@ FAMILIES: dict[str, Family] = {
     "deit": Family(deit.DeiT, deit.DeiTConfig, deit.PRESETS),
     "beit": Family(vit.ViT, vit.ViTConfig, beit.PRESETS),
     "eva02": Family(vit.ViT, vit.ViTConfig, eva02.PRESETS),
+    "flexivit": Family(flexivit.FlexiViT, flexivit.FlexiViTConfig, flexivit.PRESETS),
     "swin": Family(swin.Swin, swin.SwinConfig, swin.PRESETS),
     "swinv2": Family(swinv2.SwinV2, swinv2.SwinV2Config, swinv2.PRESETS),
     "cnn": Family(cnn.CNN, cnn.CNNConfig, cnn.PRESETS),

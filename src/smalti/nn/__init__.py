@@ -2,6 +2,7 @@
 
 from smalti.nn.attention import Attention, NoKeyBias, attend, attention_maps, attention_weights
 from smalti.nn.masks import causal_mask, combine, padding_mask
+from smalti.nn.merge import merge_tokens
 from smalti.nn.mlp import Mlp, SwiGLU
 from smalti.nn.norm import ScaledUnitNorm, UnitNorm
 from smalti.nn.position import (
@@ -42,6 +43,7 @@ __all__ = [
     "attention_weights",
     "causal_mask",
     "combine",
+    "merge_tokens",
     "padding_mask",
     "rope_2d",
     "rotate",

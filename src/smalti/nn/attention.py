@@ -98,9 +98,7 @@ class Attention(nn.Module):
 
     def forward(self, x: Tensor, *, rope: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
         """Tokens (B, N, D) to tokens (B, N, D); `mask` as in `attention_weights`."""
-        q, k, v = self.project(x, rope)  # (B, H, N, K) each
-        y = self.attend(q, k, v, self.full_mask(x, mask))
-        return self.proj_drop(self.proj(y.transpose(1, 2).flatten(2)))  # (B, N, D)
+        return self.read(*self.project(x, rope), self.full_mask(x, mask))
 
     def project(self, x: Tensor, rope: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
         """Queries, keys and values of tokens (B, N, D), each (B, H, N, K), normed and rotated."""
@@ -109,6 +107,11 @@ class Attention(nn.Module):
         if rope is not None:
             q, k = self.rotation(q, rope), self.rotation(k, rope)
         return q, k, v
+
+    def read(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> Tensor:
+        """What queries find among keys, (B, H, N, K) each: the values they weigh, joined and projected, (B, N, D)."""
+        y = self.attend(q, k, v, mask)
+        return self.proj_drop(self.proj(y.transpose(1, 2).flatten(2)))
 
     def full_mask(self, x: Tensor, mask: Tensor | None) -> Tensor | None:
         """The caller's mask together with what this attention has of its own: the causal one, a bias for offsets."""

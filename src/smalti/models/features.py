@@ -1,0 +1,70 @@
+"""What goes on inside a model: the outputs of its blocks, for dense tasks, probes and pictures."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from smalti.errors import InputError
+from smalti.nn import Block, WindowAttention
+from smalti.nn.merge import MergingBlocks
+
+__all__ = ["intermediates"]
+
+
+def intermediates(
+    model: nn.Module,
+    images: Tensor,
+    *,
+    blocks: Sequence[int] | None = None,
+    norm: bool = False,
+    maps: bool = True,
+) -> list[Tensor]:
+    """The outputs of some blocks of a ViT, DeiT, BEiT or Swin, in the order asked for.
+
+    Gradients flow where they are on. A model made ready for inference takes and gives fp32 as it does elsewhere.
+
+    Args:
+        model: plain, or from `nn.inference.for_inference`.
+        images: (B, C, H, W), normalised.
+        blocks: their numbers, negative ones from the end; None for all. Those of Swin are counted through its stages.
+        norm: send each through the norm behind the last block (Swin: where it is as wide as the last stage).
+        maps: a map (B, D, h, w) of the patches; else all tokens (B, N, D), prefix first.
+
+    Raises:
+        InputError: the model has no such blocks, or merges tokens.
+    """
+    if any(isinstance(part, MergingBlocks) for part in model.modules()):
+        raise InputError("a model that merges tokens has no maps inside", mend="take the model without merging")
+    found = [part for part in model.modules() if type(part) is Block]
+    chosen = range(len(found)) if blocks is None else blocks
+    wrong = [number for number in chosen if not -len(found) <= number < len(found)]
+    if wrong or not found:
+        what = f"this {type(model).__name__} has {len(found)} blocks" + (f", so no block {wrong[0]}" if wrong else "")
+        raise InputError(what, mend=f"number them from 0 to {len(found) - 1}" if found else "use a Transformer")
+    outputs: dict[nn.Module, Tensor] = {}
+
+    def keep(block: nn.Module, _: tuple[Any, ...], tokens: Tensor) -> None:
+        outputs[block] = tokens
+
+    hooks = [found[number].register_forward_hook(keep) for number in set(chosen)]
+    trunk: Any = model
+    try:
+        last = trunk.forward_features(images.to(getattr(model, "dtype", torch.float32)))
+    finally:
+        for hook in hooks:
+            hook.remove()
+    results = []
+    for number in chosen:
+        tokens = outputs[found[number]]
+        if norm and tokens.shape[-1] == last.shape[-1]:
+            tokens = trunk.norm(tokens)
+        results.append((as_map(trunk, found[number], tokens) if maps else tokens).float())
+    return results
+
+
+def as_map(model: Any, block: Block, tokens: Tensor) -> Tensor:
+    """The output (B, N, D) of a block of `model` as a map (B, D, h, w) of the patches."""
+    grid = block.attn.grid_size if isinstance(block.attn, WindowAttention) else model.grid_size
+    return tokens[:, getattr(model, "num_prefix_tokens", 0) :].transpose(1, 2).unflatten(2, grid)

@@ -1,0 +1,145 @@
+"""FlexiViT: one set of weights for several patch sizes (arXiv:2212.08013).
+
+Each training step cuts its pictures into patches of another size, drawn from a list; the weights of a patch and the
+table of positions, stored for one size, are resized to it. Afterwards the patch size is a knob: small patches are more
+tokens and better answers, large ones fewer and faster. State-dict names are those of `models.vit`, so weights of a
+plain ViT with the stored patch size load as they are, and `at_patch_size` gives a plain ViT of any of the sizes.
+"""
+
+from dataclasses import dataclass, fields
+from typing import Any, cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from smalti.configs import demand
+from smalti.embed import check_img_size, patchify, resize_patches, resize_positions
+from smalti.errors import InputError
+from smalti.models.vit import ViT, ViTConfig
+
+__all__ = ["PRESETS", "DrawnSize", "FlexiViT", "FlexiViTConfig", "at_patch_size"]
+
+
+@dataclass(frozen=True)
+class FlexiViTConfig(ViTConfig):
+    """A `ViTConfig` with learned positions, and the patch sizes that it is trained for.
+
+    Args:
+        patch_sizes: sides of a patch that training draws from. `patch_size` is one of them: the one that weights and
+            positions are stored for, and that the model answers with by itself.
+    """
+
+    patch_sizes: tuple[int, ...] = (8, 16, 32)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for size in self.patch_sizes:
+            demand(size >= 1, "patch_sizes", self.patch_sizes, "of numbers of 1 or more")
+            check_img_size(self.size, size)
+        demand(self.patch_size in self.patch_sizes, "patch_size", self.patch_size, f"one of {self.patch_sizes}")
+        demand(self.stem == "patch", "stem", self.stem, '"patch": convolutions have a size of their own')
+        demand(self.pos_embed == "learned", "pos_embed", self.pos_embed, '"learned"')
+        for name in ("rope", "rel_bias"):
+            demand(not getattr(self, name), name, getattr(self, name), "false: it is made for one grid")
+
+
+class DrawnSize(nn.Module):
+    """One of several sizes: in training drawn for each forward pass from torch's generator, so that in the one loop it
+    is a function of (seed, step); else the usual one."""
+
+    def __init__(self, sizes: tuple[int, ...], usual: int) -> None:
+        super().__init__()
+        self.sizes, self.usual = sizes, usual
+
+    def forward(self) -> int:
+        """A size."""
+        return self.sizes[int(torch.randint(len(self.sizes), (), device="cpu"))] if self.training else self.usual
+
+    def extra_repr(self) -> str:
+        """The sizes, for printing."""
+        return f"{self.sizes}, usual={self.usual}"
+
+
+class FlexiViT(ViT):
+    """A ViT whose patches have one of several sizes; the rest of it never knows which."""
+
+    def __init__(self, config: FlexiViTConfig) -> None:
+        super().__init__(config)
+        self.config: FlexiViTConfig = config
+        self.drawn_size = DrawnSize(config.patch_sizes, config.patch_size)
+
+    def embed(self, images: Tensor) -> Tensor:
+        """Images (B, C, H, W) to tokens (B, N, D), N as the patch size has it, with their positions."""
+        self.check_input(images)
+        patch_size = self.drawn_size()
+        weight, positions = self.resized(patch_size)
+        patches = F.linear(patchify(images, patch_size), weight.flatten(1), self.patch_embed.proj.bias)
+        return self.pos_drop(self.place(self.prefix_tokens(), patches, positions))
+
+    def resized(self, patch_size: int) -> tuple[Tensor, Tensor]:
+        """The weights (D, C, P, P) and positions (1, N, D) for patches of side P."""
+        (H, W), prefix = self.config.size, self.config.num_prefix_tokens if self.config.pos_prefix else 0
+        grid_size = (H // patch_size, W // patch_size)
+        positions = resize_positions(cast(Tensor, self.pos_embed), self.grid_size, grid_size, prefix)
+        return resize_patches(self.patch_embed.proj.weight, patch_size), positions
+
+
+def at_patch_size(model: nn.Module, patch_size: int) -> ViT:
+    """A plain ViT with the weights of a FlexiViT for patches of one size, which it was trained for.
+
+    Raises:
+        InputError: the model is no FlexiViT, or was not trained for this size.
+    """
+    if not isinstance(model, FlexiViT):
+        raise InputError(
+            f"the patch size of this {type(model).__name__} is settled",
+            why="it was trained for one",
+            mend='train a "flexivit" preset to choose afterwards',
+        )
+    config = model.config
+    demand(patch_size in config.patch_sizes, "patch_size", patch_size, f"one of {config.patch_sizes}")
+    options: dict[str, Any] = {field.name: getattr(config, field.name) for field in fields(ViTConfig)}
+    with torch.random.fork_rng(devices=[]):  # the first weights are drawn, and thrown away
+        plain = ViT(ViTConfig(**{**options, "patch_size": patch_size}))
+    with torch.no_grad():
+        weight, positions = model.resized(patch_size)
+    plain.load_state_dict({**model.state_dict(), "patch_embed.proj.weight": weight, "pos_embed": positions})
+    return plain.train(model.training)
+
+
+def presets() -> dict[str, FlexiViTConfig]:
+    """The published sizes under timm's names, then sizes for pictures of 8 to 128 pixels."""
+    published: dict[str, dict[str, Any]] = {
+        "small": {"embed_dim": 384, "depth": 12, "num_heads": 6},
+        "base": {"embed_dim": 768, "depth": 12, "num_heads": 12},
+        "large": {"embed_dim": 1024, "depth": 24, "num_heads": 16},
+    }
+    paper = (8, 10, 12, 15, 16, 20, 24, 30, 40, 48)
+    table = {
+        f"flexivit_{name}": FlexiViTConfig(240, 16, **trunk, pos_prefix=False, patch_sizes=paper)
+        for name, trunk in published.items()
+    }
+    small: dict[str, dict[str, Any]] = {
+        "mini": {"embed_dim": 128, "depth": 4, "num_heads": 4, "mlp_ratio": 2.0},
+        "midi": {"embed_dim": 192, "depth": 9, "num_heads": 3, "mlp_ratio": 4.0},
+    }
+    patches = {  # image size: the stored patch size, all of them
+        8: (2, (1, 2, 4)),
+        16: (4, (2, 4, 8)),
+        28: (7, (4, 7, 14)),
+        32: (8, (4, 8, 16)),
+        48: (8, (4, 6, 8, 12, 16)),
+        64: (8, (4, 8, 16)),
+        96: (12, (6, 8, 12, 16, 24)),
+        128: (16, (8, 16, 32)),
+    }
+    for name, trunk in small.items():
+        for size, (stored, sizes) in patches.items():
+            table[f"flexivit_{name}_{size}"] = FlexiViTConfig(
+                size, stored, num_classes=10, pos_prefix=False, patch_sizes=sizes, **trunk
+            )
+    return table
+
+
+PRESETS = presets()
