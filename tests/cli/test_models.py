@@ -27,7 +27,9 @@ def test_every_family_is_listed(capsys: pytest.CaptureFixture[str]):
     assert {one["name"].split("_")[0] for one in described} == {
         "vit",
         "cct",
+        "flexivit",
         "swin",
+        "swinv2",
         "cnn",
         "mlp",
         "resnet18",
