@@ -3,7 +3,8 @@
     python benchmarks/uneven_digits.py [--epochs 60] [--seeds 0,1,2]
 
 Each setting has the same 324 pictures, of which a tenth is set aside to choose by, at 8 pixels, and the recipe smalti
-chooses; 719 other digits, about as many of each class, judge it once. Rows go to benchmarks/results/uneven-digits-DATE.json.
+chooses; 719 other digits, about as many of each class, judge it once. Rows go to
+benchmarks/results/uneven-digits-DATE.json.
 """
 
 import argparse
