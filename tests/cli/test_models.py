@@ -24,7 +24,7 @@ def test_a_pattern_chooses_and_people_get_a_table(capsys: pytest.CaptureFixture[
 def test_every_family_is_listed(capsys: pytest.CaptureFixture[str]):
     assert run(["models", "*_32", "--json"]) == 0
     described = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert {one["name"].split("_")[0] for one in described} == {"vit", "cct", "swin", "cnn"}
+    assert {one["name"].split("_")[0] for one in described} == {"vit", "cct", "swin", "swinv2", "cnn"}
     assert all(one["parameters"] > 0 and one["macs"] > 0 for one in described)
     assert all((one["tokens"] == 0) == one["name"].startswith("cnn") for one in described)
 
