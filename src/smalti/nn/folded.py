@@ -18,12 +18,16 @@ __all__ = ["FixedBias", "folded"]
 
 @torch.no_grad()
 def folded(module: nn.Module) -> nn.Module:
-    """`module`, in eval mode, with less to compute; it is changed in place and cannot be trained any more."""
+    """`module`, in eval mode, with less to compute; it is changed in place and cannot be trained any more.
+
+    Biases of many tokens are large: they are kept as far as all of them take no more than half the room of the weights.
+    """
+    room = sum(parameter.numel() for parameter in module.parameters()) // 2
     for part in list(module.modules()):
         if type(part) is Block:
             fold_gates(part)
         elif isinstance(part, Attention):
-            fold_bias(part)
+            room -= fold_bias(part, room)
             if type(part.qkv) is NoKeyBias:
                 part.qkv = plain(part.qkv)
     return module
@@ -42,14 +46,19 @@ class FixedBias(nn.Module):
         return self.bias
 
 
-def fold_bias(attention: Attention) -> None:
-    """The bias of offsets is the same for all pictures, and so is who came round the edge."""
+def fold_bias(attention: Attention, room: int) -> int:
+    """The bias of offsets is the same for all pictures, and so is who came round the edge: kept in at most `room`
+    numbers, or not at all. Gives how many it kept."""
     if attention.rel_bias is None:
-        return
+        return 0
     bias: Tensor = attention.rel_bias().contiguous()
-    if isinstance(attention, WindowAttention) and attention.shifted is not None:
-        bias, attention.shifted = bias + as_bias(attention.shifted), None
+    shifted = attention.shifted if isinstance(attention, WindowAttention) else None
+    if bias.numel() * (1 if shifted is None else len(shifted)) > room:
+        return 0
+    if shifted is not None:
+        bias, attention.shifted = bias + as_bias(shifted), None
     attention.rel_bias = FixedBias(bias)
+    return bias.numel()
 
 
 def fold_gates(block: Block) -> None:
