@@ -356,9 +356,8 @@ class TestBadPictures:
         assert len(data.storage.reads) < 200
 
     @pytest.mark.skipif(os.name != "posix", reason="signals")
-    # torch raises out of a signal handler, which may be in the middle of the standard library's closing of a socket
-    @pytest.mark.filterwarnings("ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning")
-    @pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
+    # torch raises out of a signal handler, wherever this process is: where a socket or the iterator is being closed too
+    @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore:unclosed <socket")
     def test_a_worker_that_dies_is_said_so(self):
         data = source()
         object.__setattr__(data, "storage", Dying(data.storage.raws))
