@@ -153,7 +153,7 @@ def probe(
     """
     if k < 1:
         raise InputError(f"-k {k} is not 1 or more", mend="give a number above 0")
-    ready = made_ready(model, int8=None, patch_size=None)
+    ready = made_ready(model)
     opened = data.open(source, download=download)
     found = checked(opened, show=show)
     tell(left_out(found), show)
@@ -205,7 +205,9 @@ def speed_choice(plain: Model, merging: Model, images: Tensor, merge: int) -> Ch
     return Choice(f"merging {merge} tokens a block", f"{after:,.4g} pictures a second", why)
 
 
-def made_ready(model: Model | str | os.PathLike[str], *, int8: Any, merge: int = 0, patch_size: int | None) -> Model:
+def made_ready(
+    model: Model | str | os.PathLike[str], *, int8: Any = None, merge: int = 0, patch_size: int | None = None
+) -> Model:
     """The model, loaded where it is named."""
     if not isinstance(model, Model):
         return load(model, int8=int8, merge=merge, patch_size=patch_size)

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from smalti.errors import InputError
-from smalti.models import create_model, intermediates
+from smalti.models import create_model, intermediates, preset_config
 from smalti.nn import merge_tokens
 from smalti.nn.inference import for_inference
 from smalti.weights import from_timm
@@ -47,7 +47,7 @@ def test_equals_timms(name: str, norm: bool):
     shared = {key: value for key, value in options.items() if key not in ("pool", "reg_tokens", "pos_prefix")}
     his = stir(timm.create_model(preset, **shared, **theirs))
     model = create_model(preset, **options).eval()
-    model.load_state_dict(from_timm(his.state_dict()), strict=True)
+    model.load_state_dict(from_timm(his.state_dict(), preset_config(preset)[0]), strict=True)
     images = torch.randn(2, 3, *model.config.size)
     with torch.no_grad():
         maps = his.forward_intermediates(images, indices=[1, 3], norm=norm, intermediates_only=True)
@@ -67,7 +67,7 @@ def test_ends_of_swins_stages_equal_timms(norm: bool):
     torch.manual_seed(0)
     his = stir(timm.create_model("swin_tiny_patch4_window7_224", window_size=4, **SWIN))
     model = create_model("swin_tiny_patch4_window7_224", window=4, **SWIN).eval()
-    model.load_state_dict(from_timm(his.state_dict()), strict=True)
+    model.load_state_dict(from_timm(his.state_dict(), "swin"), strict=True)
     images = torch.randn(2, 3, 64, 64)
     with torch.no_grad():
         expected = his.forward_intermediates(images, norm=norm, intermediates_only=True)
