@@ -86,8 +86,8 @@ def merged(name: str, kind: str, state: Mapping[str, Tensor]) -> Tensor:
 
 def is_packed(name: str, tensor: Tensor, state: Mapping[str, Tensor]) -> bool:
     """Whether a tensor is gate and value of a SwiGLU in one: twice as long as what goes out by `fc2`."""
-    second = state.get(re.sub(r"\.mlp\.fc1\.(weight|bias)$", ".mlp.fc2.weight", name), tensor)
-    return second is not tensor and len(tensor) == 2 * second.shape[1]
+    second = re.sub(r"\.mlp\.fc1\.(weight|bias)$", ".mlp.fc2.weight", name)
+    return second != name and len(tensor) == 2 * state[second].shape[1]
 
 
 def rename(name: str, table: tuple[tuple[str, str], ...]) -> str:
