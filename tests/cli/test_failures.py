@@ -31,6 +31,11 @@ CASES = [
     (OSError("cannot seek"), 74, "error: cannot seek; "),
     (MemoryError(), 2, "error: out of memory; use a smaller batch"),
     (OutOfMemoryError("CUDA out of memory"), 2, "error: out of memory; use a smaller batch"),
+    (
+        RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed."),
+        74,
+        "error: a process that reads pictures died (DataLoader worker (pid 7) is killed",
+    ),
     (KeyboardInterrupt(), 130, "stopped: interrupted"),
     (
         ZeroDivisionError("division\nby zero"),

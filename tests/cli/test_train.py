@@ -49,6 +49,7 @@ def test_the_words_of_the_command_line_reach_the_library(calls: dict[str, Any]):
         "config": Path("c.toml"),
         "overrides": {"optim.lr": "0.001", "name": "a=b"},
         "seed": 7,
+        "start": None,
         "bad_images": "skip",
         "leaks": "drop",
         "download": True,

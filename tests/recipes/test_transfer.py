@@ -27,7 +27,7 @@ def weights(model) -> dict[str, torch.Tensor]:
 
 @pytest.mark.parametrize("tune", FREEZE)
 def test_each_way_of_tuning_ends_in_a_plain_model_file(tune, trained, tmp_path):
-    settings = {"transfer.tune": tune, "transfer.blocks": 1}
+    settings = {"transfer.tune": tune, "transfer.blocks": 1, "optim.lr": 5e-4}
     result = smalti.train(
         "digits", steps=8, out=tmp_path / "run", start=trained, overrides=settings, report=False, show=False
     )

@@ -60,6 +60,10 @@ def _translate(error: BaseException) -> SmaltiError | None:
     torchs = type(error).__name__ == "OutOfMemoryError" or "allocate memory" in str(error)  # without importing torch
     if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and torchs):
         return InputError("out of memory", mend="use a smaller batch, picture size or model")
+    if isinstance(error, RuntimeError) and "DataLoader worker" in str(error):  # it strikes anywhere, in a step too
+        from smalti.data.loader import reader_death
+
+        return reader_death(error)
     return None
 
 

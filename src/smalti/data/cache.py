@@ -29,14 +29,14 @@ def cache_folder() -> Path | None:
         return None
 
 
-def keep(kind: str, key: str, content: bytes, *, entries: int = _ENTRIES) -> None:
+def keep(kind: str, key: str, content: bytes, *, entries: int | None = None) -> None:
     """Stores `content` under `key`, durably, and lets the oldest entries of `kind` go. Does nothing where it cannot.
 
     Args:
         kind: what the entry is, a folder name ("check").
         key: a digest of everything `content` depends on, as hexadecimal.
         content: what `recall` returns.
-        entries: how many of this kind stay.
+        entries: how many of this kind stay; 64 unless given.
     """
     if (folder := cache_folder()) is None:
         return
@@ -44,7 +44,7 @@ def keep(kind: str, key: str, content: bytes, *, entries: int = _ENTRIES) -> Non
         (folder / kind).mkdir(parents=True, exist_ok=True)
         write_durably(folder / kind / key, _digest(content) + content)
         kept = sorted((folder / kind).iterdir(), key=lambda entry: entry.stat().st_mtime)
-        for old in kept[:-entries]:
+        for old in kept[: -(entries or _ENTRIES)]:
             old.unlink(missing_ok=True)
     except (OSError, StorageError):
         return

@@ -33,7 +33,7 @@ from smalti.data.randomness import permutation
 from smalti.data.source import Source, Storage
 from smalti.errors import InputError, StorageError
 
-__all__ = ["Batch", "Batches", "Pictures", "ahead", "default_memory_limit"]
+__all__ = ["Batch", "Batches", "Pictures", "ahead", "default_memory_limit", "reader_death"]
 
 Batch = dict[str, Tensor]
 Progress = Callable[[int], AbstractContextManager[Callable[[int], None]]]
@@ -144,12 +144,8 @@ class Pictures:
         try:
             for item in loaded:
                 yield self._named(item)
-        except (OSError, EOFError, RuntimeError) as error:  # errors of pictures come as values: this is the machinery
-            if isinstance(error, RuntimeError) and not _WORKER_DIED.search(str(error)):
-                raise
-            raise StorageError(
-                "a process that reads pictures died", why=str(error), mend="use fewer workers (--workers 0 uses none)"
-            ) from error
+        except (OSError, EOFError) as error:  # errors of pictures come as values: this is the machinery
+            raise _reader_died(error) from error
         finally:
             del loaded  # ends the workers, also while a traceback keeps this frame
 
@@ -244,7 +240,7 @@ class Batches:
         batches = (
             self._finish(images, order[step], again[step], epoch, step) for step, images in enumerate(pixels, start)
         )
-        return ahead(batches) if self.background else batches
+        return _watched(ahead(batches) if self.background else batches)
 
     def _cut(self, drawn: NDArray[np.int64]) -> list[NDArray[np.int64]]:
         return [drawn[i * self.batch_size : (i + 1) * self.batch_size] for i in range(len(self))]
@@ -373,6 +369,27 @@ def _start(dataset: _BatchDataset, workers: int) -> Iterator[Tensor | _Unreadabl
             generator=torch.Generator(),  # its own: the global random state stays as it is
         )
         return iter(loader)
+
+
+def _watched(items: Iterator[T]) -> Iterator[T]:
+    """`items`, and a clear error where a worker dies: torch raises out of a signal handler, wherever that strikes."""
+    try:
+        yield from items
+    except RuntimeError as error:
+        if died := reader_death(error):
+            raise died from error
+        raise
+
+
+def reader_death(error: BaseException) -> StorageError | None:
+    """What to tell of an error by which torch says that a worker died; None for any other."""
+    return _reader_died(error) if isinstance(error, RuntimeError) and _WORKER_DIED.search(str(error)) else None
+
+
+def _reader_died(error: BaseException) -> StorageError:
+    return StorageError(
+        "a process that reads pictures died", why=str(error), mend="use fewer workers (--workers 0 uses none)"
+    )
 
 
 def _ignore_interrupt(worker: int) -> None:

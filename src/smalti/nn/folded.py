@@ -52,11 +52,12 @@ def fold_bias(attention: Attention, room: int) -> int:
     if attention.rel_bias is None:
         return 0
     bias: Tensor = attention.rel_bias().contiguous()
-    shifted = attention.shifted if isinstance(attention, WindowAttention) else None
-    if bias.numel() * (1 if shifted is None else len(shifted)) > room:
+    if isinstance(attention, WindowAttention) and attention.shifted is not None:
+        bias = bias + as_bias(attention.shifted)  # (n, H, M, M)
+    if bias.numel() > room:
         return 0
-    if shifted is not None:
-        bias, attention.shifted = bias + as_bias(shifted), None
+    if isinstance(attention, WindowAttention):
+        attention.shifted = None  # it is in the bias
     attention.rel_bias = FixedBias(bias)
     return bias.numel()
 

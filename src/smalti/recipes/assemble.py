@@ -190,8 +190,9 @@ def class_weights(source: Source, parts: Split) -> list[float]:
 
 
 def must_find_lr(recipe: Recipe, settings: Mapping[str, Any]) -> bool:
-    """Whether the rule's rate was measured for other models or another optimiser, and the person named none."""
-    measured = is_measured(recipe.optim.name, recipe.model.preset, begun=bool(recipe.transfer.start))
+    """Whether the rule's rate was measured for other models or another optimiser, and the person named none. A test
+    would spoil what a model knows already, so there is none for one that does."""
+    measured = is_measured(recipe.optim.name, recipe.model.preset) or bool(recipe.transfer.start)
     return not measured and "lr" not in settings.get("optim", {})
 
 

@@ -55,10 +55,19 @@ LOSS_REASONS = {
 }
 TUNED = "cct_mini"  # presets the rule's learning rate was measured for
 FRESH_LR = 3e-3  # of Muon, for 64 pictures a step
-TUNE_LR = 1e-3  # of AdamW, likewise, for a model that knows something already
-LAYER_DECAY = 0.75
+TUNE_LR = 3e-3  # of AdamW, likewise, for a model that knows something already
+DEEP_LR, DEEP_DECAY = 5e-4, 0.75  # the same for other presets, with a layer's share of the rate of the one above
 NOT_FOR_HEADS = (  # a last layer alone is fitted, not trained
-    *("optimiser", "learning rate", "batch size", "augmentation", "mixing", "stochastic depth", "evaluations"),
+    *(
+        "optimiser",
+        "learning rate",
+        "layer decay",
+        "batch size",
+        "augmentation",
+        "mixing",
+        "stochastic depth",
+        "evaluations",
+    ),
 )
 TUNE_EPOCHS = 3  # passes from which on tuning the whole model beats its last layer alone
 
@@ -114,7 +123,7 @@ def choose(given: Given) -> Chosen:
         choices.append(Choice(name, str(value), reason))
 
     batch_size = choose_batch_size(given, note)
-    optim = choose_optim(given, batch_size, note)
+    optim = (choose_optim if given.start is None else tune_optim)(given, batch_size, note)
     target = choose_target(given, note)
     precision, why = best_precision(given.device)
     note("precision", precision, why)
@@ -249,27 +258,35 @@ def choose_batch_size(given: Given, note: Note) -> int:
 
 
 def choose_optim(given: Given, batch_size: int, note: Note) -> OptimConfig:
-    """Muon with a rate that follows the root of the batch size; for a model that knows something already AdamW, slower
-    the deeper the layer."""
-    begun = given.start is not None
+    """Muon with a rate that follows the root of the batch size."""
+    name, named_lr = given.setting("optim", "name") or "muon", given.setting("optim", "lr")
+    lr = named_lr or FRESH_LR * math.sqrt(batch_size / 64)
+    named = given.setting("optim", "name") is not None
+    note("optimiser", name, "you named it" if named else "Muon for the matrices of the blocks, AdamW for the rest")
+    if named_lr is not None or is_measured(name, given.setting("model", "preset") or TUNED):
+        why = "you named it" if named_lr is not None else "measured for this family of models, scaled to the batch"
+        note("learning rate", f"{lr:.3g}", why)
+    return OptimConfig(name=name, lr=lr, weight_decay=0.05)
+
+
+def tune_optim(given: Given, batch_size: int, note: Note) -> OptimConfig:
+    """For a model that knows something already: AdamW; deep ones are changed the less the earlier the layer."""
+    assert given.start is not None
     name, named_lr = given.setting("optim", "name"), given.setting("optim", "lr")
-    usual: Any = "adamw" if begun else "muon"
-    why = {
-        "muon": "Muon for the matrices of the blocks, AdamW for the rest",
-        "adamw": "for a model that knows something",
-    }
-    note("optimiser", name or usual, "you named it" if name else why[usual])
-    lr = named_lr or (TUNE_LR if begun else FRESH_LR) * math.sqrt(batch_size / 64)
-    if named_lr is not None or is_measured(name or usual, given.setting("model", "preset") or TUNED, begun=begun):
-        why_lr = "you named it" if named_lr is not None else "measured for models like this, scaled to the batch"
-        note("learning rate", f"{lr:.3g}", why_lr)
-    return OptimConfig(name=name or usual, lr=lr, weight_decay=0.05, layer_decay=LAYER_DECAY if begun else 1.0)
+    small = str(given.start.provenance.get("preset")).startswith(TUNED)
+    lr, decay = (TUNE_LR, 1.0) if small else (DEEP_LR, DEEP_DECAY)
+    lr = named_lr or lr * math.sqrt(batch_size / 64)
+    note("optimiser", name or "adamw", "you named it" if name else "for a model that knows something already")
+    why = "measured for this family of models, scaled to the batch" if small else "as published models are fine-tuned"
+    note("learning rate", f"{lr:.3g}", "you named it" if named_lr is not None else why)
+    if decay < 1:
+        note("layer decay", decay, "the rate falls by this from layer to layer, from the head down")
+    return OptimConfig(name=name or "adamw", lr=lr, weight_decay=0.05, layer_decay=decay)
 
 
-def is_measured(optimizer: str, preset: str, *, begun: bool = False) -> bool:
-    """Whether the rule's learning rate was measured for this optimiser and model; else a range test finds one. A test
-    would spoil what a model that has begun knows, so there the rate is that of all such models."""
-    return optimizer == "adamw" if begun else optimizer == "muon" and preset.startswith(TUNED)
+def is_measured(optimizer: str, preset: str) -> bool:
+    """Whether the rule's learning rate was measured for this optimiser and model; else a range test finds one."""
+    return optimizer == "muon" and preset.startswith(TUNED)
 
 
 def expected_epochs(given: Given, pace: Pace, batch_size: int) -> float:

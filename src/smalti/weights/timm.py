@@ -34,6 +34,7 @@ BEIT = Names(
     ),
     MADE,
 )
+DINOV3 = Names(BEIT.rows[1:], MADE)
 SWIN = Names(((f"{GRID}.attn.rel_bias.table", f"{GRID}.attn.relative_position_bias_table"),), MADE)
 SWIN_V2 = Names(
     (
@@ -73,8 +74,10 @@ def timm_names(state: Mapping[str, Tensor], family: str) -> Names:
         return SWINS[family]
     if family == "eva02":
         return EVA_02_APART if any(".mlp.norm." in name for name in state) else EVA_02
-    if family == "beit" or (family == "vit" and "pos_embed" not in state):  # DINOv3 is named as BEiT is
+    if family == "beit":
         return BEIT
+    if family == "vit" and "pos_embed" not in state:
+        return DINOV3
     return PACKED if is_packed(state) else PLAIN
 
 
