@@ -30,6 +30,7 @@ ROOMS = (
     "modelfile",
     "importing",
     "ready",
+    "export",
     "objectives",
     "train",
     "evaluate",
@@ -39,7 +40,14 @@ ROOMS = (
     "cli",
 )
 # Even by way of others. (Who knows, whom not.)
-STRANGERS = [("data", "models"), ("models", "data"), ("evaluate", "train"), ("ready", "train"), ("nn", "models")]
+STRANGERS = [
+    ("data", "models"),
+    ("models", "data"),
+    ("evaluate", "train"),
+    ("ready", "train"),
+    ("export", "train"),
+    ("nn", "models"),
+]
 
 OURS = {
     "torch",

@@ -14,6 +14,7 @@ NAMES = [
     "check",
     "create_model",
     "evaluate",
+    "export",
     "import_weights",
     "list_models",
     "load",

@@ -17,6 +17,7 @@ from smalti.evaluate.evaluation import Evaluation, evaluate_on, match_labels
 from smalti.evaluate.probing import Probed, probe_on
 from smalti.evaluate.report import DataSummary, Report, write_report
 from smalti.evaluate.speed import pictures_a_second
+from smalti.export import export
 from smalti.importing import import_weights
 from smalti.models import create_model, list_models
 from smalti.ready import Model, Prediction, as_pictures, load
@@ -32,6 +33,7 @@ __all__ = [
     "create_model",
     "describe_model",
     "evaluate",
+    "export",
     "import_weights",
     "list_models",
     "load",

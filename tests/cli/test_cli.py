@@ -15,7 +15,17 @@ NAMES = [command.__name__.replace("_", "-") for command in COMMANDS]
 
 
 def test_the_commands_are_these():
-    assert NAMES == ["quickstart", "check", "train", "evaluate", "predict", "probe", "import-weights", "models"]
+    assert NAMES == [
+        "quickstart",
+        "check",
+        "train",
+        "evaluate",
+        "predict",
+        "probe",
+        "export",
+        "import-weights",
+        "models",
+    ]
 
 
 @pytest.mark.parametrize("name", NAMES)

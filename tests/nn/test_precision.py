@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from smalti.models import create_model
-from smalti.nn.precision import ExactLinear, best_precision, exact_parameters, in_precision
+from smalti.nn.precision import ExactLinear, LastLinear, best_precision, exact_parameters, in_precision
 
 IMAGES = torch.randn(4, 3, 32, 32, generator=torch.Generator().manual_seed(1))
 
@@ -81,7 +81,7 @@ def test_tokens_are_bf16_and_norms_keep_their_weights():
     assert set(seen) == {
         (nn.Linear, bf16, bf16, bf16),
         (nn.LayerNorm, fp32, bf16, bf16),
-        (ExactLinear, fp32, bf16, fp32),
+        (LastLinear, fp32, bf16, fp32),
     }
 
 

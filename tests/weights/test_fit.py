@@ -100,13 +100,20 @@ def test_channels_are_fitted_in_every_stem(preset):
 
 
 @pytest.mark.parametrize(
-    "preset", ["vit_mini_patch4_32", "deit_tiny_distilled_patch16_224", "swin_mini_patch2_window4_32"]
+    "preset",
+    [
+        "vit_mini_patch4_32",
+        "deit_tiny_distilled_patch16_224",
+        "swin_mini_patch2_window4_32",
+        "swinv2_mini_patch2_window4_32",
+        "resnet18_32",
+    ],
 )
 def test_classes_that_stay_keep_their_rows(preset):
     old, new = drawn(preset, num_classes=4), drawn(preset, num_classes=3)
     fresh = {name: tensor.clone() for name, tensor in new.state_dict().items()}
     load_strictly(new, fit_classes(old.state_dict(), new, {0: 2, 2: 1}), where="")
-    heads = [name for name in fresh if name.startswith("head")]
+    heads = [name for name in fresh if name.startswith(("head", "fc."))]
     assert heads
     for name in heads:
         now, before = new.state_dict()[name], old.state_dict()[name]

@@ -15,6 +15,7 @@ from smalti._version import __version__
 from smalti.cli import failures
 from smalti.cli.check import check
 from smalti.cli.evaluate import evaluate
+from smalti.cli.export import export
 from smalti.cli.import_weights import import_weights
 from smalti.cli.models import models
 from smalti.cli.predict import predict
@@ -24,7 +25,7 @@ from smalti.cli.train import train
 
 __all__ = ["main", "run"]
 
-COMMANDS = (quickstart, check, train, evaluate, predict, probe, import_weights, models)
+COMMANDS = (quickstart, check, train, evaluate, predict, probe, export, import_weights, models)
 
 app = App(
     name="smalti",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from smalti.nn import ExactLinear
+from smalti.nn import LastLinear
 
 __all__ = ["CNN", "PRESETS", "CNNConfig"]
 
@@ -63,7 +63,7 @@ class CNN(nn.Module):
             nn.ReLU(),
         )
         self.head_drop = nn.Dropout(config.drop_rate)
-        self.head = ExactLinear(config.hidden_dim, config.num_classes) if config.num_classes else nn.Identity()
+        self.head = LastLinear(config.hidden_dim, config.num_classes) if config.num_classes else nn.Identity()
 
     def forward(self, images: Tensor) -> Tensor:
         """Images (B, C, H, W) to logits (B, num_classes)."""

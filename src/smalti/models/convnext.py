@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from smalti.configs import demand
-from smalti.nn import ExactLinear
+from smalti.nn import LastLinear
 
 __all__ = ["PRESETS", "ConvNeXt", "ConvNeXtConfig"]
 
@@ -65,7 +65,7 @@ class ConvNeXt(nn.Module):
         self.features, self.avgpool, self.classifier = net.features, net.avgpool, net.classifier
         stem, last = self.features[0], self.classifier[2]
         stem[0] = nn.Conv2d(config.in_chans, stem[0].out_channels, kernel_size=4, stride=4)
-        self.classifier[2] = ExactLinear(last.in_features, config.num_classes) if config.num_classes else nn.Identity()
+        self.classifier[2] = LastLinear(last.in_features, config.num_classes) if config.num_classes else nn.Identity()
         for fresh in (stem[0], self.classifier[2]):
             if not isinstance(fresh, nn.Identity):
                 nn.init.trunc_normal_(fresh.weight, std=0.02)  # as torchvision does

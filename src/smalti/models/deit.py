@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from smalti.configs import demand
 from smalti.models.vit import ViT, ViTConfig
-from smalti.nn import ExactLinear
+from smalti.nn import LastLinear
 
 __all__ = ["PRESETS", "DeiT", "DeiTConfig"]
 
@@ -42,7 +42,7 @@ class DeiT(ViT):
         nn.init.trunc_normal_(self.dist_token, std=0.02)
         self.head_dist = nn.Identity()
         if config.num_classes:
-            self.head_dist = ExactLinear(config.embed_dim, config.num_classes)
+            self.head_dist = LastLinear(config.embed_dim, config.num_classes)
             nn.init.zeros_(self.head_dist.weight)
             nn.init.zeros_(self.head_dist.bias)
 

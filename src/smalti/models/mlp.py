@@ -12,7 +12,7 @@ from typing import Literal
 from torch import Tensor, nn
 
 from smalti.configs import demand
-from smalti.nn import ExactLinear
+from smalti.nn import LastLinear
 
 __all__ = ["MLP", "PRESETS", "MLPConfig"]
 
@@ -73,7 +73,7 @@ class MLP(nn.Module):
         for dim, out_dim in pairwise((config.in_chans * H * W, *config.widths)):
             layers += [nn.Linear(dim, out_dim), ACTIVATIONS[config.act](), nn.Dropout(config.drop_rate)]
         self.features = nn.Sequential(*layers)
-        self.head = ExactLinear(config.widths[-1], config.num_classes) if config.num_classes else nn.Identity()
+        self.head = LastLinear(config.widths[-1], config.num_classes) if config.num_classes else nn.Identity()
         self.init_weights()
 
     def forward(self, images: Tensor) -> Tensor:

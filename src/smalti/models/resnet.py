@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from smalti.configs import demand
-from smalti.nn import ExactLinear
+from smalti.nn import LastLinear
 
 __all__ = ["PRESETS", "ResNet", "ResNetConfig"]
 
@@ -67,7 +67,7 @@ class ResNet(nn.Module):
         self.maxpool = net.maxpool if pool else nn.Identity()
         self.layer1, self.layer2, self.layer3, self.layer4 = net.layer1, net.layer2, net.layer3, net.layer4
         self.avgpool = net.avgpool
-        self.fc = ExactLinear(net.fc.in_features, config.num_classes) if config.num_classes else nn.Identity()
+        self.fc = LastLinear(net.fc.in_features, config.num_classes) if config.num_classes else nn.Identity()
 
     @property
     def head(self) -> nn.Module:

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from smalti.configs import demand
 from smalti.embed import PatchEmbed
 from smalti.errors import InputError
-from smalti.nn import Block, ExactLinear, Mlp, RelativeBias, Residual, WindowAttention
+from smalti.nn import Block, LastLinear, Mlp, RelativeBias, Residual, WindowAttention
 
 __all__ = ["PRESETS", "PatchMerging", "Stage", "Swin", "SwinConfig", "neighbours"]
 
@@ -145,7 +145,7 @@ class Swin(nn.Module):
         self.layers = nn.ModuleList(build_stages(config, self.patch_embed.grid_size, block, merging))
         self.norm = nn.LayerNorm(D)
         self.head_drop = nn.Dropout(config.drop_rate)
-        head = ExactLinear(D, config.num_classes) if config.num_classes else nn.Identity()
+        head = LastLinear(D, config.num_classes) if config.num_classes else nn.Identity()
         self.head = nn.Sequential(OrderedDict(fc=head))
         self.init_weights()
 

@@ -25,7 +25,7 @@ from smalti.heads import ClsPool, MapPool, MeanPool, SeqPool
 from smalti.nn import (
     Attention,
     Block,
-    ExactLinear,
+    LastLinear,
     LayerScale,
     Mlp,
     NoKeyBias,
@@ -169,7 +169,7 @@ class ViT(Transformer):
         width = config.pre_logits or D
         hidden: OrderedDict[str, nn.Module] = OrderedDict(fc=nn.Linear(D, width), act=nn.Tanh())
         self.pre_logits = nn.Sequential(hidden) if config.pre_logits else nn.Identity()
-        self.head = ExactLinear(width, config.num_classes) if config.num_classes else nn.Identity()
+        self.head = LastLinear(width, config.num_classes) if config.num_classes else nn.Identity()
         self.init_weights()
 
     def forward(self, images: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride] - images, not tokens

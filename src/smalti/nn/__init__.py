@@ -16,7 +16,7 @@ from smalti.nn.position import (
     token_grid,
     turn_grid,
 )
-from smalti.nn.precision import ExactLinear
+from smalti.nn.precision import ExactLinear, LastLinear
 from smalti.nn.residual import DropPath, LayerScale, PostNormResidual, Residual
 from smalti.nn.transformer import Block, Transformer
 from smalti.nn.window import WindowAttention
@@ -27,6 +27,7 @@ __all__ = [
     "ContinuousBias",
     "DropPath",
     "ExactLinear",
+    "LastLinear",
     "LayerScale",
     "Mlp",
     "NoKeyBias",

@@ -14,7 +14,16 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from smalti.nn.norm import ScaledUnitNorm
 
-__all__ = ["DTYPES", "ExactLinear", "Precision", "best_precision", "exact_parameters", "in_precision", "last_layers"]
+__all__ = [
+    "DTYPES",
+    "ExactLinear",
+    "LastLinear",
+    "Precision",
+    "best_precision",
+    "exact_parameters",
+    "in_precision",
+    "last_layers",
+]
 
 Precision = Literal["fp32", "bf16"]
 DTYPES: dict[Precision, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfloat16}
@@ -49,12 +58,16 @@ class ExactLinear(nn.Linear):
             return F.linear(x.to(self.weight.dtype), self.weight, self.bias)
 
 
+class LastLinear(ExactLinear):
+    """The layer that gives the answers of a model; a distilled one has two."""
+
+
 EXACT = (ExactLinear, ScaledUnitNorm)  # keep their weights in fp32 on every device
 
 
-def last_layers(model: nn.Module) -> dict[str, ExactLinear]:
+def last_layers(model: nn.Module) -> dict[str, LastLinear]:
     """The layers that give the answers of `model`, by name."""
-    return {name: module for name, module in model.named_modules() if isinstance(module, ExactLinear)}
+    return {name: module for name, module in model.named_modules() if isinstance(module, LastLinear)}
 
 
 def in_precision(model: nn.Module, precision: Precision) -> Callable[[Tensor], Tensor]:

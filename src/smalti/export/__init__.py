@@ -1,0 +1,5 @@
+"""A trained model for other software."""
+
+from smalti.export.folders import Exported, export
+
+__all__ = ["Exported", "export"]

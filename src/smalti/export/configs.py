@@ -1,0 +1,198 @@
+"""What other libraries call the settings of a model: a config of ours as the arguments of timm's class, or as the
+config.json of transformers. Each raises InputError for a model that the other library has no class for.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from smalti.errors import InputError
+from smalti.models.deit import DeiTConfig
+from smalti.models.swin import SwinConfig
+from smalti.models.swinv2 import SwinV2Config
+from smalti.models.vit import ViTConfig
+
+__all__ = ["HUGGINGFACE", "TIMM"]
+
+Arguments = tuple[str, dict[str, Any]]  # the name of the model or class, and its settings
+
+
+def refuse(library: str, wrong: dict[str, bool]) -> None:
+    """Raises InputError naming the first part that the library's class does not have."""
+    for part, has in wrong.items():
+        if has:
+            raise InputError(f"{library} has no model with {part}", mend="train another preset, or use smalti.load")
+
+
+def ours_only(config: ViTConfig) -> dict[str, bool]:
+    """Parts of a ViT that only smalti's has, or that others have under other names."""
+    return {
+        "a convolutional stem": config.stem != "patch",
+        f'"{config.pool}" pooling': config.pool not in ("cls", "mean"),
+        "rotary positions": config.rope,
+        "SwiGLU": config.mlp != "gelu",
+        "no positions": config.pos_embed == "none" and not config.rel_bias,
+    }
+
+
+def shape(config: ViTConfig) -> dict[str, Any]:
+    """What every ViT of timm is told."""
+    return {
+        "img_size": config.size,
+        "patch_size": config.patch_size,
+        "embed_dim": config.embed_dim,
+        "depth": config.depth,
+        "num_heads": config.num_heads,
+        "mlp_ratio": config.mlp_ratio,
+    }
+
+
+def timm_vit(config: ViTConfig) -> Arguments:
+    """timm's VisionTransformer."""
+    refuse("timm", {**ours_only(config), "a bias on scores in this class": config.rel_bias})
+    return "vit_base_patch16_224", {
+        **shape(config),
+        "qkv_bias": config.qkv_bias,
+        "qk_norm": config.qk_norm,
+        "init_values": config.layer_scale,
+        "global_pool": {"cls": "token", "mean": "avg"}[config.pool],
+        "class_token": config.cls_token,
+        "reg_tokens": config.reg_tokens,
+        "no_embed_class": not config.pos_prefix,
+    }
+
+
+def timm_deit(config: DeiTConfig) -> Arguments:
+    """timm's VisionTransformerDistilled."""
+    _, arguments = timm_vit(config)
+    refuse("timm", {"registers beside a distillation token": config.reg_tokens > 0 or not config.pos_prefix})
+    for given in ("global_pool", "class_token", "reg_tokens", "no_embed_class"):
+        del arguments[given]
+    return "deit_base_distilled_patch16_224", arguments
+
+
+def timm_beit(config: ViTConfig) -> Arguments:
+    """timm's Beit."""
+    refuse("timm", {**ours_only(config), "positions beside a bias on scores": config.pos_embed != "none"})
+    refuse("timm", {"normed queries in this class": config.qk_norm, "registers in this class": config.reg_tokens > 0})
+    pool = {"cls": "token", "mean": "avg"}[config.pool]
+    return "beit_base_patch16_224", {**shape(config), "init_values": config.layer_scale, "global_pool": pool}
+
+
+def timm_swin(config: SwinConfig) -> Arguments:
+    """timm's SwinTransformer."""
+    return "swin_tiny_patch4_window7_224", {
+        "img_size": config.size,
+        "patch_size": config.patch_size,
+        "embed_dim": config.embed_dim,
+        "depths": config.depths,
+        "num_heads": config.num_heads,
+        "window_size": config.window,
+        "mlp_ratio": config.mlp_ratio,
+        "qkv_bias": config.qkv_bias,
+    }
+
+
+def timm_swinv2(config: SwinV2Config) -> Arguments:
+    """timm's SwinTransformerV2."""
+    _, arguments = timm_swin(config)
+    windows = config.trained_windows or (0,) * len(config.depths)
+    return "swinv2_tiny_window8_256", {**arguments, "pretrained_window_sizes": windows}
+
+
+def square(config: Any) -> int | list[int]:
+    """Side of a square picture, else height and width."""
+    height, width = config.size
+    return height if height == width else [height, width]
+
+
+def hf_shape(config: ViTConfig) -> dict[str, Any]:
+    """What every ViT of transformers is told."""
+    return {
+        "image_size": square(config),
+        "patch_size": config.patch_size,
+        "hidden_size": config.embed_dim,
+        "num_hidden_layers": config.depth,
+        "num_attention_heads": config.num_heads,
+        "intermediate_size": int(config.embed_dim * config.mlp_ratio),
+        "hidden_act": "gelu",
+        "layer_norm_eps": 1e-6,
+        "qkv_bias": config.qkv_bias,
+    }
+
+
+def hf_vit(config: ViTConfig) -> Arguments:
+    """transformers' ViTForImageClassification."""
+    refuse(
+        "transformers",
+        {
+            **ours_only(config),
+            "a bias on scores in this class": config.rel_bias,
+            "LayerScale in this class": config.layer_scale is not None,
+            "normed queries in this class": config.qk_norm,
+            "registers in this class": config.reg_tokens > 0,
+            "a mean of patches in this class": config.pool != "cls",
+            "positions on patches only": not config.pos_prefix,
+            "a hidden layer in the head": config.pre_logits is not None,
+        },
+    )
+    return "ViTForImageClassification", {"model_type": "vit", **hf_shape(config)}
+
+
+def hf_deit(config: DeiTConfig) -> Arguments:
+    """transformers' DeiTForImageClassificationWithTeacher."""
+    _, told = hf_vit(config)
+    return "DeiTForImageClassificationWithTeacher", {**told, "model_type": "deit"}
+
+
+def hf_beit(config: ViTConfig) -> Arguments:
+    """transformers' BeitForImageClassification."""
+    refuse("transformers", {**ours_only(config), "positions beside a bias on scores": config.pos_embed != "none"})
+    refuse("transformers", {"a class token read from a BEiT": config.pool != "mean"})
+    return "BeitForImageClassification", {
+        "model_type": "beit",
+        **hf_shape(config),
+        "use_relative_position_bias": True,
+        "use_absolute_position_embeddings": False,
+        "use_mean_pooling": True,
+        "layer_scale_init_value": config.layer_scale or 0.0,
+    }
+
+
+def hf_swin(config: SwinConfig) -> Arguments:
+    """transformers' SwinForImageClassification."""
+    return "SwinForImageClassification", {
+        "model_type": "swin",
+        "image_size": square(config),
+        "patch_size": config.patch_size,
+        "embed_dim": config.embed_dim,
+        "depths": list(config.depths),
+        "num_heads": list(config.num_heads),
+        "window_size": config.window,
+        "mlp_ratio": config.mlp_ratio,
+        "qkv_bias": config.qkv_bias,
+        "hidden_act": "gelu",
+        "layer_norm_eps": 1e-5,
+    }
+
+
+def hf_swinv2(config: SwinV2Config) -> Arguments:
+    """transformers' Swinv2ForImageClassification."""
+    _, told = hf_swin(config)
+    windows = list(config.trained_windows or (0,) * len(config.depths))
+    return "Swinv2ForImageClassification", {**told, "model_type": "swinv2", "pretrained_window_sizes": windows}
+
+
+TIMM: dict[str, Callable[[Any], Arguments]] = {
+    "vit": timm_vit,
+    "deit": timm_deit,
+    "beit": timm_beit,
+    "swin": timm_swin,
+    "swinv2": timm_swinv2,
+}
+HUGGINGFACE: dict[str, Callable[[Any], Arguments]] = {
+    "vit": hf_vit,
+    "deit": hf_deit,
+    "beit": hf_beit,
+    "swin": hf_swin,
+    "swinv2": hf_swinv2,
+}

@@ -1,0 +1,190 @@
+"""Folders that timm and transformers load by themselves: weights under their names, settings, preprocessing."""
+
+import importlib
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from safetensors.torch import save
+from torch import Tensor
+
+from smalti.data.preprocess import Preprocess
+from smalti.errors import InputError, SmaltiError
+from smalti.export.configs import HUGGINGFACE, TIMM
+from smalti.files import make_folder, write_durably
+from smalti.modelfile import ModelFile, example_images, read_model
+from smalti.weights import HUGGINGFACE as HUGGINGFACE_NAMES
+from smalti.weights import to_timm
+
+__all__ = ["Exported", "Kind", "export"]
+
+Kind = Literal["hf", "timm"]
+AGREEMENT = 1e-4  # of the largest logit, in fp32
+RESAMPLE = {"nearest": 0, "bilinear": 2, "bicubic": 3}  # Pillow's numbers, as transformers stores them
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What came out of an export.
+
+    Args:
+        path: the folder.
+        difference: by how much the other library's answer to an example differs, relative to the largest logit; None
+            where that library is not installed here, so that nothing could be compared.
+        remarks: what is not the same there, a line each.
+    """
+
+    path: Path
+    difference: float | None
+    remarks: tuple[str, ...]
+
+
+def export(model: str | os.PathLike[str], out: str | os.PathLike[str], *, kind: Kind) -> Exported:
+    """Writes a trained model as a folder for another library, and has that library answer for an example.
+
+    Args:
+        model: a model file or a run folder.
+        out: the folder to make.
+        kind: "hf" for transformers' `from_pretrained`, "timm" for timm's `create_model("local-dir:...")`.
+
+    Raises:
+        InputError: the other library has no such model, or there is something at `out`.
+        SmaltiError: its answer differs; the folder is left without a config.json, so that nothing loads it.
+    """
+    file, folder = read_model(Path(model)), Path(out)
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise InputError("is there already", where=folder, mend="choose another --out")
+    configs, write, answer = FORMATS[kind]
+    if file.family not in configs:
+        raise InputError(
+            f"there is no way to {kind} for models of the family {file.family}",
+            mend=f"it goes for {', '.join(configs)}",
+        )
+    if file.task != "classify" or not file.labels:
+        raise InputError(f"a model for {file.task or 'features'} has no form there", mend="use smalti.load")
+    arguments = configs[file.family](file.module.config)
+    make_folder(folder)
+    config = write(file, folder, *arguments)
+    write_durably(folder / "config.json", json.dumps(config, indent=2))
+    difference = compare(file, answer, folder)
+    if difference is not None and difference > AGREEMENT:
+        (folder / "config.json").unlink()
+        raise SmaltiError("answers differently there", where=folder, why=f"by {difference:.2g}", mend="report this")
+    return Exported(folder, difference, remarks(file))
+
+
+def write_timm(file: ModelFile, folder: Path, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    """The weights, and timm's config.json."""
+    rule = file.preprocess
+    write_weights(folder, to_timm(file.module.state_dict(), file.family))
+    about = {
+        "input_size": [rule.in_chans, *rule.img_size],
+        "mean": rule.mean,
+        "std": rule.std,
+        "interpolation": rule.interpolation,
+        "crop_pct": rule.crop_pct,
+        "crop_mode": {"squash": "squash", "crop": "center", "pad": "border"}[rule.fit],
+        "num_classes": len(file.labels),
+        "label_names": file.labels,
+    }
+    return {
+        "architecture": name,
+        "num_classes": len(file.labels),
+        "pretrained_cfg": about,
+        "model_args": {**arguments, "in_chans": rule.in_chans},
+    }
+
+
+def write_huggingface(file: ModelFile, folder: Path, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    """The weights and the preprocessing, and transformers' config.json."""
+    kind = arguments["model_type"]
+    bare = HUGGINGFACE_NAMES[kind].to_theirs(file.module.state_dict())
+    heads = ("classifier.", "cls_classifier.", "distillation_classifier.")
+    write_weights(folder, {one if one.startswith(heads) else f"{kind}.{one}": tensor for one, tensor in bare.items()})
+    write_durably(folder / "preprocessor_config.json", json.dumps(processor(file.preprocess), indent=2))
+    return {
+        "architectures": [name],
+        **arguments,
+        "num_channels": file.preprocess.in_chans,
+        "id2label": dict(enumerate(file.labels)),
+        "label2id": {label: number for number, label in enumerate(file.labels)},
+    }
+
+
+def processor(rule: Preprocess) -> dict[str, Any]:
+    """transformers' words for a Preprocess."""
+    H, W = rule.img_size
+    told = {
+        "do_resize": True,
+        "resample": RESAMPLE[rule.interpolation],
+        "do_rescale": True,
+        "rescale_factor": 1 / 255,
+        "do_normalize": True,
+        "image_mean": rule.mean,
+        "image_std": rule.std,
+    }
+    if rule.fit != "crop":
+        return {"image_processor_type": "ViTImageProcessor", **told, "size": {"height": H, "width": W}}
+    return {
+        "image_processor_type": "BitImageProcessor",
+        **told,
+        "size": {"shortest_edge": round(min(H, W) / rule.crop_pct)},
+        "do_center_crop": True,
+        "crop_size": {"height": H, "width": W},
+    }
+
+
+def write_weights(folder: Path, state: dict[str, Tensor]) -> None:
+    """model.safetensors."""
+    tensors = {name: tensor.contiguous() for name, tensor in state.items()}
+    write_durably(folder / "model.safetensors", save(tensors, metadata={"format": "pt"}))
+
+
+def compare(file: ModelFile, answer: Callable[[Path, Tensor], Tensor], folder: Path) -> float | None:
+    """The difference of the other library's answer to an example; None where it is not installed."""
+    example = example_images(file.module)
+    with torch.inference_mode():
+        ours = file.module(example)
+        try:
+            theirs = answer(folder, example)
+        except ModuleNotFoundError:
+            return None
+    return ((theirs - ours).abs().max() / ours.abs().max().clamp(min=1e-6)).item()
+
+
+def answer_timm(folder: Path, images: Tensor) -> Tensor:
+    """timm's answer."""
+    return library("timm").create_model(f"local-dir:{folder}", pretrained=True).eval()(images)
+
+
+def answer_huggingface(folder: Path, images: Tensor) -> Tensor:
+    """transformers' answer."""
+    (name,) = json.loads((folder / "config.json").read_text())["architectures"]
+    return getattr(library("transformers"), name).from_pretrained(folder).eval()(images).logits
+
+
+def library(name: str) -> Any:
+    """Another library, where it is installed: smalti itself needs none of them. Both import torchvision."""
+    from smalti._torchvision import torchvision  # noqa: F401 - the guard comes first
+
+    return importlib.import_module(name)
+
+
+def remarks(file: ModelFile) -> tuple[str, ...]:
+    """What of a model does not travel."""
+    told = []
+    if len(file.views) > 1:
+        told.append(f"smalti averages the answers for {len(file.views)} views of a picture; there it is one")
+    if file.preprocess.fit == "pad":
+        told.append("the padding of pictures to a square is not part of what is told there")
+    return tuple(told)
+
+
+FORMATS: dict[Kind, tuple[dict[str, Callable[[Any], Any]], Callable[..., dict[str, Any]], Callable[..., Tensor]]] = {
+    "timm": (TIMM, write_timm, answer_timm),
+    "hf": (HUGGINGFACE, write_huggingface, answer_huggingface),
+}

@@ -1,0 +1,138 @@
+"""Folders for timm and transformers: they load, answer as the model does, and come back as the same model."""
+
+import json
+
+import pytest
+import torch
+
+import smalti
+from smalti.cli import run
+from smalti.data.preprocess import Preprocess
+from smalti.data.views import Views
+from smalti.errors import InputError, SmaltiError
+from smalti.export import export, folders
+from smalti.modelfile import ModelFile, read_model, write_model
+from smalti.models import preset_config
+
+pytest.importorskip("timm")
+pytest.importorskip("transformers")
+
+TINY = {"embed_dim": 24, "depth": 2, "num_heads": 3, "num_classes": 3}
+SWIN = {"embed_dim": 12, "depths": (2, 2), "num_heads": (2, 4), "num_classes": 3}
+CASES = {  # preset, options, kinds
+    "vit": ("vit_tiny_patch16_224", {**TINY, "img_size": 64}, ("timm", "hf")),
+    "a grey rectangle": ("vit_tiny_patch16_224", {**TINY, "img_size": (32, 64), "in_chans": 1}, ("timm", "hf")),
+    "deit3": ("deit3_small_patch16_224", {**TINY, "img_size": 64}, ("timm",)),
+    "mean": ("vit_tiny_patch16_224", {**TINY, "img_size": 64, "pool": "mean", "qk_norm": True}, ("timm",)),
+    "registers": ("vit_small_patch14_reg4_dinov2", {**TINY, "img_size": 56}, ("timm",)),
+    "deit": ("deit_tiny_distilled_patch16_224", {**TINY, "img_size": 64}, ("timm", "hf")),
+    "beit": ("beit_base_patch16_224", {**TINY, "img_size": 64}, ("timm", "hf")),
+    "swin": ("swin_tiny_patch4_window7_224", {**SWIN, "img_size": 56}, ("timm", "hf")),
+    "swinv2": ("swinv2_tiny_window8_256", {**SWIN, "img_size": 64}, ("timm", "hf")),
+}
+ALL = [(name, kind) for name, (_, _, kinds) in CASES.items() for kind in kinds]
+
+
+def write(path, preset: str, options: dict, **about):
+    torch.manual_seed(0)
+    family, config = preset_config(preset, **options)
+    module = smalti.create_model(preset, **options).eval()
+    for parameter in module.parameters():
+        torch.nn.init.normal_(parameter, std=0.1)
+    channels = config.in_chans
+    rule = Preprocess(config.size, channels, (0.4,) * channels, (0.2,) * channels, fit="crop", crop_pct=0.8)
+    labels = about.pop("labels", ("cat", "dog", "elk"))
+    file = ModelFile(family, module, "classify", labels, rule, provenance={"preset": preset}, **about)
+    write_model(path, file)
+    return path
+
+
+@pytest.mark.parametrize(("name", "kind"), ALL)
+def test_the_other_library_gives_the_same_answers_and_the_names_lead_back(name, kind, tmp_path):
+    preset, options, _ = CASES[name]
+    path = write(tmp_path / "m.safetensors", preset, options)
+    made = export(path, tmp_path / "out", kind=kind)
+    assert made.difference is not None
+    assert made.difference < 1e-5
+    check_names(tmp_path / "out", read_model(path), kind)
+
+
+def check_names(folder, file, kind):
+    """What lies there is what `weights` reads as ours."""
+    from smalti.weights import load_strictly, read_published, to_ours
+
+    published = read_published(folder)
+    _, state = to_ours(published.state, file.family)
+    fresh = smalti.models.build(file.family, file.module.config)
+    load_strictly(fresh, state, where=folder)
+    images = torch.randn(2, file.preprocess.in_chans, *file.preprocess.img_size)
+    with torch.no_grad():
+        torch.testing.assert_close(fresh.eval()(images), file.module(images), rtol=1e-4, atol=1e-5)
+    if kind == "hf":
+        assert published.config["id2label"] == {"0": "cat", "1": "dog", "2": "elk"}
+        assert published.preprocessor["size"] == {"shortest_edge": round(min(file.preprocess.img_size) / 0.8)}
+    else:
+        assert published.config["pretrained_cfg"]["label_names"] == ["cat", "dog", "elk"]
+
+
+def test_a_published_size_comes_back_as_the_same_model_file(tmp_path):
+    options = {"num_classes": 3}
+    path = write(tmp_path / "m.safetensors", "vit_tiny_patch16_224", options)
+    export(path, tmp_path / "out", kind="hf")
+    back = smalti.import_weights(tmp_path / "out", tmp_path / "back.safetensors", preset="vit_tiny_patch16_224").model
+    file = read_model(path)
+    assert back.labels == file.labels
+    assert back.preprocess.mean == file.preprocess.mean
+    assert back.preprocess.fit == "crop"
+    assert back.preprocess.crop_pct == pytest.approx(0.8)
+    assert all(torch.equal(t, file.module.state_dict()[name]) for name, t in back.module.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    ("preset", "kind", "told"),
+    [
+        ("cct_mini_patch4_32", "timm", "timm has no model with a convolutional stem"),
+        ("cct_mini_patch4_32", "hf", "transformers has no model with a convolutional stem"),
+        ("vit_small_patch14_reg4_dinov2", "hf", "registers|LayerScale"),
+        ("cnn_small_32", "timm", "no way to timm for models of the family cnn"),
+    ],
+)
+def test_what_they_do_not_have_is_refused_before_anything_is_written(preset, kind, told, tmp_path):
+    options = {**TINY, "img_size": 56} if "dinov2" in preset else {"num_classes": 3}
+    path = write(tmp_path / "m.safetensors", preset, options)
+    with pytest.raises(InputError, match=told):
+        export(path, tmp_path / "out", kind=kind)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_that_is_there_is_left_alone(tmp_path):
+    path = write(tmp_path / "m.safetensors", "vit_tiny_patch16_224", {**TINY, "img_size": 32})
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "mine.txt").write_text("keep")
+    with pytest.raises(InputError, match="is there already"):
+        export(path, tmp_path / "out", kind="timm")
+    assert (tmp_path / "out" / "mine.txt").read_text() == "keep"
+
+
+def test_another_answer_leaves_nothing_that_loads(tmp_path, monkeypatch):
+    path = write(tmp_path / "m.safetensors", "vit_tiny_patch16_224", {**TINY, "img_size": 32})
+    wrong = (*folders.FORMATS["timm"][:2], lambda folder, images: torch.zeros(1, 3))
+    monkeypatch.setitem(folders.FORMATS, "timm", wrong)
+    with pytest.raises(SmaltiError, match="answers differently"):
+        export(path, tmp_path / "out", kind="timm")
+    assert not (tmp_path / "out" / "config.json").exists()
+
+
+def test_without_the_library_it_says_that_nothing_was_compared(tmp_path, monkeypatch, capsys):
+    path = write(tmp_path / "m.safetensors", "vit_tiny_patch16_224", {**TINY, "img_size": 32}, views=Views(mirror=True))
+
+    def missing(name):
+        raise ModuleNotFoundError(name)
+
+    monkeypatch.setattr(folders, "library", missing)
+    assert run(["export", str(path), "--format", "hf", "--out", str(tmp_path / "out")]) == 0
+    out = capsys.readouterr().out
+    assert "pip install transformers" in out
+    assert "2 views" in out
+    assert run(["export", str(path), "--format", "hf", "--out", str(tmp_path / "two"), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["difference"] is None
