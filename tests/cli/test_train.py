@@ -50,6 +50,7 @@ def test_the_words_of_the_command_line_reach_the_library(calls: dict[str, Any]):
         "overrides": {"optim.lr": "0.001", "name": "a=b"},
         "seed": 7,
         "start": None,
+        "teacher": None,
         "bad_images": "skip",
         "leaks": "drop",
         "download": True,

@@ -9,7 +9,14 @@ from tests.recipes.test_choose import given
 
 from smalti.models import create_model
 from smalti.objectives.losses import LOSSES
-from smalti.recipes.assemble import class_weights, fold_scale, make_batches, make_objective, make_pictures, standardise
+from smalti.recipes.assemble import (
+    class_weights,
+    fold_scale,
+    make_batches,
+    make_pictures,
+    standardise,
+    target_objective,
+)
 from smalti.recipes.choose import choose
 from smalti.recipes.recipe import TargetConfig
 
@@ -29,7 +36,7 @@ def test_the_loss_that_was_named_is_the_one_that_is_learned(task, name):
     source = replace(circumstances.source, task=task, targets=targets.astype(np.float32))
     target = TargetConfig(loss=name, gamma=1.5)
     recipe = replace(choose(circumstances).recipe, target=target)
-    objective = make_objective(recipe, source, circumstances.split)
+    objective = target_objective(recipe, source, circumstances.split)
     logits, batch = torch.randn(30, 3), {"image": torch.empty(0), "target": torch.from_numpy(targets)}
     loss, _ = objective(lambda _: logits, {name: t.float() if task != "classify" else t for name, t in batch.items()})
     about = {"gamma": 1.5} if name == "focal" else {}

@@ -24,6 +24,10 @@ class Options:
         str | None,
         Parameter(name="--from", help="A model file or run folder: begin with what that model has learned."),
     ] = None
+    teacher: Annotated[
+        str | None,
+        Parameter(help="A model file or run folder: learn from that model's answers beside the labels."),
+    ] = None
     out: Annotated[Path | None, Parameter(help="The run folder to make.")] = None
     minutes: Annotated[float | None, Parameter(help="Budget: the whole run fits, evaluation included.")] = None
     epochs: Annotated[Whole | None, Parameter(help="Budget: passes over the training data.")] = None

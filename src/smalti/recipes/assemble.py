@@ -19,12 +19,14 @@ from smalti.data.source import Source
 from smalti.data.split import Split, split
 from smalti.evaluate.evaluators import ClassifyEvaluator, MultilabelEvaluator, RegressEvaluator
 from smalti.nn.precision import last_layers
-from smalti.objectives import Classify, Multilabel, Objective, Regress
+from smalti.objectives import Classify, Distill, Multilabel, Objective, Regress
+from smalti.objectives.distill import hard, soft
 from smalti.objectives.losses import LOSSES, find_loss
 from smalti.progress import progress, progress_callback
 from smalti.recipes.choose import is_measured
 from smalti.recipes.recipe import Choice, Recipe
 from smalti.recipes.settings import Setting
+from smalti.recipes.teacher import load_teacher
 from smalti.recipes.transfer import freeze, load_start
 from smalti.train.folder import RunFolder
 from smalti.train.loop import Evaluator
@@ -161,7 +163,17 @@ def make_evaluator(recipe: Recipe, pictures: Pictures, parts: Split, device: tor
     return EVALUATORS[pictures.source.task](batches, precision=recipe.loop.precision)
 
 
-def make_objective(recipe: Recipe, source: Source, parts: Split) -> Objective:
+def make_objective(recipe: Recipe, source: Source, parts: Split, student: nn.Module) -> Objective:
+    """What `student` learns: the targets, and where there is a teacher, its answers too."""
+    objective, teacher = target_objective(recipe, source, parts), recipe.teacher
+    if not teacher.model:
+        return objective
+    match = hard if teacher.kind == "hard" else partial(soft, temperature=teacher.temperature)
+    answers = load_teacher(teacher, recipe.preprocess, source.labels, next(student.parameters()).device)
+    return Distill(objective, answers, match=match, share=teacher.share, student=student)
+
+
+def target_objective(recipe: Recipe, source: Source, parts: Split) -> Objective:
     """The loss of the task."""
     target = recipe.target
     name = find_loss(source.task, target.loss)
@@ -205,7 +217,7 @@ def find_rate(
     pictures = make_pictures(recipe, learned, workers, show=False)
     batches = make_batches(recipe, pictures, parts, device)
     stream = (batch for epoch in range(60) for batch in batches.epoch(epoch))
-    lr = find_lr(model, make_objective(recipe, source, parts), stream, recipe.optim, recipe.loop, seed=recipe.seed)
+    lr = find_lr(model, target_objective(recipe, source, parts), stream, recipe.optim, recipe.loop, seed=recipe.seed)
     choice = Choice(
         "learning rate",
         f"{lr:g}",

@@ -26,8 +26,9 @@ from smalti.models import preset_config
 from smalti.nn.precision import Precision, best_precision
 from smalti.objectives.losses import find_loss
 from smalti.recipes.mirror import mirror_test
-from smalti.recipes.pace import Pace, measure_pace
+from smalti.recipes.pace import Pace, fastest, measure_pace
 from smalti.recipes.recipe import Choice, ModelConfig, Recipe, TargetConfig
+from smalti.recipes.teacher import TeacherConfig, load_teacher
 from smalti.recipes.transfer import TransferConfig, Tune, fitted_preprocess, kept_options
 from smalti.train.budget import Budget
 from smalti.train.loop import LoopConfig
@@ -131,6 +132,7 @@ def choose(given: Given) -> Chosen:
     choose_first = choose_model if given.start is None else keep_model
     model, preprocess, pace = choose_first(given, trial, batch_size, note)
     transfer = choose_transfer(given, pace, note)
+    teacher, pace = choose_teacher(given, preprocess, batch_size, pace, note)
     epochs = expected_epochs(given, pace, batch_size)
     note("epochs", f"{epochs:.3g}", f"{len(given.split.train):,} training pictures at about {pace.train:,.0f} a second")
     mirror = choose_mirror(given, preprocess, note)
@@ -148,6 +150,7 @@ def choose(given: Given) -> Chosen:
         optim=optim,
         loop=replace(loop, precision=precision),
         transfer=transfer,
+        teacher=teacher,
         views=choose_views(preprocess, augment, mirror, note),
         seed=given.seed,
     )
@@ -234,6 +237,25 @@ def choose_transfer(given: Given, pace: Pace, note: Note) -> TransferConfig:
     seen = f"the budget lets the whole model see each picture {epochs:.3g} times"
     note("what learns", words[tune], "you named it" if named else seen)
     return TransferConfig(str(given.setting("transfer", "start")), tune)
+
+
+def choose_teacher(
+    given: Given, preprocess: Preprocess, batch_size: int, pace: Pace, note: Note
+) -> tuple[TeacherConfig, Pace]:
+    """The teacher, where the person names one, and how fast a model learns with it. Raises InputError where it cannot
+    teach these labels."""
+    config = TeacherConfig(**given.settings.get("teacher", {}))
+    if not config.model:
+        return config, pace
+    if given.source.task != "classify":
+        raise InputError(f"a teacher teaches classes, and the task is {given.source.task}", mend="leave out --teacher")
+    answers = load_teacher(config, preprocess, given.source.labels, given.device)
+    images = torch.zeros(batch_size, preprocess.in_chans, *preprocess.img_size, device=given.device)
+    with torch.no_grad():
+        asked = batch_size / fastest(lambda: answers(images), given.device)
+    words = {"hard": "its choice counts as a second label", "soft": "its probabilities are matched"}
+    note("teacher", config.model, f"you named it; {words[config.kind]}, {config.share:.0%} of the loss")
+    return config, replace(pace, train=1 / (1 / pace.train + 1 / asked))
 
 
 def nearest(side: int) -> int:

@@ -16,7 +16,7 @@ from smalti.train.loop import LoopConfig, train_step
 from smalti.train.optim import OptimConfig, build_optimizers
 from smalti.train.state import TrainState
 
-__all__ = ["Pace", "measure_pace"]
+__all__ = ["Pace", "fastest", "measure_pace"]
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from smalti.errors import InputError
 from smalti.models.registry import build as build_model
 from smalti.models.registry import preset_config
 from smalti.objectives.losses import LossName
+from smalti.recipes.teacher import TeacherConfig
 from smalti.recipes.transfer import TransferConfig
 from smalti.train.budget import Budget
 from smalti.train.loop import LoopConfig
@@ -104,6 +105,7 @@ class Recipe:
         optim: optimiser.
         loop: batch, schedule, precision, evaluations.
         transfer: what it begins with.
+        teacher: who it learns from beside the labels.
         views: of a picture, whose answers are averaged when the finished model is used.
         seed: of everything random.
     """
@@ -117,6 +119,7 @@ class Recipe:
     optim: OptimConfig = OptimConfig()
     loop: LoopConfig = LoopConfig()
     transfer: TransferConfig = TransferConfig()
+    teacher: TeacherConfig = TeacherConfig()
     views: Views = Views()
     seed: int = 0
 

@@ -93,6 +93,7 @@ def train(
     overrides: Mapping[str, Any] | None = None,
     seed: int | None = None,
     start: str | os.PathLike[str] | None = None,
+    teacher: str | os.PathLike[str] | None = None,
     bad_images: str = "stop",
     leaks: str = "stop",
     download: bool = False,
@@ -115,6 +116,7 @@ def train(
         overrides: single settings, {"optim.lr": 0.001}; strings are read as TOML. They go before `config`.
         seed: of weights, order, augmentation and noise; else that of `config`, else 0.
         start: a model file or run folder: what that model has learned is where this one begins (`--from`).
+        teacher: a model file or run folder: this model learns from that one's answers too (`--teacher`).
         bad_images: "skip" trains without pictures that cannot be read; "stop" refuses.
         leaks: "drop" trains without copies of test pictures; "stop" refuses.
         download: whether a standard set may be fetched.
@@ -133,7 +135,15 @@ def train(
     if workers is not None:
         demand(workers >= 0, "--workers", workers, "0 or more")
     settings = gather_settings(
-        config, overrides, model=model, minutes=minutes, epochs=epochs, steps=steps, seed=seed, start=start
+        config,
+        overrides,
+        model=model,
+        minutes=minutes,
+        epochs=epochs,
+        steps=steps,
+        seed=seed,
+        start=start,
+        teacher=teacher,
     )
     begun = settings.get("transfer", {}).get("start")
     budget = Budget(**settings["budget"]) if settings.get("budget") else DEFAULT_BUDGET
@@ -315,7 +325,7 @@ def run_training(run: Run, state: TrainState, pictures: Pictures, *, reading: fl
             fit(
                 state,
                 batches,
-                make_objective(recipe, run.source, run.split),
+                make_objective(recipe, run.source, run.split, state.model),
                 evaluator,
                 lr=recipe.optim.lr,
                 config=recipe.loop,

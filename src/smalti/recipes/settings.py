@@ -58,6 +58,8 @@ def gather_settings(
         ModelConfig(**settings["model"])  # raises where there is no such preset, or it has no such options
     if named["start"] is not None:
         settings["transfer"] = {**settings.get("transfer", {}), "start": os.path.abspath(named["start"])}
+    if named["teacher"] is not None:
+        settings["teacher"] = {**settings.get("teacher", {}), "model": os.path.abspath(named["teacher"])}
     if not settings.get("transfer", {}).get("start") and settings.get("transfer", {}).get("tune", "all") != "all":
         raise InputError(f"transfer.tune = {settings['transfer']['tune']!r} tunes nothing", mend="add --from MODEL")
     if named["seed"] is not None:

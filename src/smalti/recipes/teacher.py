@@ -1,0 +1,82 @@
+"""The teacher of a run: another trained model, made to answer for the student's pictures and labels."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from smalti.configs import demand
+from smalti.data.preprocess import Preprocess
+from smalti.errors import InputError, few
+from smalti.objectives.objective import Forward
+from smalti.ready import Model, load
+
+__all__ = ["TeacherConfig", "load_teacher"]
+
+
+@dataclass(frozen=True)
+class TeacherConfig:
+    """Who teaches, and how.
+
+    Args:
+        model: the model file of the teacher; "" for none.
+        kind: "hard", its choice is a second label (DeiT); "soft", its probabilities at `temperature`.
+        share: of the teacher in the loss.
+        temperature: softens both answers, for "soft".
+    """
+
+    model: str = ""
+    kind: Literal["hard", "soft"] = "hard"
+    share: float = 0.5
+    temperature: float = 3.0
+
+    def __post_init__(self) -> None:
+        demand(0 < self.share <= 1, "teacher.share", self.share, "above 0, at most 1")
+        demand(self.temperature > 0, "teacher.temperature", self.temperature, "a number above 0")
+
+
+def load_teacher(
+    config: TeacherConfig, preprocess: Preprocess, labels: tuple[str, ...], device: torch.device
+) -> Forward:
+    """The teacher as a function of the student's normalised images, giving logits in the order of `labels`.
+
+    Raises:
+        InputError: it is no single-label classifier, or does not know one of the labels.
+    """
+    teacher = load(config.model, device=str(device))
+    if teacher.task != "classify":
+        raise InputError(
+            f"a model for {teacher.task} cannot teach classes", where=config.model, mend="name a classifier"
+        )
+    unknown = [label for label in labels if label not in teacher.labels]
+    if unknown:
+        raise InputError(
+            f"the teacher does not know {few(unknown)}", where=config.model, mend="train it on the same labels"
+        )
+    columns = torch.tensor([teacher.labels.index(label) for label in labels], device=device)
+    return lambda images: teacher.module(seen_by(teacher, preprocess, images)).float()[:, columns]
+
+
+def seen_by(teacher: Model, preprocess: Preprocess, images: Tensor) -> Tensor:
+    """The student's normalised images (B, C, H, W) as the teacher's: its channels, its size, its mean and deviation."""
+    rule = teacher.preprocess
+    if (rule.mean, rule.std, rule.img_size, rule.in_chans) == (
+        preprocess.mean,
+        preprocess.std,
+        preprocess.img_size,
+        preprocess.in_chans,
+    ):
+        return images
+    pixels = images * column(preprocess.std, images) + column(preprocess.mean, images)  # in [0, 1]
+    if rule.in_chans != preprocess.in_chans:
+        pixels = pixels.mean(1, keepdim=True).expand(-1, rule.in_chans, -1, -1)
+    if rule.img_size != preprocess.img_size:
+        pixels = F.interpolate(pixels, rule.img_size, mode="bilinear", antialias=True)
+    return (pixels - column(rule.mean, images)) / column(rule.std, images)
+
+
+def column(values: tuple[float, ...], like: Tensor) -> Tensor:
+    """A value a channel, (C, 1, 1)."""
+    return torch.tensor(values, dtype=like.dtype, device=like.device).view(-1, 1, 1)
