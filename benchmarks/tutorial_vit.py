@@ -53,7 +53,9 @@ def train_tutorial(
     """
     torch.manual_seed(seed)
     pictures = Pictures(source, rule)
-    model = TutorialViT(rule.img_size, rule.in_chans, len(source.labels), patch_size=min(4, rule.img_size[0] // 4))
+    side = rule.img_size[0]
+    patch_size = max(min(4, side // 4), side // 16)  # 4 pixels; larger where 256 tokens would not do
+    model = TutorialViT(rule.img_size, rule.in_chans, len(source.labels), patch_size=patch_size)
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-4)
     flip = AugmentConfig(flip="random" if mirror else "none")
     batches = Batches(pictures, split.train, batch_size=128, seed=seed, augment=flip, shuffle=True)
