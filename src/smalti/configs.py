@@ -5,7 +5,7 @@ annotations of the fields, once, so that a config can rely on its types.
 """
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import MISSING, fields
 from functools import cache
 from numbers import Integral, Real
@@ -14,7 +14,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from smalti.errors import InputError
 
-__all__ = ["demand", "fit", "fitted", "suggest"]
+__all__ = ["demand", "fit", "fitted", "pair", "suggest"]
 
 _WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text", dict: "a table"}
 
@@ -60,6 +60,11 @@ def demand(fits: bool, name: str, value: object, expected: str) -> None:
     """Raises InputError where a field's value is out of its range: "optim.lr = -1 is not above 0"."""
     if not fits:
         raise InputError(f"{name} = {value!r} is not {expected}", mend=f"give {name} a value that is {expected}")
+
+
+def pair(size: int | Sequence[int]) -> tuple[int, int]:
+    """(H, W) from one number for a square, or two."""
+    return (size, size) if isinstance(size, int) else (size[0], size[1])
 
 
 def suggest(name: str, known: Iterable[str]) -> str:

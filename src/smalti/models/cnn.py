@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from smalti.configs import pair
 from smalti.nn import LastLinear
 
 __all__ = ["CNN", "PRESETS", "CNNConfig"]
@@ -36,9 +37,7 @@ class CNNConfig:
     @property
     def size(self) -> tuple[int, int]:
         """(H, W) of the image."""
-        return (
-            (self.img_size, self.img_size) if isinstance(self.img_size, int) else (self.img_size[0], self.img_size[1])
-        )
+        return pair(self.img_size)
 
 
 class CNN(nn.Module):

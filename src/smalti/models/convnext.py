@@ -10,7 +10,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from smalti.configs import demand
+from smalti.configs import demand, pair
 from smalti.nn import LastLinear
 
 __all__ = ["PRESETS", "ConvNeXt", "ConvNeXtConfig"]
@@ -45,9 +45,7 @@ class ConvNeXtConfig:
     @property
     def size(self) -> tuple[int, int]:
         """(H, W) of the image."""
-        return (
-            (self.img_size, self.img_size) if isinstance(self.img_size, int) else (self.img_size[0], self.img_size[1])
-        )
+        return pair(self.img_size)
 
 
 class ConvNeXt(nn.Module):

@@ -11,7 +11,7 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from smalti.configs import demand
+from smalti.configs import demand, pair
 from smalti.nn import LastLinear
 
 __all__ = ["MLP", "PRESETS", "MLPConfig"]
@@ -54,9 +54,7 @@ class MLPConfig:
     @property
     def size(self) -> tuple[int, int]:
         """(H, W) of the image."""
-        return (
-            (self.img_size, self.img_size) if isinstance(self.img_size, int) else (self.img_size[0], self.img_size[1])
-        )
+        return pair(self.img_size)
 
 
 class MLP(nn.Module):

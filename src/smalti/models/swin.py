@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from smalti.configs import demand
+from smalti.configs import demand, pair
 from smalti.embed import PatchEmbed
 from smalti.errors import InputError
 from smalti.nn import Block, LastLinear, Mlp, RelativeBias, Residual, WindowAttention
@@ -73,9 +73,7 @@ class SwinConfig:
     @property
     def size(self) -> tuple[int, int]:
         """(H, W) of the image."""
-        return (
-            (self.img_size, self.img_size) if isinstance(self.img_size, int) else (self.img_size[0], self.img_size[1])
-        )
+        return pair(self.img_size)
 
 
 class PatchMerging(nn.Module):

@@ -18,7 +18,7 @@ from typing import Any, Literal, NamedTuple, cast
 import torch
 from torch import Tensor, nn
 
-from smalti.configs import demand
+from smalti.configs import demand, pair
 from smalti.embed import ConvStem, PatchEmbed
 from smalti.errors import InputError
 from smalti.heads import ClsPool, MapPool, MeanPool, SeqPool
@@ -126,9 +126,7 @@ class ViTConfig:
     @property
     def size(self) -> tuple[int, int]:
         """(H, W) of the image."""
-        return (
-            (self.img_size, self.img_size) if isinstance(self.img_size, int) else (self.img_size[0], self.img_size[1])
-        )
+        return pair(self.img_size)
 
     @property
     def num_prefix_tokens(self) -> int:

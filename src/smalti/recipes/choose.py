@@ -4,7 +4,7 @@ The numbers are what measurements on the sets of docs/results.md settled on; wha
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from smalti.configs import pair
 from smalti.data.augment import AugmentConfig
 from smalti.data.balance import classes_of
 from smalti.data.check import Check
@@ -261,11 +262,6 @@ def choose_teacher(
 def nearest(side: int) -> int:
     """The size of the small presets that is nearest to `side`, on a scale of ratios."""
     return min(SMALL, key=lambda size: abs(math.log(size / side)))
-
-
-def pair(size: int | Sequence[int]) -> tuple[int, int]:
-    """(H, W) from one number for a square, or two."""
-    return (size, size) if isinstance(size, int) else (size[0], size[1])
 
 
 def choose_batch_size(given: Given, note: Note) -> int:
