@@ -88,8 +88,9 @@ def write_tables(record: dict) -> None:
     for row in sorted(record["rows"], key=lambda row: PARTS.index(row["part"])):
         work, last = ("" if row["work"] == last else row["work"]), row["work"]
         name = f"**{row['name']}**" if row["name"].startswith("smalti") else row["name"]
-        spread = "; ".join([f"{row['low']:.2f} to {row['high']:.2f}"] * ("low" in row) + [row.get("note", "")])
-        lines.append(f"| {work} | {name} | {figure(row)} | {row['ratio']:.2f} | {spread.strip('; ')} |")
+        spread = f"{row['low']:.2f} to {row['high']:.2f}" if "low" in row else ""
+        remarks = "; ".join(filter(None, (spread, row.get("note"))))
+        lines.append(f"| {work} | {name} | {figure(row)} | {row['ratio']:.2f} | {remarks} |")
     packages = ", ".join(f"{name} {number}" for name, number in about["versions"].items())
     lines += ["", f"`make bench`, {about['rounds']} rounds, {about['machine']}, {about['date']}; {packages}."]
     text = "<!-- speed:begin -->\n" + "\n".join(lines) + "\n<!-- speed:end -->"
