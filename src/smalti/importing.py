@@ -17,7 +17,7 @@ from smalti.modelfile import ModelFile, read_model, write_model
 from smalti.models import build, preset_config
 from smalti.weights import Published, fit_input, load_strictly, read_published, to_ours
 
-__all__ = ["Imported", "import_weights"]
+__all__ = ["RESAMPLE", "Imported", "import_weights"]
 
 Normalisation = tuple[tuple[float, ...], tuple[float, ...]]  # mean and deviation, a value a channel
 

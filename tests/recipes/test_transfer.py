@@ -60,6 +60,19 @@ def test_labels_it_knows_begin_with_what_it_knows(trained, tmp_path):
     assert torch.equal(fresh.blocks[0].attn.qkv.weight, old.module.blocks[0].attn.qkv.weight)
 
 
+def test_a_regression_begins_with_a_fresh_last_layer(trained, tmp_path):
+    """Training sees targets of mean 0 and deviation 1; a finished model has their units in its last layer."""
+    from dataclasses import replace
+
+    from smalti.recipes.transfer import load_start
+
+    write_model(tmp_path / "m.safetensors", replace(read_model(trained), task="regress"))
+    fresh = smalti.create_model(read_model(trained).provenance["preset"], num_classes=2, in_chans=1)
+    load_start(fresh, TransferConfig(str(tmp_path / "m.safetensors")), ("7", "2"))
+    assert (fresh.head.weight == 0).all()
+    assert torch.equal(fresh.norm.weight, weights(trained)["norm.weight"])
+
+
 def test_the_start_shows_in_the_first_steps(trained, tmp_path):
     def after(name: str, **options) -> float:
         smalti.train("digits", steps=4, out=tmp_path / name, report=False, show=False, **options)

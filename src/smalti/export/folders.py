@@ -16,6 +16,7 @@ from smalti.data.preprocess import Preprocess
 from smalti.errors import InputError, SmaltiError
 from smalti.export.configs import HUGGINGFACE, TIMM
 from smalti.files import make_folder, write_durably
+from smalti.importing import RESAMPLE
 from smalti.modelfile import ModelFile, example_images, read_model
 from smalti.weights import HUGGINGFACE as HUGGINGFACE_NAMES
 from smalti.weights import to_timm
@@ -24,7 +25,6 @@ __all__ = ["Exported", "Kind", "export"]
 
 Kind = Literal["hf", "timm"]
 AGREEMENT = 1e-4  # of the largest logit, in fp32
-RESAMPLE = {"nearest": 0, "bilinear": 2, "bicubic": 3}  # Pillow's numbers, as transformers stores them
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ def processor(rule: Preprocess) -> dict[str, Any]:
     H, W = rule.img_size
     told = {
         "do_resize": True,
-        "resample": RESAMPLE[rule.interpolation],
+        "resample": {name: number for number, name in RESAMPLE.items()}[rule.interpolation],
         "do_rescale": True,
         "rescale_factor": 1 / 255,
         "do_normalize": True,

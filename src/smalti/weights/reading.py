@@ -121,7 +121,10 @@ def read_safetensors(path: Path) -> dict[str, Tensor]:
 def unpickle(path: Path, target: Path) -> None:
     """Has another process turn the pickle at `path` into safetensors at `target`."""
     command = [sys.executable, "-P", str(Path(_unpickle.__file__)), str(path.resolve()), str(target)]
-    done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False, timeout=900)
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False, timeout=900)
+    except subprocess.TimeoutExpired as error:
+        raise InputError("takes too long to read", where=path, mend="copy it to a disk that answers") from error
     if done.returncode:
         told = done.stderr.strip().splitlines()
         why = told[-1] if told else f"the process that read it ended with {done.returncode}"
