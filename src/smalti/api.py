@@ -225,9 +225,9 @@ def describe_model(name: str) -> tuple[int, int, int]:
 
     with torch.device("meta"):
         model: Any = create_model(name).eval()
-        image = torch.empty(1, model.config.in_chans, *model.config.size)
+        inputs = FAMILIES[preset_config(name)[0]].example(model.config)
         with FlopCounterMode(display=False) as counter, torch.inference_mode():
-            features = model.forward_features(image)
+            features = model.forward_features(*inputs)
             model.forward_head(features)
     tokens = features.shape[1] if features.ndim == 3 else 0
     return sum(p.numel() for p in model.parameters()), tokens, counter.get_total_flops() // 2

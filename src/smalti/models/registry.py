@@ -1,25 +1,28 @@
 """The families and presets by name: dicts you can read."""
 
 import fnmatch
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from smalti.configs import fitted, suggest
 from smalti.errors import InputError
 from smalti.models import beit, cnn, convnext, deit, eva02, flexivit, mlp, resnet, swin, swinv2, vit
+from smalti.models.examples import example_images
 
 __all__ = ["FAMILIES", "Family", "build", "create_model", "list_models", "preset_config"]
 
 
 @dataclass(frozen=True)
 class Family:
-    """A module class, its config class and its presets."""
+    """A module class, its config class, its presets, and what gives an input from a config."""
 
     module: type[nn.Module]
     config: type
     presets: dict[str, Any]
+    example: Callable[[Any], tuple[Tensor, ...]] = example_images
 
 
 FAMILIES: dict[str, Family] = {
