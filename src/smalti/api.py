@@ -19,7 +19,7 @@ from smalti.evaluate.report import DataSummary, Report, write_report
 from smalti.evaluate.speed import pictures_a_second
 from smalti.export import export
 from smalti.importing import import_weights
-from smalti.models import create_model, list_models
+from smalti.models import FAMILIES, build, create_model, list_models, preset_config
 from smalti.ready import Model, Prediction, as_pictures, load
 from smalti.recipes.assemble import checked
 from smalti.recipes.quickstart import quickstart
@@ -220,12 +220,13 @@ def made_ready(
 
 
 def describe_model(name: str) -> tuple[int, int, int]:
-    """Parameters, tokens and multiply-adds of one picture, of a preset; nothing is allocated."""
+    """Parameters, tokens and multiply-adds of one picture or short text, of a preset; no weights are allocated."""
     from torch.utils.flop_counter import FlopCounterMode
 
+    family, config = preset_config(name)
+    inputs = [tensor.to("meta") for tensor in FAMILIES[family].example(config)]
     with torch.device("meta"):
-        model: Any = create_model(name).eval()
-        inputs = FAMILIES[preset_config(name)[0]].example(model.config)
+        model: Any = build(family, config).eval()
         with FlopCounterMode(display=False) as counter, torch.inference_mode():
             features = model.forward_features(*inputs)
             model.forward_head(features)
