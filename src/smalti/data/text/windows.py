@@ -94,9 +94,8 @@ class AllWindows:
     def __iter__(self) -> Iterator[Batch]:
         for first in self._starts.split(self.batch_size):
             tokens, target = window_pairs(self.ids, first, self.max_len)
-            if self.overlap:
-                target[first > 0, : self.overlap] = -1
-            yield {"tokens": tokens, "target": target, "id": first}
+            context = (first > 0)[:, None] & (torch.arange(self.max_len) < self.overlap)
+            yield {"tokens": tokens, "target": target.masked_fill(context, -1), "id": first}
 
     @property
     def _starts(self) -> Tensor:
