@@ -21,13 +21,13 @@ from smalti.data.views import Views
 from smalti.errors import DamagedError, InputError, SmaltiError, printable
 from smalti.files import write_durably
 from smalti.models import FAMILIES, build
-from smalti.models.registry import with_options
+from smalti.models.registry import EXAMPLE_SEED, with_options
+from smalti.models.registry import example_images as images_of
 
 __all__ = ["ModelFile", "example_images", "read_model", "write_model"]
 
 FORMAT = 1
 FIELDS = {"family", "config", "task", "labels", "preprocess", "views", "provenance", "checksum", "self_test"}
-SELF_TEST_SEED = 20260101
 SELF_TEST_TOLERANCE = 1e-3  # of the largest logit: another CPU rounds differently by far less, a wrong model by more
 TASKS = ("classify", "multilabel", "regress")
 
@@ -69,7 +69,7 @@ def write_model(path: str | Path, model: ModelFile) -> None:
         "preprocess": model.preprocess.to_dict(),
         "views": asdict(model.views),
         "provenance": model.provenance,
-        "self_test": {"seed": SELF_TEST_SEED, "logits": self_test(model.module)},
+        "self_test": {"seed": EXAMPLE_SEED, "logits": self_test(model.module)},
     }
     about["checksum"] = checksum(tensors, canonical(about))
     metadata = {"format": "pt", "smalti": json.dumps(about)}
@@ -232,9 +232,7 @@ def self_test(module: nn.Module) -> list[float]:
 
 def example_images(module: nn.Module) -> Tensor:
     """A seeded input (1, C, H, W) of the right size."""
-    config: Any = module.config
-    generator = torch.Generator().manual_seed(SELF_TEST_SEED)
-    return torch.randn(1, config.in_chans, *config.size, generator=generator)
+    return images_of(module.config)[0]
 
 
 def verify_self_test(path: Path, module: nn.Module, expected: list[float]) -> None:
