@@ -21,8 +21,7 @@ from smalti.data.views import Views
 from smalti.errors import DamagedError, InputError, SmaltiError, printable
 from smalti.files import write_durably
 from smalti.models import FAMILIES, build
-from smalti.models.examples import EXAMPLE_SEED
-from smalti.models.registry import with_options
+from smalti.models.registry import EXAMPLE_SEED, with_options
 from smalti.tokenizers import Tokenizer, tokenizer_from_dict
 
 __all__ = ["ModelFile", "read_any_model", "read_model", "write_model"]

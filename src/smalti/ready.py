@@ -19,7 +19,7 @@ from smalti.data.views import PLAIN, Views
 from smalti.errors import InputError, SmaltiError
 from smalti.modelfile import ModelFile, read_model
 from smalti.models import at_patch_size
-from smalti.models.examples import example_images
+from smalti.models.registry import example_images
 from smalti.nn.inference import for_inference
 from smalti.nn.merge import merge_tokens
 from smalti.nn.precision import Precision

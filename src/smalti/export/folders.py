@@ -18,7 +18,7 @@ from smalti.export.configs import HUGGINGFACE, TIMM
 from smalti.files import make_folder, write_durably
 from smalti.importing import RESAMPLE
 from smalti.modelfile import ModelFile, read_model
-from smalti.models.examples import example_images
+from smalti.models.registry import example_images
 from smalti.weights import HUGGINGFACE as HUGGINGFACE_NAMES
 from smalti.weights import to_timm
 

@@ -5,38 +5,65 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from smalti.configs import fitted, suggest
 from smalti.errors import InputError
-from smalti.models import beit, cnn, convnext, deit, eva02, flexivit, mlp, resnet, swin, swinv2, vit
-from smalti.models.examples import example_images
+from smalti.models import beit, cnn, convnext, deit, eva02, flexivit, gpt, mlp, resnet, rnn, swin, swinv2, vit
 
 __all__ = ["FAMILIES", "Family", "build", "create_model", "list_models", "preset_config"]
+
+EXAMPLE_SEED = 20260101
+EXAMPLE_TOKENS = 16
 
 
 @dataclass(frozen=True)
 class Family:
-    """A module class, its config class, its presets, and what gives an input from a config."""
+    """A module class, its config class and its presets; `example` gives what such a module takes, always the same."""
 
     module: type[nn.Module]
     config: type
     presets: dict[str, Any]
-    example: Callable[[Any], tuple[Tensor, ...]] = example_images
+    example: Callable[[Any], tuple[Tensor, ...]]
+
+
+def example_images(config: Any) -> tuple[Tensor]:
+    """A picture (1, C, H, W)."""
+    return (torch.randn(1, config.in_chans, *config.size, generator=seeded()),)
+
+
+def example_tokens(config: Any) -> tuple[Tensor]:
+    """A text of a few ids (1, N)."""
+    N = min(getattr(config, "max_len", EXAMPLE_TOKENS), EXAMPLE_TOKENS)
+    return (torch.randint(config.vocab_size, (1, N), generator=seeded()),)
+
+
+def example_pairs(config: Any) -> tuple[Tensor, Tensor]:
+    """A source and what it becomes, (1, N) ids each."""
+    (source,) = example_tokens(config)
+    return source, source.flip(1)
+
+
+def seeded() -> torch.Generator:
+    """Draws the same numbers every time, on the CPU."""
+    return torch.Generator().manual_seed(EXAMPLE_SEED)
 
 
 FAMILIES: dict[str, Family] = {
-    "vit": Family(vit.ViT, vit.ViTConfig, vit.PRESETS),
-    "deit": Family(deit.DeiT, deit.DeiTConfig, deit.PRESETS),
-    "beit": Family(vit.ViT, vit.ViTConfig, beit.PRESETS),
-    "eva02": Family(vit.ViT, vit.ViTConfig, eva02.PRESETS),
-    "flexivit": Family(flexivit.FlexiViT, flexivit.FlexiViTConfig, flexivit.PRESETS),
-    "swin": Family(swin.Swin, swin.SwinConfig, swin.PRESETS),
-    "swinv2": Family(swinv2.SwinV2, swinv2.SwinV2Config, swinv2.PRESETS),
-    "cnn": Family(cnn.CNN, cnn.CNNConfig, cnn.PRESETS),
-    "mlp": Family(mlp.MLP, mlp.MLPConfig, mlp.PRESETS),
-    "resnet": Family(resnet.ResNet, resnet.ResNetConfig, resnet.PRESETS),
-    "convnext": Family(convnext.ConvNeXt, convnext.ConvNeXtConfig, convnext.PRESETS),
+    "vit": Family(vit.ViT, vit.ViTConfig, vit.PRESETS, example_images),
+    "deit": Family(deit.DeiT, deit.DeiTConfig, deit.PRESETS, example_images),
+    "beit": Family(vit.ViT, vit.ViTConfig, beit.PRESETS, example_images),
+    "eva02": Family(vit.ViT, vit.ViTConfig, eva02.PRESETS, example_images),
+    "flexivit": Family(flexivit.FlexiViT, flexivit.FlexiViTConfig, flexivit.PRESETS, example_images),
+    "swin": Family(swin.Swin, swin.SwinConfig, swin.PRESETS, example_images),
+    "swinv2": Family(swinv2.SwinV2, swinv2.SwinV2Config, swinv2.PRESETS, example_images),
+    "cnn": Family(cnn.CNN, cnn.CNNConfig, cnn.PRESETS, example_images),
+    "mlp": Family(mlp.MLP, mlp.MLPConfig, mlp.PRESETS, example_images),
+    "resnet": Family(resnet.ResNet, resnet.ResNetConfig, resnet.PRESETS, example_images),
+    "convnext": Family(convnext.ConvNeXt, convnext.ConvNeXtConfig, convnext.PRESETS, example_images),
+    "gpt": Family(gpt.GPT, gpt.GPTConfig, gpt.PRESETS, example_tokens),
+    "rnn": Family(rnn.RecurrentLM, rnn.RecurrentConfig, rnn.PRESETS, example_tokens),
 }
 
 

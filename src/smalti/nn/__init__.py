@@ -1,30 +1,47 @@
 """Parts that know tensors and nothing else: the one attention, residual, block and Transformer."""
 
-from smalti.nn.attention import Attention, NoKeyBias, attend, attention_maps, attention_weights
-from smalti.nn.masks import causal_mask, combine, padding_mask
+from smalti.nn.attention import (
+    Attention,
+    Context,
+    CrossAttention,
+    NoKeyBias,
+    attend,
+    attention_maps,
+    attention_weights,
+)
+from smalti.nn.cache import Cache
+from smalti.nn.masks import causal_mask, combine, padding_bias, padding_mask
 from smalti.nn.merge import merge_tokens
 from smalti.nn.mlp import Mlp, SwiGLU
 from smalti.nn.norm import ScaledUnitNorm, UnitNorm
 from smalti.nn.position import (
     ContinuousBias,
     RelativeBias,
+    rope_1d,
     rope_2d,
     rotate,
     rotate_neighbours,
+    sincos_1d,
     sincos_2d,
     sixteen_grid,
     token_grid,
     turn_grid,
 )
 from smalti.nn.precision import ExactLinear, LastLinear
-from smalti.nn.residual import DropPath, LayerScale, PostNormResidual, Residual
-from smalti.nn.transformer import Block, Transformer
+from smalti.nn.recurrent import FUSED, Recurrence
+from smalti.nn.residual import DropPath, LayerScale, PostNormResidual, Residual, SumNormResidual
+from smalti.nn.transformer import Block, DecoderBlock, Transformer
 from smalti.nn.window import WindowAttention
 
 __all__ = [
+    "FUSED",
     "Attention",
     "Block",
+    "Cache",
+    "Context",
     "ContinuousBias",
+    "CrossAttention",
+    "DecoderBlock",
     "DropPath",
     "ExactLinear",
     "LastLinear",
@@ -32,9 +49,11 @@ __all__ = [
     "Mlp",
     "NoKeyBias",
     "PostNormResidual",
+    "Recurrence",
     "RelativeBias",
     "Residual",
     "ScaledUnitNorm",
+    "SumNormResidual",
     "SwiGLU",
     "Transformer",
     "UnitNorm",
@@ -45,10 +64,13 @@ __all__ = [
     "causal_mask",
     "combine",
     "merge_tokens",
+    "padding_bias",
     "padding_mask",
+    "rope_1d",
     "rope_2d",
     "rotate",
     "rotate_neighbours",
+    "sincos_1d",
     "sincos_2d",
     "sixteen_grid",
     "token_grid",

@@ -5,36 +5,42 @@ Shapes: B batch, H heads, N tokens, M keys, K head width, D = H * K width.
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from smalti.errors import InputError
-from smalti.nn.masks import causal_mask, combine
+from smalti.nn.cache import KeyValues
+from smalti.nn.masks import causal_bias, causal_mask, combine
 from smalti.nn.position import rotate
 
-__all__ = ["Attention", "NoKeyBias", "attend", "attention_maps", "attention_weights"]
+__all__ = ["Attention", "Context", "CrossAttention", "NoKeyBias", "attend", "attention_maps", "attention_weights"]
 
 
-def attention_weights(q: Tensor, k: Tensor, mask: Tensor | None = None) -> Tensor:
+def attention_weights(q: Tensor, k: Tensor, mask: Tensor | None = None, *, causal: bool = False) -> Tensor:
     """softmax(q k^T / sqrt(K)), the share of attention each query gives each key (arXiv:1706.03762, eq. 1).
 
     Args:
         q: (B, H, N, K) queries.
         k: (B, H, M, K) keys.
         mask: broadcastable to (B, H, N, M); boolean, True = may attend, or a float bias that is added to the scores.
+        causal: the queries are those of the last N keys, and see none behind their own.
 
     Returns:
         (B, H, N, M), each row sums to one.
     """
     scores = (q * q.shape[-1] ** -0.5) @ k.transpose(-2, -1)
+    if causal and q.shape[-2] > 1:
+        scores += causal_bias(scores)
     if mask is not None:
         scores = scores.masked_fill(~mask, -torch.inf) if mask.dtype == torch.bool else scores + mask
     return scores.softmax(-1)
 
 
-def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> Tensor:
+def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None, *, causal: bool = False) -> Tensor:
     """The weighted mean of the values, (B, H, N, K), by the kernel that is fastest here.
 
     On a CPU the fused kernel wins only in fp32 without gradients: its backward is 2 to 3 times slower than three plain
@@ -42,10 +48,13 @@ def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> Tenso
     """
     with_grad = torch.is_grad_enabled() and (q.requires_grad or k.requires_grad or v.requires_grad)
     if q.device.type == "cpu" and (with_grad or q.dtype != torch.float32):
-        return attention_weights(q, k, mask).to(v.dtype) @ v
+        return attention_weights(q, k, mask, causal=causal).to(v.dtype) @ v
+    N, M = q.shape[-2], k.shape[-2]
+    if causal and (mask is not None or N < M):  # the kernels know the order only where it is all there is
+        causal, mask = False, combine(mask, causal_mask(N, q.device, num_keys=M)) if N > 1 else mask
     if mask is not None and mask.dtype != torch.bool:
         mask = mask.to(q.dtype)  # which the fused kernels ask for
-    return F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+    return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=causal)
 
 
 class Attention(nn.Module):
@@ -92,13 +101,21 @@ class Attention(nn.Module):
         self.rotation = rotation
         self.q_norm = q_norm or nn.Identity()
         self.k_norm = k_norm or nn.Identity()
-        self.attend = attend if attn_drop == 0 else DroppedAttend(attn_drop)
+        self.attend = partial(attend, causal=causal) if attn_drop == 0 else DroppedAttend(attn_drop, causal=causal)
         self.proj = nn.Linear(dim, dim)
         self.proj_drop = nn.Dropout(proj_drop)
 
-    def forward(self, x: Tensor, *, rope: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
-        """Tokens (B, N, D) to tokens (B, N, D); `mask` as in `attention_weights`."""
-        return self.read(*self.project(x, rope), self.full_mask(x, mask))
+    def forward(
+        self, x: Tensor, *, rope: Tensor | None = None, mask: Tensor | None = None, cache: KeyValues | None = None
+    ) -> Tensor:
+        """Tokens (B, N, D) to tokens (B, N, D); `mask` as in `attention_weights`.
+
+        With a cache they continue the tokens in it, which they see too, and are remembered there.
+        """
+        q, k, v = self.project(x, rope)
+        if cache is not None:
+            k, v = cache.extend(k, v)
+        return self.read(q, k, v, self.full_mask(x, mask))
 
     def project(self, x: Tensor, rope: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
         """Queries, keys and values of tokens (B, N, D), each (B, H, N, K), normed and rotated."""
@@ -114,14 +131,65 @@ class Attention(nn.Module):
         return self.proj_drop(self.proj(y.transpose(1, 2).flatten(2)))
 
     def full_mask(self, x: Tensor, mask: Tensor | None) -> Tensor | None:
-        """The caller's mask together with what this attention has of its own: the causal one, a bias for offsets."""
-        mask = combine(mask, causal_mask(x.shape[1], x.device)) if self.causal else mask
+        """The caller's mask together with what this attention has of its own: a bias for offsets. Causal order is the
+        kernel's business."""
         return mask if self.rel_bias is None else combine(mask, self.rel_bias())
 
-    def weights(self, x: Tensor, *, rope: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
-        """The attention map (B, H, N, N) of tokens (B, N, D), whatever kernel `forward` runs."""
+    def weights(
+        self, x: Tensor, *, rope: Tensor | None = None, mask: Tensor | None = None, cache: KeyValues | None = None
+    ) -> Tensor:
+        """The attention map (B, H, N, M) of tokens (B, N, D), whatever kernel `forward` runs; a cache is only read."""
         q, k, _ = self.project(x, rope)
-        return attention_weights(q, k, self.full_mask(x, mask))
+        if cache is not None:
+            k = cache.with_keys(k)
+        return attention_weights(q, k, self.full_mask(x, mask), causal=self.causal)
+
+
+class Context(NamedTuple):
+    """What cross-attention reads of another sequence.
+
+    Args:
+        k: (B, H, M, K) keys.
+        v: (B, H, M, K) values.
+        mask: as in `attention_weights`, of shape (B, 1, 1, M) for padding.
+    """
+
+    k: Tensor
+    v: Tensor
+    mask: Tensor | None
+
+
+class CrossAttention(Attention):
+    """Attention to another sequence: it gives keys and values, the tokens ask (arXiv:1706.03762, section 3.2.3).
+
+    Args:
+        dim: width D of both sequences.
+        num_heads: heads; must divide `dim`.
+        qkv_bias: a bias on queries, keys and values.
+        attn_drop: share of the attention weights that training drops.
+    """
+
+    def __init__(self, dim: int, num_heads: int, *, qkv_bias: bool = True, attn_drop: float = 0.0) -> None:
+        super().__init__(dim, num_heads, qkv=nn.Identity(), attn_drop=attn_drop)  # two projections instead
+        self.q = nn.Linear(dim, dim, bias=qkv_bias)
+        self.kv = nn.Linear(dim, 2 * dim, bias=qkv_bias)
+
+    def forward(self, x: Tensor, *, context: Context) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """Tokens (B, N, D) to tokens (B, N, D)."""
+        return self.read(self.queries(x), *context)
+
+    def queries(self, x: Tensor) -> Tensor:
+        """Tokens (B, N, D) to queries (B, H, N, K)."""
+        return self.q(x).unflatten(-1, (self.num_heads, self.head_dim)).transpose(1, 2)
+
+    def context(self, source: Tensor, mask: Tensor | None = None) -> Context:
+        """What there is to read of a sequence (B, M, D): computed once, whoever reads it how often."""
+        k, v = self.kv(source).unflatten(-1, (2, self.num_heads, self.head_dim)).permute(2, 0, 3, 1, 4).unbind(0)
+        return Context(k, v, mask)
+
+    def weights(self, x: Tensor, *, context: Context) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """The attention map (B, H, N, M)."""
+        return attention_weights(self.queries(x), context.k, context.mask)
 
 
 class NoKeyBias(nn.Linear):
@@ -148,12 +216,13 @@ class NoKeyBias(nn.Linear):
 class DroppedAttend(nn.Module):
     """`attend` with dropout on the attention weights."""
 
-    def __init__(self, rate: float) -> None:
+    def __init__(self, rate: float, *, causal: bool = False) -> None:
         super().__init__()
         self.drop = nn.Dropout(rate)
+        self.causal = causal
 
     def forward(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> Tensor:
-        return self.drop(attention_weights(q, k, mask)).to(v.dtype) @ v
+        return self.drop(attention_weights(q, k, mask, causal=self.causal)).to(v.dtype) @ v
 
 
 @contextmanager

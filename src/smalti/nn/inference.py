@@ -21,7 +21,7 @@ from smalti.nn._allocator import keep_blocks
 from smalti.nn.folded import folded
 from smalti.nn.int8 import int8
 from smalti.nn.packed import lower, packed
-from smalti.nn.precision import DTYPES, Precision, best_precision, in_precision
+from smalti.nn.precision import DTYPES, Precision, best_precision, cast, in_precision
 
 __all__ = ["disagreement", "for_inference"]
 
@@ -67,8 +67,8 @@ def finished(module: nn.Module, device: torch.device, precision: Precision, why:
     dtype = DTYPES[precision]
     module = packed(module, dtype) if device.type == "cpu" else lower(module, dtype)
     module.dtype = dtype  # type: ignore[assignment]
-    module.register_forward_pre_hook(lambda _, images: (images[0].to(dtype),))
-    module.register_forward_hook(lambda _, images, logits: logits.float())
+    module.register_forward_pre_hook(lambda _, inputs: cast(inputs, dtype))
+    module.register_forward_hook(lambda _, inputs, outputs: cast(outputs, torch.float32))
     log.info("inference in %s on %s: %s", precision, device, why)
     return module
 

@@ -28,7 +28,7 @@ def int8(module: nn.Module, images: Tensor, dtype: torch.dtype) -> nn.Module:
     """
     grids = input_grids(module, images)
     for path, part in list(module.named_modules()):
-        if type(part) is Mlp and f"{path}.fc1" in grids:
+        if type(part) is Mlp and f"{path}.fc1" in grids and part.exact_gelu:
             taken, between = grids.pop(f"{path}.fc1"), grids[f"{path}.fc2"]
             part.act = nn.Identity()
             setattr(part, "fc1", Int8Linear(part.fc1, taken, dtype, gelu=True, given=between))  # noqa: B010

@@ -5,17 +5,34 @@ on the scores.
 import torch
 from torch import Tensor
 
-__all__ = ["causal_mask", "combine", "padding_mask"]
+__all__ = ["causal_bias", "causal_mask", "combine", "padding_bias", "padding_mask"]
 
 
-def causal_mask(num_tokens: int, device: torch.device | str = "cpu") -> Tensor:
-    """(N, N): a token may attend to itself and to those before it."""
-    return torch.ones(num_tokens, num_tokens, dtype=torch.bool, device=device).tril()
+def causal_mask(num_tokens: int, device: torch.device | str = "cpu", *, num_keys: int | None = None) -> Tensor:
+    """(N, M): a token may attend to itself and to those before it; the N tokens are the last of the M keys, which are
+    as many unless `num_keys` says so."""
+    M = num_keys or num_tokens
+    return torch.ones(num_tokens, M, dtype=torch.bool, device=device).tril(M - num_tokens)
+
+
+def causal_bias(scores: Tensor) -> Tensor:
+    """`causal_mask` as what is added to scores (..., N, M), in their type: (N, M)."""
+    N, M = scores.shape[-2:]
+    return scores.new_full((N, M), -torch.inf).triu_(M - N + 1)
 
 
 def padding_mask(lengths: Tensor, num_tokens: int) -> Tensor:
     """(B, 1, 1, N): nobody attends past the first `lengths[b]` tokens of sequence b. `lengths` is (B,) int."""
     return (torch.arange(num_tokens, device=lengths.device) < lengths[:, None])[:, None, None]
+
+
+def padding_bias(real: Tensor) -> Tensor:
+    """(B, 1, 1, M): nobody attends to what is no `real` (B, M) token, as a bias.
+
+    It is finite, so that padding which sees padding only is a mean of it and no division by zero; a real token gives it
+    a weight of exactly zero.
+    """
+    return torch.zeros(real.shape, device=real.device).masked_fill(~real, -1e30)[:, None, None]
 
 
 def combine(first: Tensor | None, second: Tensor | None) -> Tensor | None:

@@ -23,7 +23,7 @@ def packed(module: nn.Module, dtype: torch.dtype = torch.float32) -> nn.Module:
     if not _onednn.available(dtype):
         return module
     for part in list(module.modules()):
-        if type(part) is Mlp and type(part.fc1) is nn.Linear:
+        if type(part) is Mlp and type(part.fc1) is nn.Linear and part.exact_gelu:
             part.act = nn.Identity()
             setattr(part, "fc1", PackedLinear(part.fc1, gelu=True))  # noqa: B010 - the class says nn.Linear
         for name, child in part.named_children():

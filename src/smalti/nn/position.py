@@ -1,5 +1,5 @@
-"""Where a token stands: fixed 2-D sine-cosine tables, 2-D rotary angles, a bias for every offset, learned as a table or
-as a function. Learned positions are a plain parameter of the model.
+"""Where a token stands in a text (1-D) or picture (2-D): fixed sine-cosine tables, rotary angles; a bias for every
+offset, learned as a table or as a function. Learned positions are a plain parameter of the model.
 
 Shapes: N tokens of an h x w grid in row order, D width, K head width, H heads.
 """
@@ -18,9 +18,11 @@ __all__ = [
     "ContinuousBias",
     "RelativeBias",
     "relative_offsets",
+    "rope_1d",
     "rope_2d",
     "rotate",
     "rotate_neighbours",
+    "sincos_1d",
     "sincos_2d",
     "sixteen_grid",
     "token_grid",
@@ -48,6 +50,17 @@ def sixteen_grid(grid_size: tuple[int, int]) -> tuple[Tensor, Tensor]:
     return y * 16 / h, x * 16 / w
 
 
+def sincos_1d(num_tokens: int, dim: int, temperature: float = 10_000.0) -> Tensor:
+    """Fixed positions (N, D) of a text: half of the width for sines, half for cosines (arXiv:1706.03762, section 3.5,
+    in the order of its authors' code)."""
+    if dim % 2:
+        what = f"embed_dim {dim} is not a multiple of 2, which sine-cosine positions need"
+        raise InputError(what, mend=f"use {dim + 1}")
+    frequencies = temperature ** -(torch.arange(dim // 2, dtype=torch.float64) / (dim // 2))
+    angles = torch.arange(num_tokens, dtype=torch.float64)[:, None] * frequencies
+    return torch.cat([angles.sin(), angles.cos()], dim=1).float()
+
+
 def sincos_2d(grid_size: tuple[int, int], dim: int, temperature: float = 10_000.0) -> Tensor:
     """Fixed positions (h * w, D): a quarter of the width each for sin x, cos x, sin y, cos y (MAE, arXiv:2111.06377;
     MoCo v3).
@@ -59,6 +72,16 @@ def sincos_2d(grid_size: tuple[int, int], dim: int, temperature: float = 10_000.
     frequencies = temperature ** -(torch.arange(dim // 4, dtype=torch.float64) / (dim // 4))
     angles = [axis[:, None] * frequencies for axis in (x, y)]
     return torch.cat([f(a) for a in angles for f in (torch.sin, torch.cos)], dim=1).float()
+
+
+def rope_1d(num_tokens: int, head_dim: int, *, temperature: float = 10_000.0) -> Tensor:
+    """Angles by the place in a text, for `rotate` (RoPE, arXiv:2104.09864): cosines and sines, (2, N, K)."""
+    if head_dim % 2:
+        what = f"head width {head_dim} is not a multiple of 2, which rotary positions need"
+        raise InputError(what, mend="use another embed_dim or num_heads")
+    frequencies = temperature ** -(torch.arange(head_dim // 2, dtype=torch.float64) / (head_dim // 2))
+    angles = (torch.arange(num_tokens, dtype=torch.float64)[:, None] * frequencies).repeat(1, 2)
+    return torch.stack([angles.cos(), angles.sin()]).float()
 
 
 def rope_2d(

@@ -4,7 +4,7 @@ What a device has is asked, never timed: two runs on one machine choose the same
 """
 
 from collections.abc import Callable, Iterator
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -20,6 +20,7 @@ __all__ = [
     "LastLinear",
     "Precision",
     "best_precision",
+    "cast",
     "exact_parameters",
     "in_precision",
     "last_layers",
@@ -70,9 +71,9 @@ def last_layers(model: nn.Module) -> dict[str, LastLinear]:
     return {name: module for name, module in model.named_modules() if isinstance(module, LastLinear)}
 
 
-def in_precision(model: nn.Module, precision: Precision) -> Callable[[Tensor], Tensor]:
-    """`model` as a function of images, computed in `precision`. It takes and gives fp32; the weights stay fp32, and
-    gradients reach them.
+def in_precision(model: nn.Module, precision: Precision) -> Callable[..., Any]:
+    """`model` as a function of what it takes (images, ids), computed in `precision`. It takes and gives fp32, ids
+    stay ids; the weights stay fp32, and gradients reach them.
 
     On a CPU the weights are rounded for the call and the tokens stay in bf16 from end to end: half the bytes and fewer
     calls than with autocast (docs/performance.md). Norms and exact layers, such as the last, stay in fp32. Other
@@ -83,15 +84,22 @@ def in_precision(model: nn.Module, precision: Precision) -> Callable[[Tensor], T
     dtype, device = DTYPES[precision], next(model.parameters()).device
     exact = set(exact_parameters(model, device))
 
-    def rounded(images: Tensor) -> Tensor:
+    def rounded(*inputs: Any) -> Any:
         weights = {name: p if name in exact else p.to(dtype) for name, p in model.named_parameters()}
-        return functional_call(model, weights, (images.to(dtype),)).float()
+        return cast(functional_call(model, weights, cast(inputs, dtype)), torch.float32)
 
-    def autocast(images: Tensor) -> Tensor:
+    def autocast(*inputs: Any) -> Any:
         with torch.autocast(device.type, dtype):
-            return model(images).float()
+            return cast(model(*inputs), torch.float32)
 
     return rounded if device.type == "cpu" else autocast
+
+
+def cast(value: Any, dtype: torch.dtype) -> Any:
+    """A tensor, or those in a tuple, in `dtype`; whole numbers, and what is no tensor, stay as they are."""
+    if isinstance(value, tuple):
+        return tuple(cast(one, dtype) for one in value)
+    return value.to(dtype) if isinstance(value, Tensor) and value.is_floating_point() else value
 
 
 def exact_parameters(model: nn.Module, device: torch.device) -> Iterator[str]:

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-__all__ = ["DropPath", "LayerScale", "PostNormResidual", "Residual"]
+__all__ = ["DropPath", "LayerScale", "PostNormResidual", "Residual", "SumNormResidual"]
 
 
 class Residual(nn.Module):
@@ -40,6 +40,14 @@ class PostNormResidual(nn.Module):
     def forward(self, x: Tensor, norm: nn.Module, fn: nn.Module, gate: nn.Module, **data: object) -> Tensor:
         """Tokens (B, N, D) to tokens (B, N, D); `data` (rope, mask) goes to `fn`."""
         return x + self.drop_path(gate(norm(fn(x, **data))))
+
+
+class SumNormResidual(nn.Module):
+    """`norm(x + gate(fn(x)))`: the Transformer as it was first published, and BERT (arXiv:1706.03762, section 3.1)."""
+
+    def forward(self, x: Tensor, norm: nn.Module, fn: nn.Module, gate: nn.Module, **data: object) -> Tensor:
+        """Tokens (B, N, D) to tokens (B, N, D); `data` goes to `fn`."""
+        return norm(x + gate(fn(x, **data)))
 
 
 class LayerScale(nn.Module):

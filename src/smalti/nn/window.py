@@ -77,11 +77,15 @@ class WindowAttention(Attention):
         self.shifted: Tensor | None
         self.register_buffer("shifted", mask, persistent=False)  # (n, 1, M, M)
 
-    def forward(self, x: Tensor, *, rope: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
+    def forward(  # pyright: ignore[reportIncompatibleMethodOverride] - nothing continues a grid, so there is no cache
+        self, x: Tensor, *, rope: Tensor | None = None, mask: Tensor | None = None
+    ) -> Tensor:
         """Tokens (B, N, D) to tokens (B, N, D); `rope` and `mask` are of one window, (2, M, K) and (M, M)."""
         return self.whole(super().forward(self.windows(x), rope=rope, mask=mask))
 
-    def weights(self, x: Tensor, *, rope: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
+    def weights(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, x: Tensor, *, rope: Tensor | None = None, mask: Tensor | None = None
+    ) -> Tensor:
         """The attention maps of all windows, (B * n, H, M, M), for tokens (B, N, D)."""
         return super().weights(self.windows(x), rope=rope, mask=mask)
 

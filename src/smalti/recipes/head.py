@@ -10,7 +10,7 @@ from smalti.data.loader import Batches, Pictures
 from smalti.data.randomness import permutation
 from smalti.errors import Interrupted
 from smalti.evaluate.probe import fit_linear, pooled
-from smalti.models.examples import example_images
+from smalti.models.registry import example_images
 from smalti.nn.inference import for_inference
 from smalti.nn.precision import last_layers
 from smalti.progress import TrainingBar, progress

@@ -21,7 +21,7 @@ from smalti.errors import InputError
 from smalti.evaluate.evaluation import evaluate_on
 from smalti.evaluate.report import Timing, write_report
 from smalti.modelfile import ModelFile, read_model, write_model
-from smalti.models.examples import example_images
+from smalti.models.registry import example_images
 from smalti.nn.inference import for_inference
 from smalti.nn.lora import merge_lora
 from smalti.ready import Model

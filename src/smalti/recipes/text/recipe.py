@@ -1,6 +1,6 @@
 """A recipe of a run on text: what run.toml holds and `--set` changes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 from torch import nn
@@ -68,11 +68,12 @@ class TextRecipe(Composed):
 
     def resolve(self, **found: Any) -> tuple[str, Any]:
         """Family and full config of the model, for what was found in the data: vocab_size, num_classes."""
-        family, config = preset_config(self.model.preset, **self.model.options)
+        family, _ = preset_config(self.model.preset)
         if self.tokens.max_len is not None:
-            found = {"max_len": self.tokens.max_len, **found}
-        fields = FAMILIES[family].config.__dataclass_fields__
-        return preset_config(self.model.preset, **{k: v for k, v in found.items() if k in fields}, **self.model.options)
+            found["max_len"] = self.tokens.max_len
+        known = {field.name for field in fields(FAMILIES[family].config)}  # a recurrent model has no max_len
+        wanted = {name: value for name, value in found.items() if name in known}
+        return preset_config(self.model.preset, **wanted, **self.model.options)
 
     def build(self, **found: Any) -> nn.Module:
         """The model with fresh weights, as `resolve`."""

@@ -8,16 +8,16 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
+from smalti.recipes.text.choose import choose_text
+from smalti.recipes.text.systems import System, open_system
 
 from smalti.errors import InputError
 from smalti.evaluate.report import DataSummary, Report, Timing, write_report
-from smalti.modelfile import ModelFile, read_any_model, write_model
+from smalti.modelfile import ModelFile, write_model
 from smalti.recipes.recipe import Choice
 from smalti.recipes.remarks import short_name, tell
 from smalti.recipes.settings import Setting, read_settings, write_settings
-from smalti.recipes.text.choose import choose_text
 from smalti.recipes.text.recipe import TextRecipe
-from smalti.recipes.text.systems import System, open_system
 from smalti.recipes.training import (
     TrainResult,
     keep_best,
@@ -78,7 +78,9 @@ def train_text(
             start = time.monotonic()
             dict(system.evaluator(recipe, model)(model))
             testing = (time.monotonic() - start) * system.sizes["test"] / max(system.sizes["val"], 1)
-            setting = replace(setting, seconds=training_seconds(budget.minutes * 60 - (time.monotonic() - began), testing))
+            setting = replace(
+                setting, seconds=training_seconds(budget.minutes * 60 - (time.monotonic() - began), testing)
+            )
         setting = replace(setting, task=system.task, fingerprint=system.fingerprint())
         write_settings(folder, setting, recipe, choices)
         return carry_out(TextRun(folder, setting, recipe, choices, system, device, began, show))
