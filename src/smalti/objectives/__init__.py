@@ -6,7 +6,7 @@ from smalti.objectives.losses import binary_cross_entropy, binary_focal, cross_e
 from smalti.objectives.masked_token import MaskedToken, hide
 from smalti.objectives.multilabel import Multilabel
 from smalti.objectives.next_token import CarriedNextToken, NextToken
-from smalti.objectives.objective import Batch, Objective
+from smalti.objectives.objective import Batch, Objective, shown
 from smalti.objectives.regress import Regress
 from smalti.objectives.seq2seq import Seq2Seq
 from smalti.objectives.tokens import token_loss
@@ -29,5 +29,6 @@ __all__ = [
     "hide",
     "one_vs_all",
     "ordinal",
+    "shown",
     "token_loss",
 ]

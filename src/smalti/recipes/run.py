@@ -7,7 +7,7 @@ import shlex
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,9 +41,12 @@ from smalti.recipes.assemble import (
 from smalti.recipes.choose import Given, choose
 from smalti.recipes.head import fit_head
 from smalti.recipes.page import make_report
-from smalti.recipes.recipe import Choice
+from smalti.recipes.recipe import Choice, Recipe
 from smalti.recipes.remarks import left_out, short_name, split_sizes, tell
-from smalti.recipes.settings import Setting, gather_settings, read_settings, write_settings
+from smalti.recipes.settings import Setting, gather_settings, is_text_run, read_settings, write_settings
+from smalti.recipes.text.recipe import TextRecipe
+from smalti.recipes.text.run import resume_text, train_text
+from smalti.recipes.text.systems import is_text
 from smalti.recipes.training import CLOSING_SECONDS, TrainResult, restore, run_loop, training_seconds
 from smalti.train.budget import Budget
 from smalti.train.device import describe_device, find_device
@@ -82,8 +85,9 @@ def train(
     """Trains a model on `data`: the task, the model and the recipe are found from the data and the budget.
 
     Args:
-        data: a folder, archive, file or name of pictures with labels.
-        task: "classify", "multilabel" or "regress", where the data could mean more than one.
+        data: a folder, archive, file or name of pictures with labels; or a text, a folder of texts, a table of texts.
+        task: "classify", "multilabel" or "regress" of pictures, "next-token", "masked-token", "seq2seq" or "classify"
+            of texts, where the data could mean more than one.
         model: a preset; else chosen.
         out: the run folder to make; else a free name below `runs`.
         minutes: budget as wall clock of the whole call, evaluation included.
@@ -111,9 +115,11 @@ def train(
     place = find_device(device)
     if workers is not None:
         demand(workers >= 0, "--workers", workers, "0 or more")
+    text = is_text(data, task)
     settings = gather_settings(
         config,
         overrides,
+        TextRecipe if text else Recipe,
         model=model,
         minutes=minutes,
         epochs=epochs,
@@ -122,10 +128,27 @@ def train(
         start=start,
         teacher=teacher,
     )
+    called = Path(sys.argv[0]).name == "smalti"
+    setting = Setting(
+        data=os.path.abspath(data) if os.path.exists(data) else os.fspath(data),
+        task=task or "",
+        fingerprint="",
+        device=str(place),
+        workers=workers,
+        bad_images=bad_images,
+        leaks=leaks,
+        download=download,
+        seconds=None,
+        report=report,
+        command=shlex.join(["smalti", *sys.argv[1:]]) if called else "smalti.train(...)",
+    )
     begun = settings.get("transfer", {}).get("start")
     budget = Budget(**settings["budget"]) if settings.get("budget") else DEFAULT_BUDGET
     seed = int(settings.get("seed", 0))
     demand(0 <= seed < 2**63, "--seed", seed, "a whole number from 0 to 9223372036854775807")
+    if text:
+        about = {"settings": settings, "setting": setting, "device": place, "began": began, "show": show}
+        return train_text(data, task=task, out=out, budget=budget, **about)
     source, found, parts = open_data(
         data, task=task, seed=seed, bad_images=bad_images, leaks=leaks, download=download, show=show
     )
@@ -146,20 +169,8 @@ def train(
         if budget.minutes is not None:
             testing = len(parts.test) * len(recipe.views) / chosen.pace.evaluate
             seconds = training_seconds(budget.minutes * 60 - (time.monotonic() - began), testing)
-        called = Path(sys.argv[0]).name == "smalti"
-        setting = Setting(
-            data=os.path.abspath(data) if os.path.exists(data) else os.fspath(data),
-            task=source.task,
-            fingerprint=source.storage.fingerprint(),
-            device=str(place),
-            workers=workers,
-            bad_images=bad_images,
-            leaks=leaks,
-            download=download,
-            seconds=seconds,
-            report=report,
-            command=shlex.join(["smalti", *sys.argv[1:]]) if called else "smalti.train(...)",
-        )
+            setting = replace(setting, seconds=seconds)
+        setting = replace(setting, task=source.task, fingerprint=source.storage.fingerprint())
         write_settings(folder, setting, recipe, choices)
         return carry_out(Run(folder, setting, recipe, choices, source, found, parts, place, began, show))
 
@@ -178,6 +189,8 @@ def resume(run_folder: str | os.PathLike[str], *, show: bool = True) -> TrainRes
     began = time.monotonic()
     folder = RunFolder.open(run_folder)
     with folder.lock():
+        if is_text_run(folder):
+            return resume_text(folder, show=show, began=began)
         setting, recipe, choices = read_settings(folder)
         place = find_device(setting.device)
         source, found, parts = open_data(

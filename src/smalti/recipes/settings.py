@@ -15,7 +15,7 @@ from smalti.recipes.recipe import Choice, Composed, ModelConfig, Recipe, parse_s
 from smalti.recipes.toml import dumps
 from smalti.train.folder import RunFolder
 
-__all__ = ["Setting", "gather_settings", "read_settings", "write_settings"]
+__all__ = ["Setting", "gather_settings", "is_text_run", "read_settings", "write_settings"]
 
 R = TypeVar("R", bound=Composed)
 
@@ -92,6 +92,11 @@ def read_settings(folder: RunFolder, recipe: type[R] = Recipe) -> tuple[Setting,
     except (InputError, KeyError, TypeError, ValueError) as error:
         why = f"{error} is missing" if isinstance(error, KeyError) else str(error)
         raise DamagedError("does not describe a run", where=folder.settings, why=why, mend="start a new run") from error
+
+
+def is_text_run(folder: RunFolder) -> bool:
+    """Whether a run is on text: its recipe says how text becomes tokens."""
+    return "tokens" in read_toml(folder.settings)
 
 
 def read_toml(path: Path) -> dict[str, Any]:
