@@ -7,6 +7,7 @@ The tensors have the names of the module's state dict, which for a plain ViT are
 
 import hashlib
 import json
+import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar, cast
@@ -24,7 +25,7 @@ from smalti.models import FAMILIES, build
 from smalti.models.registry import EXAMPLE_SEED, with_options
 from smalti.tokenizers import Tokenizer, tokenizer_from_dict
 
-__all__ = ["ModelFile", "read_any_model", "read_model", "write_model"]
+__all__ = ["ModelFile", "is_text_model", "read_any_model", "read_model", "write_model"]
 
 FORMAT = 1
 FIELDS = {"family", "config", "task", "labels", "views", "provenance", "checksum", "self_test"}
@@ -149,6 +150,15 @@ def read_any_model(path: str | Path) -> ModelFile[Any]:
         provenance=about["provenance"],
         checksum=about["checksum"],
     )
+
+
+def is_text_model(path: str | os.PathLike[str]) -> bool:
+    """Whether a model file, or that of a run folder, is of text; its tensors are not read. No, for what is no model."""
+    try:
+        with safe_open(find_model(Path(path)), framework="pt") as file:
+            return "tokenizer" in json.loads((file.metadata() or {}).get("smalti", "{}"))
+    except (SmaltiError, SafetensorError, OSError, ValueError):
+        return False  # whoever loads it says what is wrong
 
 
 def find_model(path: Path) -> Path:

@@ -54,8 +54,7 @@ class Prediction:
     def to_dict(self) -> dict[str, Any]:
         """The stable shape of a line of `predict --json`."""
         if self.error is not None:
-            cause = f"{self.error.what} ({self.error.why})" if self.error.why else self.error.what
-            return {"file": self.file, "error": {"cause": cause, "mend": self.error.mend}}
+            return {"file": self.file, "error": {"cause": self.error.cause, "mend": self.error.mend}}
         if not self.top:
             return {"file": self.file, "values": self.values}
         return {
