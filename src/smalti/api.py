@@ -19,7 +19,7 @@ from smalti.evaluate.report import DataSummary, Report, write_report
 from smalti.evaluate.speed import pictures_a_second
 from smalti.export import export
 from smalti.importing import import_weights
-from smalti.models import create_model, list_models
+from smalti.models import FAMILIES, build, create_model, list_models, preset_config
 from smalti.ready import Model, Prediction, as_pictures, load
 from smalti.recipes.assemble import checked
 from smalti.recipes.quickstart import quickstart
@@ -220,14 +220,16 @@ def made_ready(
 
 
 def describe_model(name: str) -> tuple[int, int, int]:
-    """Parameters, tokens and multiply-adds of one picture, of a preset; nothing is allocated."""
+    """Parameters, tokens and multiply-adds of one picture, or a few tokens of text, of a preset; no weights are
+    allocated."""
     from torch.utils.flop_counter import FlopCounterMode
 
+    family, config = preset_config(name)
+    example = [one.to("meta") for one in FAMILIES[family].example(config)]
     with torch.device("meta"):
-        model: Any = create_model(name).eval()
-        image = torch.empty(1, model.config.in_chans, *model.config.size)
+        model: Any = build(family, config).eval()
         with FlopCounterMode(display=False) as counter, torch.inference_mode():
-            features = model.forward_features(image)
+            features = model.forward_features(*example)
             model.forward_head(features)
     tokens = features.shape[1] if features.ndim == 3 else 0
     return sum(p.numel() for p in model.parameters()), tokens, counter.get_total_flops() // 2
