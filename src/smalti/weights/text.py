@@ -12,7 +12,7 @@ from torch import Tensor
 from smalti.errors import InputError
 from smalti.weights.names import Names, Row
 
-__all__ = ["TEXT", "Published", "options_of", "text_from_huggingface", "text_to_huggingface"]
+__all__ = ["TEXT", "options_of", "text_from_huggingface", "text_to_huggingface"]
 
 
 def block(ours: str, theirs: str, names: Mapping[str, str]) -> tuple[Row, ...]:
@@ -81,7 +81,7 @@ OLD = {".gamma": ".weight", ".beta": ".bias"}  # of norms, in the first files
 
 
 @dataclass(frozen=True)
-class Published:
+class Dialect:
     """A family of text as transformers has it.
 
     Args:
@@ -102,7 +102,7 @@ class Published:
 
 
 TEXT = {
-    "gpt": Published(
+    "gpt": Dialect(
         "gpt2",
         "transformer.",
         ("lm_head.",),
@@ -124,7 +124,7 @@ TEXT = {
             "scale_attn_weights": (True, None),
         },
     ),
-    "bert": Published(
+    "bert": Dialect(
         "bert",
         "bert.",
         ("cls.", "classifier."),
