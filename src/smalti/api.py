@@ -273,15 +273,16 @@ def made_ready(
 
 
 def describe_model(name: str) -> tuple[int, int, int]:
-    """Parameters, tokens and multiply-adds of one picture or short text, of a preset; no weights are allocated."""
+    """Parameters, tokens and multiply-adds of one picture, or a few tokens of text, of a preset; no weights are
+    allocated."""
     from torch.utils.flop_counter import FlopCounterMode
 
     family, config = preset_config(name)
-    inputs = [tensor.to("meta") for tensor in FAMILIES[family].example(config)]
+    example = [one.to("meta") for one in FAMILIES[family].example(config)]
     with torch.device("meta"):
         model: Any = build(family, config).eval()
         with FlopCounterMode(display=False) as counter, torch.inference_mode():
-            features = model.forward_features(*inputs)
+            features = model.forward_features(*example)
             model.forward_head(features)
     tokens = features.shape[1] if features.ndim == 3 else 0
     return sum(p.numel() for p in model.parameters()), tokens, counter.get_total_flops() // 2

@@ -46,12 +46,12 @@ def placed(tokens: Tensor, cache: Cache | None = None) -> tuple[Place, Tensor | 
     return (real.cumsum(1) - 1).clamp(min=0)[:, before:], padding_bias(real)
 
 
-def real_first(tokens: Tensor, *others: Tensor | None) -> list[Tensor | None]:
+def real_first(tokens: Tensor, *others: Tensor) -> tuple[Tensor, ...]:
     """Ids (B, N), and what goes with them, with the padding moved behind the real ones."""
     if not is_padded(tokens):
-        return [tokens, *others]
+        return tokens, *others
     order = (tokens < 0).int().argsort(dim=1, stable=True)
-    return [None if one is None else one.gather(1, order) for one in (tokens, *others)]
+    return tuple(one.gather(1, order) for one in (tokens, *others))
 
 
 class AddedPositions(nn.Module):

@@ -10,7 +10,24 @@ from torch import Tensor, nn
 
 from smalti.configs import fitted, suggest
 from smalti.errors import InputError
-from smalti.models import beit, cnn, convnext, deit, eva02, flexivit, gpt, mlp, resnet, rnn, swin, swinv2, vit
+from smalti.models import (
+    beit,
+    bert,
+    cnn,
+    convnext,
+    deit,
+    eva02,
+    flexivit,
+    gpt,
+    mlp,
+    resnet,
+    rnn,
+    rnn_seq2seq,
+    seq2seq,
+    swin,
+    swinv2,
+    vit,
+)
 
 __all__ = ["FAMILIES", "Family", "build", "create_model", "list_models", "preset_config"]
 
@@ -63,7 +80,12 @@ FAMILIES: dict[str, Family] = {
     "resnet": Family(resnet.ResNet, resnet.ResNetConfig, resnet.PRESETS, example_images),
     "convnext": Family(convnext.ConvNeXt, convnext.ConvNeXtConfig, convnext.PRESETS, example_images),
     "gpt": Family(gpt.GPT, gpt.GPTConfig, gpt.PRESETS, example_tokens),
+    "bert": Family(bert.BERT, bert.BERTConfig, bert.PRESETS, example_tokens),
+    "seq2seq": Family(seq2seq.Seq2Seq, seq2seq.Seq2SeqConfig, seq2seq.PRESETS, example_pairs),
     "rnn": Family(rnn.RecurrentLM, rnn.RecurrentConfig, rnn.PRESETS, example_tokens),
+    "rnn_seq2seq": Family(
+        rnn_seq2seq.RecurrentSeq2Seq, rnn_seq2seq.RecurrentSeq2SeqConfig, rnn_seq2seq.PRESETS, example_pairs
+    ),
 }
 
 
@@ -86,7 +108,7 @@ def preset_config(name: str, **options: Any) -> tuple[str, Any]:
 
 
 def create_model(name: str, **options: Any) -> nn.Module:
-    """A model of preset `name` with fresh weights, on (B, C, H, W) floats.
+    """A model of preset `name` with fresh weights, on pictures (B, C, H, W) or ids (B, N).
 
     Args:
         name: a preset ("vit_base_patch16_224"); `list_models()` names all.

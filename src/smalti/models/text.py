@@ -68,7 +68,7 @@ def block_parts(config: TextConfig, *, causal: bool = False) -> tuple[tuple[nn.M
     """The parts of one `Block`, in order, and its options. Dropout of what a branch adds is a gate."""
     D = config.embed_dim
     attention = Attention(D, config.num_heads, qkv_bias=config.qkv_bias, causal=causal, attn_drop=config.attn_drop)
-    mlp = MLPS[config.mlp](D, int(D * config.mlp_ratio))
+    mlp = MLPS[config.mlp](D, round(D * config.mlp_ratio))
     gates = {name: nn.Dropout(config.drop_rate) for name in ("ls1", "ls2")}
     return (build_norm(config), attention, build_norm(config), mlp), {**gates, "residual": WIRINGS[config.wiring]()}
 

@@ -6,7 +6,7 @@ Shapes: B batch, H heads, N tokens, M keys, K head width, D = H * K width.
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -238,7 +238,7 @@ def attention_maps(model: nn.Module) -> Iterator[dict[str, Tensor]]:
     maps: dict[str, Tensor] = {}
 
     def record(name: str) -> Callable[..., None]:
-        def hook(module: Attention, args: tuple[Tensor], kwargs: dict[str, Tensor]) -> None:
+        def hook(module: Attention, args: tuple[Tensor], kwargs: dict[str, Any]) -> None:
             maps[name] = module.weights(*args, **kwargs).float()
 
         return hook

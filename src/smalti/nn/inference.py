@@ -31,35 +31,39 @@ log = logging.getLogger(__name__)
 
 
 def for_inference(
-    module: nn.Module, example: Tensor, precision: Precision | Literal["int8"] | None = None
+    module: nn.Module,
+    example: Tensor | tuple[Tensor, ...],
+    precision: Precision | Literal["int8"] | None = None,
 ) -> nn.Module:
     """`module`, changed in place into what answers fastest on its device. It still takes and gives fp32.
 
     It cannot be trained or saved any more: read the model file again for that. `module.dtype` is what it computes in.
 
     Args:
-        module: images (B, C, H, W) to logits (B, K).
-        example: a few images, on the device of the module; for int8 those to calibrate on, 16 or more.
+        module: images (B, C, H, W) to logits (B, K), or what else a model takes and gives.
+        example: a few images, or a tuple of all it takes, on its device; for int8 those to calibrate on, 16 or more.
         precision: settles the precision; None chooses it, of fp32 and bf16.
 
     Raises:
         InputError: int8 where there is none.
     """
-    if precision == "int8" and (example.device.type != "cpu" or not _onednn.int8_available()):
-        raise InputError(f"this {example.device.type} or torch has no int8", mend="leave the precision to smalti")
+    inputs = example if isinstance(example, tuple) else (example,)
+    device = inputs[0].device
+    if precision == "int8" and (device.type != "cpu" or not _onednn.int8_available()):
+        raise InputError(f"this {device.type} or torch has no int8", mend="leave the precision to smalti")
     keep_blocks()
     module = folded(module.eval())
     if precision == "int8":
-        precision, why = best_precision(example.device)
-        module, why = int8(module, example, DTYPES[precision]), f"linear layers of blocks in int8; {why}"
-        return finished(module, example.device, precision, why)
+        precision, why = best_precision(device)
+        module, why = int8(module, inputs[0], DTYPES[precision]), f"linear layers of blocks in int8; {why}"
+        return finished(module, device, precision, why)
     if precision is None:
-        precision, why = best_precision(example.device)
-        if precision == "bf16" and (off := disagreement(module, example)) > AGREEMENT:
+        precision, why = best_precision(device)
+        if precision == "bf16" and (off := disagreement(module, *inputs)) > AGREEMENT:
             precision, why = "fp32", f"bf16 moves an output by {off:.0%} of the largest"
     else:
         why = "you named it"
-    return finished(module, example.device, precision, why)
+    return finished(module, device, precision, why)
 
 
 def finished(module: nn.Module, device: torch.device, precision: Precision, why: str) -> nn.Module:
@@ -74,7 +78,7 @@ def finished(module: nn.Module, device: torch.device, precision: Precision, why:
 
 
 @torch.inference_mode()
-def disagreement(module: nn.Module, example: Tensor) -> float:
+def disagreement(module: nn.Module, *example: Tensor) -> float:
     """By how much bf16 moves an output of `module` on `example`, relative to the largest output."""
-    exact, rounded = (in_precision(module, precision)(example) for precision in ("fp32", "bf16"))
+    exact, rounded = (in_precision(module, precision)(*example) for precision in ("fp32", "bf16"))
     return ((rounded - exact).abs().max() / exact.abs().max().clamp(min=1e-6)).item()

@@ -4,6 +4,7 @@ from smalti.weights.fit import DifferenceError, fit_classes, fit_input, load_str
 from smalti.weights.google import from_google
 from smalti.weights.huggingface import HUGGINGFACE
 from smalti.weights.reading import Published, read_published
+from smalti.weights.text import options_of, text_from_huggingface, text_to_huggingface
 from smalti.weights.timm import from_timm, to_timm
 from smalti.weights.translate import to_ours
 
@@ -16,7 +17,10 @@ __all__ = [
     "from_google",
     "from_timm",
     "load_strictly",
+    "options_of",
     "read_published",
+    "text_from_huggingface",
+    "text_to_huggingface",
     "to_ours",
     "to_timm",
 ]

@@ -6,6 +6,7 @@ from torch import Tensor
 
 from smalti.weights.huggingface import HUGGINGFACE, KINDS
 from smalti.weights.names import Names
+from smalti.weights.text import TEXT, text_from_huggingface
 from smalti.weights.timm import authors_names, timm_names
 
 __all__ = ["to_ours"]
@@ -13,6 +14,8 @@ __all__ = ["to_ours"]
 
 def to_ours(state: Mapping[str, Tensor], family: str) -> tuple[str, dict[str, Tensor]]:
     """A published state dict for a model of `family` under our names, and whose names it had."""
+    if family in TEXT:
+        return "transformers", text_from_huggingface(state, family)
     for kind in KINDS:
         state = {name.removeprefix(f"{kind}."): tensor for name, tensor in state.items()}
     publisher, names = find_names(state, family)

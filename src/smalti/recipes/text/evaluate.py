@@ -1,14 +1,16 @@
 """A finished model of text, measured on a part of a data set."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from smalti.errors import InputError
+from smalti.evaluate.evaluation import match_labels
 from smalti.evaluate.metrics import Metric
 from smalti.evaluate.report import DataSummary, Report, write_report
 from smalti.ready_text import TextModel
 from smalti.recipes.text.recipe import TokensConfig
+from smalti.recipes.text.sentences import Labelling
 from smalti.recipes.text.systems import open_system
 
 __all__ = ["TextEvaluation", "evaluate_text"]
@@ -48,8 +50,8 @@ def evaluate_text(
     tokens = TokensConfig(tokenizer=model.tokenizer.kind)  # type: ignore[arg-type]
     seed = model.provenance.get("seed", 0)
     system = open_system(data, model.task, tokens, seed=seed, tokenizer=model.tokenizer)
-    if unknown := set(system.labels) - set(model.labels):
-        raise InputError(f"the model does not know {', '.join(sorted(unknown))}", where=system.name)
+    if isinstance(system, Labelling):
+        system = replace(system, source=match_labels(system.source, model))
     n, metrics = system.measure(model.module, split)
     if not n:
         raise InputError(f'there is no text in the split "{split}"', where=system.name, mend="choose another --split")
