@@ -19,8 +19,8 @@ from smalti.evaluate.report import DataSummary, Report, write_report
 from smalti.evaluate.speed import pictures_a_second
 from smalti.export import export
 from smalti.importing import import_weights
-from smalti.models import FAMILIES, build, create_model, list_models, preset_config
 from smalti.modelfile import is_text_model
+from smalti.models import FAMILIES, build, create_model, list_models, preset_config
 from smalti.ready import Model, Prediction, as_pictures
 from smalti.ready import load as load_pictures
 from smalti.ready_text import TextModel, TextPrediction, load_text

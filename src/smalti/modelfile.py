@@ -80,7 +80,7 @@ def write_model(path: str | Path, model: ModelFile[Any]) -> None:
     write_durably(path, save(tensors, metadata=metadata))
 
 
-def read_model(path: str | Path) -> ModelFile[Preprocess]:
+def read_model(path: str | os.PathLike[str]) -> ModelFile[Preprocess]:
     """As `read_any_model`, of a model that sees pictures. Raises InputError too where it reads text."""
     file = read_any_model(path)
     if not isinstance(file.preprocess, Preprocess):
@@ -88,7 +88,7 @@ def read_model(path: str | Path) -> ModelFile[Preprocess]:
     return file
 
 
-def read_any_model(path: str | Path) -> ModelFile[Any]:
+def read_any_model(path: str | os.PathLike[str]) -> ModelFile[Any]:
     """Reads and verifies the model file at `path`, or the one inside the run folder at `path`.
 
     Raises:

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from smalti.data.preprocess import Preprocess
 from smalti.data.text.rows import padded
 from smalti.errors import InputError, SmaltiError
 from smalti.modelfile import ModelFile, read_any_model
@@ -139,7 +140,9 @@ class TextModel:
             InputError: the model does not continue texts, or a prompt holds what it has no id for.
         """
         if self.task != "next-token":
-            raise InputError(f"this model is for {self.task}, it does not continue texts", mend="smalti predict asks it")
+            raise InputError(
+                f"this model is for {self.task}, it does not continue texts", mend="smalti predict asks it"
+            )
         if max_tokens < 1:
             raise InputError(f"max_tokens {max_tokens} is not 1 or more", mend="give a number above 0")
         options = {"max_tokens": max_tokens, "temperature": temperature, "top_k": top_k, "top_p": top_p, "seed": seed}
@@ -247,7 +250,7 @@ def load_text(path: str | os.PathLike[str], *, device: str | None = None) -> Tex
         DamagedError: it is not what it was when it was written.
     """
     file: ModelFile[Any] = read_any_model(path)
-    if not isinstance(file.preprocess, Tokenizer):
+    if isinstance(file.preprocess, Preprocess):
         raise InputError("is a model of pictures, not of text", where=path, mend="name a model trained on text")
     about = {"provenance": file.provenance, "checksum": file.checksum}
     return TextModel(file.module.to(device or "cpu"), file.task, file.labels, file.preprocess, **about)

@@ -3,8 +3,7 @@
 import csv
 import sys
 from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
@@ -21,9 +20,7 @@ __all__ = ["predict", "prediction_rows"]
 
 def predict(
     model: Model,
-    inputs: Annotated[
-        tuple[str, ...], Parameter(help="Pictures and folders of pictures; for a model of text, texts.")
-    ],
+    inputs: Annotated[tuple[str, ...], Parameter(help="Pictures and folders of pictures; for a model of text, texts.")],
     /,
     *,
     top: Annotated[Whole, Parameter(help="How many of the most probable labels to give.")] = 5,
@@ -50,7 +47,7 @@ def predict(
             failed |= prediction.error is not None
         return 2 if failed else 0
     results = list(predictions)
-    rows = text_rows if results and hasattr(results[0], "text") else prediction_rows
+    rows: Any = text_rows if results and hasattr(results[0], "text") else prediction_rows
     if as_csv:
         csv.writer(sys.stdout, lineterminator="\n").writerows(rows(results, exact=True))
     else:

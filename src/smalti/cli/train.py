@@ -37,9 +37,9 @@ class Options:
         tuple[str, ...],
         Parameter(name="--set", help="KEY=VALUE, one setting, such as optim.lr=0.001; repeatable.", show_default=False),
     ] = ()
-    raw: Annotated[
-        bool, Parameter(name="--bytes", help="Text: every byte is a token, whatever the file holds.")
-    ] = False
+    raw: Annotated[bool, Parameter(name="--bytes", help="Text: every byte is a token, whatever the file holds.")] = (
+        False
+    )
     seed: Annotated[Whole | None, Parameter(help="Of the weights, the order and the augmentation; else 0.")] = None
     bad_images: Annotated[Literal["stop", "skip"], Parameter(help="Pictures that cannot be read.")] = "stop"
     leaks: Annotated[Literal["stop", "drop"], Parameter(help="Training pictures that are also test pictures.")] = "stop"

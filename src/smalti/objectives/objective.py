@@ -8,7 +8,7 @@ from torch import Tensor
 __all__ = ["Batch", "Forward", "Objective", "shown"]
 
 Batch = dict[str, Tensor]
-Forward = Callable[[Tensor], Tensor]  # a model, or a model seen in another precision
+Forward = Callable[..., Tensor]  # a model, or a model seen in another precision
 
 
 class Objective(Protocol):

@@ -21,10 +21,15 @@ from smalti.train.optim import OptimConfig
 
 __all__ = ["choose_text"]
 
-MODELS = {"next-token": "gpt_char_mini", "masked-token": "bert_mini", "seq2seq": "seq2seq_mini", "classify": "bert_mini"}
+MODELS = {
+    "next-token": "gpt_char_mini",
+    "masked-token": "bert_mini",
+    "seq2seq": "seq2seq_mini",
+    "classify": "bert_mini",
+}
 WINDOW = 128  # tokens of a running text that the rule's own model sees at once
 BATCH_SIZES = {"next-token": 16, "masked-token": 32, "seq2seq": 64, "classify": 32}
-RECURRENT = ("rnn", "recurrent_seq2seq")  # families whose matrices are in no block, for which Muon was made
+RECURRENT = ("rnn", "rnn_seq2seq")  # families whose matrices are in no block, for which Muon was made
 MUON_LR, ADAMW_LR = 1e-2, 3e-3
 
 
@@ -48,7 +53,9 @@ def choose_text(
     preset = choose("model", "preset", "model", MODELS[system.task], "small enough to learn on a CPU")
     family, config = preset_config(preset)
     if not hasattr(config, "vocab_size"):
-        raise InputError(f'"{preset}" is a model of pictures, and the task is {system.task}', mend="smalti models lists")
+        raise InputError(
+            f'"{preset}" is a model of pictures, and the task is {system.task}', mend="smalti models lists"
+        )
     recurrent = family in RECURRENT
     if tokens.max_len is None and "preset" not in settings.get("model", {}) and system.task == "next-token":
         tokens = replace(tokens, max_len=WINDOW)

@@ -65,6 +65,7 @@ def evaluate_text(
             parameters=sum(p.numel() for p in model.module.parameters()),
             labels=system.labels,
             data=DataSummary(system.name, {split: system.sizes[split]}, split_reason=system.reason),
+            unit=system.unit,
         )
         write_report(report, page)
     return TextEvaluation(n, metrics, model.labels)

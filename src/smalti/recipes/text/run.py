@@ -8,8 +8,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-from smalti.recipes.text.choose import choose_text
-from smalti.recipes.text.systems import System, open_system
 
 from smalti.errors import InputError
 from smalti.evaluate.report import DataSummary, Report, Timing, write_report
@@ -17,7 +15,9 @@ from smalti.modelfile import ModelFile, write_model
 from smalti.recipes.recipe import Choice
 from smalti.recipes.remarks import short_name, tell
 from smalti.recipes.settings import Setting, read_settings, write_settings
-from smalti.recipes.text.recipe import TextRecipe
+from smalti.recipes.text.choose import choose_text
+from smalti.recipes.text.recipe import TextRecipe, TokensConfig
+from smalti.recipes.text.systems import System, open_system
 from smalti.recipes.training import (
     TrainResult,
     keep_best,
@@ -68,7 +68,7 @@ def train_text(
         setting: what run.toml says of the command; what follows from the data is filled in here.
         began: when the command began, of `time.monotonic`.
     """
-    system = open_system(data, task, settings.get("tokens", {}), seed=int(settings.get("seed", 0)))
+    system = open_system(data, task, TokensConfig(**settings.get("tokens", {})), seed=int(settings.get("seed", 0)))
     recipe, choices = choose_text(system, budget, settings, device)
     folder = RunFolder.create(out or RunFolder.next_free(short_name(system.name)))
     with folder.lock():
@@ -154,6 +154,7 @@ def carry_out(run: TextRun) -> TrainResult:
             run=str(folder.path),
             versions=made_with(),
             command=run.setting.command,
+            unit=system.unit,
         )
         write_report(folder.report, page)
     return TrainResult(folder.path, folder.model, system.task, metrics, time.monotonic() - run.began)

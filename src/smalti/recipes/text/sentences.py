@@ -37,6 +37,7 @@ class Labelling:
     parts: Split
     tokenizer: Tokenizer
     task: str = "classify"
+    unit: str = "texts"
 
     @classmethod
     def open(
@@ -45,7 +46,7 @@ class Labelling:
         """As `open_system`."""
         source = open_sentences(data)
         parts, texts = split_texts(source, seed=seed), texts_of(source)
-        tokenizer = tokenizer or make_tokenizer(tokens, texts, [texts[i] for i in parts.train])
+        tokenizer = tokenizer or make_tokenizer(tokens, texts, [texts[i] for i in map(int, parts.train)])
         return cls(source, parts, tokenizer)
 
     @property
@@ -100,7 +101,7 @@ class Labelling:
 
     def describe(self, batch: Batch) -> str:
         """The lines."""
-        return ", ".join(self.source.names[i] for i in batch["id"].tolist()[:4])
+        return ", ".join(str(self.source.names[i]) for i in batch["id"].tolist()[:4])
 
     def rows(self, model: Any, split: str, batch_size: int, **order: Any) -> Sentences:
         """The texts of a split, cut to what the model takes."""

@@ -2,12 +2,11 @@
 
 import os
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Protocol
 
 from torch import nn
 
 from smalti.data.text import text_kind
-from smalti.errors import InputError
 from smalti.evaluate.metrics import Metric
 from smalti.objectives import Batch, Objective
 from smalti.recipes.text.language import Language
@@ -36,6 +35,8 @@ class System(Protocol):
     """Of "train", "val" and "test", in tokens or rows."""
     reason: str
     """Why it is split so."""
+    unit: str
+    """What sizes count: "characters", "bytes", "pieces", "texts" or "pairs"."""
 
     @property
     def found(self) -> dict[str, int]:
