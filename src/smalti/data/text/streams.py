@@ -79,6 +79,11 @@ class AllStreams:
         self.length = math.ceil((len(ids) - 1) / batch_size)
         self.batch_size = math.ceil((len(ids) - 1) / self.length)
 
+    @property
+    def context(self) -> str:
+        """What a token has before it, in words."""
+        return f"all before it in one of {self.batch_size} parts of the text as context"
+
     def __len__(self) -> int:
         """Batches."""
         return math.ceil(self.length / self.max_len)

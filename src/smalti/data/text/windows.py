@@ -98,6 +98,13 @@ class AllWindows:
             yield {"tokens": tokens, "target": target.masked_fill(context, -1), "id": first}
 
     @property
+    def context(self) -> str:
+        """What a token has before it, in words."""
+        if self.overlap:
+            return f"{self.overlap} to {self.max_len} tokens of context"
+        return f"1 to {self.max_len} tokens of context, {(self.max_len + 1) / 2:g} on average"
+
+    @property
     def _starts(self) -> Tensor:
         last = max(1, len(self.ids) - 1 - self.overlap)
         return torch.arange(0, last, self.max_len - self.overlap)
