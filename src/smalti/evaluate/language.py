@@ -158,7 +158,10 @@ def collect_tokens(
         for batch in batches:
             batch = {name: tensor.to(place, non_blocking=True) for name, tensor in batch.items()}
             logits, target = score(model, batch)  # (B, N, V), (B, N)
-            losses = F.cross_entropy(logits.float().mT, target.clamp(min=-1), ignore_index=-1, reduction="none")
+            flat = F.cross_entropy(
+                logits.flatten(0, 1).float(), target.flatten().clamp(min=-1), ignore_index=-1, reduction="none"
+            )
+            losses = flat.view_as(target)
             right, real = (logits.argmax(-1) == target) & (target >= 0), target >= 0
             rows.append(torch.stack([x.double().sum(1) for x in (losses, right, real)] + [batch["id"].double()]).cpu())
     losses, right, counts, ids = torch.cat(rows, 1).numpy() if rows else np.zeros((4, 0))

@@ -29,8 +29,8 @@ def translation_metrics(said: Sequence[str], wanted: Sequence[str]) -> dict[str,
         InputError: sacrebleu is not installed.
     """
     try:
-        from sacrebleu.metrics.bleu import BLEU
-        from sacrebleu.metrics.chrf import CHRF
+        from sacrebleu.metrics.bleu import BLEU  # pyright: ignore[reportMissingImports]
+        from sacrebleu.metrics.chrf import CHRF  # pyright: ignore[reportMissingImports]
     except ImportError as error:
         raise InputError(
             "BLEU and chrF need sacrebleu, which is not installed", mend="pip install 'smalti[text]'"

@@ -1,9 +1,9 @@
 """What every tokenizer has in common. A negative id is padding, everywhere; no vocabulary has a slot for it."""
 
 import re
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ Special = Literal["mask", "start", "end"]
 Ids = NDArray[np.int64] | Sequence[int]
 
 
-class Tokenizer(Protocol):
+class Tokenizer(ABC):
     """Text to ids in [0, vocab_size) and back. Ordinary ids come first, special ones behind them.
 
     Decoding skips ids that stand for no text: special ones, and negative ones, which are padding.

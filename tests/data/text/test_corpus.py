@@ -13,7 +13,7 @@ def test_the_parts_are_the_text_in_order():
     parts = [made.part(split) for split in ("train", "val", "test")]
     assert list(map(len, parts)) == [880, 20, 100]
     assert "".join(parts) == made.text
-    assert "train is characters 0 to 880, val the 20 behind them (2 %), test the last 100 (10 %)" in made.reason
+    assert made.reason.endswith("test the last 10 %, val the 2 % before it: train 880, val 20, test 100 characters")
     with pytest.raises(InputError, match="no split 'all'"):
         made.part("all")
 
@@ -37,7 +37,7 @@ def test_the_files_of_a_folder_follow_each_other(tmp_path: Path):
     made = open_corpus(tmp_path)
     assert made.text == "first" * 30 + "\nsecond\nthird"
     assert list(made.names) == ["a.md", "b/x.txt", "c.txt"]
-    assert made.notes == ("1 file left out that are no text",)
+    assert made.notes == ("1 file left out that are no text or of no split",)
     assert open_corpus(tmp_path, raw=True).text == "first" * 30 + "second\nthird"
 
 
@@ -64,3 +64,29 @@ def test_a_short_text_is_refused(tmp_path: Path):
 def test_the_fingerprint_is_that_of_the_text():
     one, same, other = (Corpus(name, text * 100, (name,)) for name, text in (("a", "x"), ("b", "x"), ("a", "y")))
     assert one.fingerprint() == same.fingerprint() != other.fingerprint()
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ({"test.txt": "c" * 20, "train.txt": "a" * 100, "valid.txt": "b" * 10}, ("a" * 100, "b" * 10, "c" * 20)),
+        (
+            {"test/1.txt": "c" * 20, "train/1.txt": "a" * 50, "train/2.txt": "b" * 49},
+            ("a" * 50 + "\n" + "b" * 47, "bb", "c" * 20),
+        ),
+        ({"train.txt": "a" * 100, "val.txt": "b" * 10, "README.md": "x"}, ("a" * 98, "aa", "b" * 10)),
+    ],
+)
+def test_files_that_are_named_as_splits_are_the_splits(tmp_path: Path, files, expected):
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    made = open_corpus(tmp_path)
+    assert tuple(made.part(split) for split in ("train", "val", "test")) == expected
+    assert made.reason.startswith("split as the files are named: train ")
+    assert bool(made.notes) == ("README.md" in files)
+
+
+def test_one_name_alone_is_no_split(tmp_path: Path):
+    (tmp_path / "train.txt").write_text("a" * 1000)
+    assert len(open_corpus(tmp_path).part("test")) == 100
