@@ -16,7 +16,7 @@ def test_it_gives_back_all_that_came_in_order():
         assert torch.equal(v, values[:, :, :end])
         pointers.add(k.data_ptr())
     assert cache.length == 300
-    assert len(pointers) == 4  # room for 64, 128, 177 (as many as there were) and 300
+    assert len(pointers) == 4  # room for 64, 128, 256 and 300
 
 
 def test_room_is_doubled_up_to_the_end():
