@@ -1,18 +1,24 @@
+import math
+
 import pytest
 import torch
 from torch import nn
 
 from smalti.nn import (
     Attention,
+    CrossAttention,
     NoKeyBias,
     UnitNorm,
     attend,
     attention_weights,
     causal_mask,
     combine,
+    padding_bias,
     padding_mask,
+    rope_1d,
     rope_2d,
     rotate,
+    sincos_1d,
     sincos_2d,
 )
 
@@ -61,6 +67,32 @@ def test_causal_attention_does_not_see_the_future(tokens):
     changed[:, 4:] += 1
     torch.testing.assert_close(attention(tokens)[:, :4], attention(changed)[:, :4], rtol=0, atol=0)
     assert (attention(tokens)[:, 4:] - attention(changed)[:, 4:]).abs().max() > 1e-3
+
+
+def test_the_causal_order_is_a_mask_whatever_the_kernel():
+    for N, M in ((9, 9), (3, 9), (1, 9)):
+        q, (k, v) = torch.randn(2, 4, N, 8), torch.randn(2, 2, 4, M, 8)
+        order, hidden = causal_mask(N, num_keys=M), padding_bias(torch.rand(2, M) > 0.3)
+        for mask in (None, hidden, torch.rand(N, M) > 0.1):
+            wanted = attention_weights(q, k, combine(mask, order)) @ v
+            real = wanted.isfinite()
+            for gradients in (True, False):
+                found = attend(q.clone().requires_grad_(gradients), k, v, mask, causal=True).detach()
+                torch.testing.assert_close(found[real], wanted[real], rtol=1e-5, atol=1e-6)
+    assert torch.equal(order, torch.ones(1, 9, dtype=torch.bool))
+    assert causal_mask(2, num_keys=4).tolist() == [[True, True, True, False], [True] * 4]
+
+
+def test_cross_attention_equals_torch(tokens):
+    cross, theirs = CrossAttention(16, 4).eval(), nn.MultiheadAttention(16, 4, batch_first=True).eval()
+    theirs.in_proj_weight.data = torch.cat([cross.q.weight.data, cross.kv.weight.data])
+    theirs.in_proj_bias.data = torch.cat([cross.q.bias.data, cross.kv.bias.data])
+    theirs.out_proj.load_state_dict(cross.proj.state_dict())
+    source, real = torch.randn(3, 5, 16), torch.arange(5) < torch.tensor([[5], [3], [1]])
+    expected, weights = theirs(tokens, source, source, key_padding_mask=~real, average_attn_weights=False)
+    context = cross.context(source, padding_bias(real))
+    torch.testing.assert_close(cross(tokens, context=context), expected, rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(cross.weights(tokens, context=context), weights, rtol=1e-5, atol=1e-6)
 
 
 def test_padding_does_not_change_what_is_before_it(tokens):
@@ -114,6 +146,24 @@ def test_rotation_keeps_lengths_and_depends_on_distance_only():
     torch.testing.assert_close(scores[0, 0, 2, 3], scores[1, 1, 3, 4], rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(scores[2, 3, 1, 1], scores[3, 4, 2, 2], rtol=1e-4, atol=1e-5)
     assert (scores[0, 0, 2, 3] - scores[0, 0, 3, 2]).abs() > 1e-4
+
+
+def test_rotation_by_the_place_in_a_text_depends_on_distance_only():
+    rope = rope_1d(9, 6)
+    q, k = torch.randn(2, 1, 1, 1, 6)
+    turned_q, turned_k = (rotate(x.expand(1, 1, 9, 6), rope) for x in (q, k))
+    scores = (turned_q @ turned_k.transpose(-2, -1))[0, 0]
+    torch.testing.assert_close(scores[2, 5], scores[4, 7], rtol=1e-4, atol=1e-5)
+    assert (scores[2, 5] - scores[5, 2]).abs() > 1e-4
+    torch.testing.assert_close(scores.diagonal(), (q @ k.transpose(-2, -1))[0, 0, 0].expand(9), rtol=1e-4, atol=1e-5)
+
+
+def test_sincos_positions_of_a_text_are_the_papers():
+    table = sincos_1d(12, 8)
+    for place in (0, 5, 11):
+        angles = [place / 10_000 ** (2 * i / 8) for i in range(4)]
+        wanted = [*map(math.sin, angles), *map(math.cos, angles)]
+        assert table[place].tolist() == pytest.approx(wanted, abs=1e-6)
 
 
 def test_prefix_tokens_are_not_turned():

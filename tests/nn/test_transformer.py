@@ -2,7 +2,19 @@ import pytest
 import torch
 from torch import nn
 
-from smalti.nn import Attention, Block, DropPath, LayerScale, Mlp, PostNormResidual, Residual, Transformer
+from smalti.nn import (
+    Attention,
+    Block,
+    CrossAttention,
+    DecoderBlock,
+    DropPath,
+    LayerScale,
+    Mlp,
+    PostNormResidual,
+    Residual,
+    SumNormResidual,
+    Transformer,
+)
 
 
 def block(dim: int = 16, **parts) -> Block:
@@ -42,14 +54,32 @@ def test_a_gate_of_zero_is_the_identity():
 
 
 def test_another_wiring_is_another_small_class():
-    class PostNorm(nn.Module):
-        def forward(self, x, norm, fn, gate, **data):
-            return norm(x + gate(fn(x, **data)))
-
-    made = block(residual=PostNorm()).eval()
+    made = block(residual=SumNormResidual()).eval()
     x = torch.randn(2, 6, 16)
     middle = made.norm1(x + made.attn(x))
     torch.testing.assert_close(made(x), made.norm2(middle + made.mlp(middle)))
+
+
+def test_what_a_block_does_not_know_is_refused():
+    with pytest.raises(TypeError, match="masks"):
+        block()(torch.randn(1, 2, 16), masks=None)
+
+
+def test_a_third_residual_reads_another_text():
+    made = DecoderBlock(
+        nn.LayerNorm(16),
+        Attention(16, 4, causal=True),
+        nn.LayerNorm(16),
+        Mlp(16, 32),
+        norm_cross=nn.LayerNorm(16),
+        cross=CrossAttention(16, 4),
+    )
+    x, source = torch.randn(2, 6, 16), torch.randn(2, 3, 16)
+    context = made.cross.context(source)
+    y = x + made.attn(made.norm1(x))
+    y = y + made.cross(made.norm_cross(y), context=context)
+    y = y + made.mlp(made.norm2(y))
+    torch.testing.assert_close(made(x, context=context), y)
 
 
 def test_blocks_come_from_the_factory_in_order():

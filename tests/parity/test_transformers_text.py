@@ -5,6 +5,8 @@ directions.
 import pytest
 import torch
 
+from smalti.errors import InputError
+from smalti.export.configs import HUGGINGFACE
 from smalti.models import FAMILIES, build, create_model
 from smalti.models.registry import with_options
 from smalti.weights import load_strictly, options_of, read_published, text_to_huggingface, to_ours
@@ -85,6 +87,42 @@ def test_transformers_takes_our_names(case):
         assert relative(our_answer(mine, family), answer(loaded, family)) <= 1e-5
 
 
+def test_our_config_json_makes_their_model():
+    for name, options in (
+        ("gpt_char_mini", {"mlp": "gelu_tanh", "mlp_ratio": 2.5}),
+        ("gpt_char_mini", {"drop_rate": 0.1}),
+        ("bert_mini", {"mlp": "relu", "mlp_ratio": 3}),
+        ("bert_mini", {"num_classes": 5}),
+    ):
+        torch.manual_seed(0)
+        mine = create_model(name, vocab_size=50, max_len=16, embed_dim=24, depth=2, num_heads=4, **options).eval()
+        randomised(mine)
+        family = name.split("_")[0]
+        cls, told = HUGGINGFACE[family](mine.config)
+        made = getattr(transformers, cls)
+        config = made.config_class(**told, num_labels=options.get("num_classes", 2))
+        other = made.from_pretrained(None, config=config, state_dict=text_to_huggingface(mine.state_dict(), family))
+        with torch.no_grad():
+            assert relative(our_answer(mine, family), answer(other.eval(), family)) <= 1e-5
+        back, fields = options_of(told | {"num_labels": 5}, text_to_huggingface(mine.state_dict(), family))
+        assert build(back, with_options(FAMILIES[back].config(), fields)).config == mine.config
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("gpt_char_mini", {"pos_embed": "rope"}, '"rope" positions'),
+        ("gpt_char_mini", {"tied": False}, "a head of its own"),
+        ("bert_mini", {"wiring": "pre"}, '"pre" wiring'),
+        ("bert_mini", {"norm": "rms"}, "RMSNorm"),
+    ],
+)
+def test_what_transformers_has_no_class_for_is_refused(name, options, message):
+    with pytest.raises(InputError) as error:
+        HUGGINGFACE[name.split("_")[0]](create_model(name, **options).config)
+    assert message in str(error.value)
+
+
 def test_the_oldest_names_of_norms_are_known():
     state = theirs("bert, masked").state_dict()
     old = {name.replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias", "LayerNorm.beta"): tensor
@@ -102,8 +140,6 @@ def test_the_oldest_names_of_norms_are_known():
     ],
 )
 def test_a_config_we_have_no_model_for_is_refused(told, message):
-    from smalti.errors import InputError
-
     with pytest.raises(InputError) as error:
         options_of(told, {})
     assert message in str(error.value)

@@ -6,10 +6,14 @@ from collections.abc import Callable
 from typing import Any
 
 from smalti.errors import InputError
+from smalti.models.bert import BERTConfig
 from smalti.models.deit import DeiTConfig
+from smalti.models.gpt import GPTConfig
 from smalti.models.swin import SwinConfig
 from smalti.models.swinv2 import SwinV2Config
+from smalti.models.text import TextConfig
 from smalti.models.vit import ViTConfig
+from smalti.weights.text import ACTS, TEXT
 
 __all__ = ["HUGGINGFACE", "TIMM"]
 
@@ -182,6 +186,49 @@ def hf_swinv2(config: SwinV2Config) -> Arguments:
     return "Swinv2ForImageClassification", {**told, "model_type": "swinv2", "pretrained_window_sizes": windows}
 
 
+def not_published(config: TextConfig, wiring: str) -> dict[str, bool]:
+    """Parts of a Transformer of text that GPT-2 and BERT have not."""
+    return {
+        f'"{config.pos_embed}" positions in this class': config.pos_embed != "learned",
+        "RMSNorm in this class": config.norm != "layer",
+        "SwiGLU in this class": config.mlp == "swiglu",
+        f'"{config.wiring}" wiring in this class': config.wiring != wiring,
+        "no bias on queries, keys and values": not config.qkv_bias,
+    }
+
+
+def hf_sizes(config: TextConfig, family: str) -> dict[str, Any]:
+    """What a Transformer of text is told of its sizes."""
+    told = {theirs: getattr(config, ours) for ours, theirs in TEXT[family].sizes.items()}
+    return {"model_type": TEXT[family].kind, **told}
+
+
+def hf_act(config: TextConfig) -> str:
+    """transformers' word for what is between the layers of an MLP."""
+    return {ours: theirs for theirs, ours in ACTS.items()}[config.mlp]
+
+
+def hf_gpt(config: GPTConfig) -> Arguments:
+    """transformers' GPT2LMHeadModel."""
+    refuse("transformers", {**not_published(config, "pre"), "a head of its own in this class": not config.tied})
+    return "GPT2LMHeadModel", {
+        **hf_sizes(config, "gpt"),
+        "embd_pdrop": config.drop_rate,
+        "n_inner": round(config.embed_dim * config.mlp_ratio),
+        "activation_function": hf_act(config),
+    }
+
+
+def hf_bert(config: BERTConfig) -> Arguments:
+    """transformers' BertForMaskedLM or BertForSequenceClassification."""
+    refuse("transformers", not_published(config, "post"))
+    return "BertForSequenceClassification" if config.num_classes else "BertForMaskedLM", {
+        **hf_sizes(config, "bert"),
+        "intermediate_size": round(config.embed_dim * config.mlp_ratio),
+        "hidden_act": hf_act(config),
+    }
+
+
 TIMM: dict[str, Callable[[Any], Arguments]] = {
     "vit": timm_vit,
     "deit": timm_deit,
@@ -195,4 +242,6 @@ HUGGINGFACE: dict[str, Callable[[Any], Arguments]] = {
     "beit": hf_beit,
     "swin": hf_swin,
     "swinv2": hf_swinv2,
+    "gpt": hf_gpt,
+    "bert": hf_bert,
 }

@@ -17,6 +17,7 @@ from smalti.configs import demand
 from smalti.embed import TokenEmbed, placed, real_first
 from smalti.heads import ClsPool, TiedLinear
 from smalti.models.text import (
+    ACTS,
     POSITIONS,
     TextConfig,
     build_block,
@@ -77,7 +78,7 @@ class BERT(Transformer):
         else:
             self.arrange = in_place
             self.pool, self.head_drop = nn.Identity(), nn.Identity()
-            hidden |= {"act": nn.GELU(), "norm": build_norm(config)}
+            hidden |= {"act": ACTS[config.mlp](), "norm": build_norm(config)}
             self.head = TiedLinear(self.token_embed, bias=True)
         self.pre_logits = nn.Sequential(hidden)
         init_normal(self)

@@ -16,7 +16,7 @@ from smalti.embed import AddedPositions, RotaryPositions
 from smalti.errors import InputError
 from smalti.nn import Attention, Block, Mlp, Residual, SumNormResidual, SwiGLU, rope_1d, sincos_1d
 
-__all__ = ["MLPS", "NORMS", "POSITIONS", "WIRINGS", "TextConfig", "block_parts", "build_norm", "check_length"]
+__all__ = ["ACTS", "MLPS", "NORMS", "POSITIONS", "WIRINGS", "TextConfig", "block_parts", "build_norm", "check_length"]
 
 
 @dataclass(frozen=True)
@@ -129,12 +129,14 @@ def init_normal(model: nn.Module, std: float = 0.02) -> None:
 
 
 NORMS: dict[str, Callable[..., nn.Module]] = {"layer": nn.LayerNorm, "rms": nn.RMSNorm}
-MLPS: dict[str, Callable[..., nn.Module]] = {
-    "gelu": Mlp,
-    "gelu_tanh": partial(Mlp, act=partial(nn.GELU, approximate="tanh")),
-    "relu": partial(Mlp, act=nn.ReLU),
-    "swiglu": SwiGLU,
+ACTS: dict[str, Callable[[], nn.Module]] = {
+    "gelu": nn.GELU,
+    "gelu_tanh": partial(nn.GELU, approximate="tanh"),
+    "relu": nn.ReLU,
+    "swiglu": nn.SiLU,
 }
+MLPS: dict[str, Callable[..., nn.Module]] = {name: partial(Mlp, act=act) for name, act in ACTS.items()}
+MLPS["swiglu"] = SwiGLU
 POSITIONS: dict[str, Callable[[Any], nn.Module]] = {
     "learned": learned_positions,
     "sincos": sincos_positions,

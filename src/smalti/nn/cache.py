@@ -29,9 +29,9 @@ class KeyValues:
     def extend(self, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
         """Remembers keys and values (B, H, N, K) of new tokens; gives those of all, (B, H, M + N, K)."""
         end = self.length + k.shape[2]
-        if self.kept is None or end > self.kept.shape[3]:
-            room = min(self.max_len, max(2 * self.length, end, LEAST))
-            grown = k.new_empty(2, *k.shape[:2], room, k.shape[3])
+        room = 0 if self.kept is None else self.kept.shape[3]
+        if self.kept is None or end > room:
+            grown = k.new_empty(2, *k.shape[:2], min(self.max_len, max(2 * room, end, LEAST)), k.shape[3])
             if self.kept is not None:
                 grown[:, :, :, : self.length] = self.kept[:, :, :, : self.length]
             self.kept = grown

@@ -12,7 +12,7 @@ from torch import Tensor
 from smalti.errors import InputError
 from smalti.weights.names import Names, Row
 
-__all__ = ["TEXT", "options_of", "text_from_huggingface", "text_to_huggingface"]
+__all__ = ["ACTS", "TEXT", "Dialect", "options_of", "text_from_huggingface", "text_to_huggingface"]
 
 
 def block(ours: str, theirs: str, names: Mapping[str, str]) -> tuple[Row, ...]:
@@ -148,7 +148,7 @@ TEXT = {
         },
     ),
 }
-ACTS = {"gelu_new": "gelu_tanh", "gelu_pytorch_tanh": "gelu_tanh", "gelu": "gelu", "relu": "relu"}
+ACTS = {"gelu_pytorch_tanh": "gelu_tanh", "gelu_new": "gelu_tanh", "gelu": "gelu", "relu": "relu"}
 
 
 def text_from_huggingface(state: Mapping[str, Tensor], family: str) -> dict[str, Tensor]:
