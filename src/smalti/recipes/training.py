@@ -87,6 +87,7 @@ def run_loop(
     seconds: float | None,
     names: Callable[[Batch], str],
     show: bool,
+    unit: str = "images",
 ) -> None:
     """The loop, with its files in `folder` and a moving line on stderr; arguments as those of `smalti.train.loop.fit`.
 
@@ -95,7 +96,7 @@ def run_loop(
     """
     total = budget.total_steps(len(batches))
     try:
-        with TrainingBar(total, start=state.step, show=show) as bar:
+        with TrainingBar(total, start=state.step, show=show, unit=unit) as bar:
             fit(
                 state,
                 batches,

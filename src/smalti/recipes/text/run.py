@@ -118,6 +118,7 @@ def carry_out(run: TextRun) -> TrainResult:
         seconds=run.setting.seconds,
         names=system.describe,
         show=run.show,
+        unit="samples",
     )
     trained = time.monotonic()
     step = keep_best(state, folder)
