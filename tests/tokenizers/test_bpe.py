@@ -3,7 +3,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smalti.errors import InputError
@@ -22,11 +22,13 @@ def test_frequent_neighbours_become_one_id():
     assert LEARNED.special("mask") == 289
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_every_text_comes_back(text: str):
     assert LEARNED.decode(LEARNED.encode(text)) == text
 
 
+@settings(deadline=None)
 @given(st.text(alphabet=" \n\tthe'r日;1", max_size=200))
 def test_blocks_give_the_ids_of_the_whole(text: str):
     whole = LEARNED.encode(text).tolist()
