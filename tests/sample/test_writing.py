@@ -3,7 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.sample.models import Reading
 
-from smalti.sample import Until, generate, write
+from smalti.sample import Until, generate, write, writing
 from smalti.tokenizers import Bytes, Characters
 
 LETTERS = Characters("abcdefghij", ("end",))
@@ -34,7 +34,7 @@ def test_a_stop_text_ends_it_and_is_left_out():
 def test_half_a_character_at_the_end_is_written_as_broken():
     model = Reading(256)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("smalti.sample.writing.generate", lambda *args, **options: iter_ids("é".encode() + b"\xe6"))
+        patch.setattr(writing, "generate", lambda *args, **options: iter_ids("é".encode() + b"\xe6"))
         assert list(write(model, Bytes(), ["x"])) == [[""], ["é"], [""], ["�"]]
 
 
