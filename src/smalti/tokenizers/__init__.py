@@ -3,6 +3,7 @@
 from smalti.tokenizers.bpe import BPE
 from smalti.tokenizers.bytes import Bytes
 from smalti.tokenizers.characters import Characters
+from smalti.tokenizers.published import read_gpt2
 from smalti.tokenizers.stored import TOKENIZERS, tokenizer_from_dict
 from smalti.tokenizers.streaming import Streaming
 from smalti.tokenizers.tokenizer import Special, Tokenizer, Unit, encode_marked
@@ -17,5 +18,6 @@ __all__ = [
     "Tokenizer",
     "Unit",
     "encode_marked",
+    "read_gpt2",
     "tokenizer_from_dict",
 ]

@@ -20,7 +20,7 @@ from smalti.tokenizers.tokenizer import Ids, Special, Tokenizer, Unit, has_no_re
 if TYPE_CHECKING:
     import tokenizers
 
-__all__ = ["BPE"]
+__all__ = ["BPE", "signs_of"]
 
 _BLOCK = 1 << 16  # characters the library works on at a time, so that all cores help
 
@@ -142,7 +142,7 @@ class BPE(Tokenizer):
     @cached_property
     def _encoder(self) -> "tokenizers.Tokenizer":
         library = _library()
-        signs = ["".join(_SIGNS[byte] for byte in piece) for piece in self.pieces]
+        signs = [signs_of(piece) for piece in self.pieces]
         model = library.models.BPE(
             vocab={sign: i for i, sign in enumerate(signs)},
             merges=[(signs[left], signs[right]) for left, right in self.merges],
@@ -161,6 +161,11 @@ def _signs() -> dict[int, str]:
 
 
 _SIGNS = _signs()
+
+
+def signs_of(piece: bytes) -> str:
+    """A piece in GPT-2's printable signs."""
+    return "".join(_SIGNS[byte] for byte in piece)
 
 
 def _merges_of(learner: "tokenizers.Tokenizer") -> list[tuple[str, str]]:
