@@ -130,7 +130,7 @@ def test_leaks_are_dropped_when_told_so(ground: Ground, capsys: pytest.CaptureFi
     ground.classes("d/test", n=3, seed=5000)
     ground.write("d/test/cat/copy.png", Path("d/train/cat/0.png").read_bytes())
     assert run(["train", "d", *TINY, "--leaks", "drop"]) == 0
-    assert "1 left out whose picture or group is in another split too: train/cat/0.png" in capsys.readouterr().err
+    assert "1 left out whose content or group is in another split too: train/cat/0.png" in capsys.readouterr().err
 
 
 def check(capsys: pytest.CaptureFixture[str], *command: str) -> tuple[int, dict[str, Any], str]:

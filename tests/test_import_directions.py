@@ -26,11 +26,13 @@ ROOMS = (
     "heads",
     "models",
     "weights",
+    "tokenizers",
     "data",
     "modelfile",
     "importing",
     "ready",
     "export",
+    "sample",
     "objectives",
     "train",
     "evaluate",
@@ -62,6 +64,7 @@ OURS = {
     "jinja2",
     "simplejpeg",
 }
+EXTRAS = {"tokenizers", "sacrebleu"}  # imported by the functions that use them, never needed otherwise
 NAMED = {"PIL": "pillow", "sklearn": "scikit-learn"}  # where the distribution has another name
 PART_OF = {"markupsafe": "jinja2"}
 SLOW = {"torchvision", "sklearn", "rich", "matplotlib", "jinja2"}  # imported by the functions that use them
@@ -160,11 +163,13 @@ def test_strangers_do_not_meet_through_others(one: str, other: str):
 
 
 def test_only_declared_dependencies_are_imported():
-    wrong = [str(made) for made in OUTSIDE if made.name.split(".")[0] not in OURS | set(PART_OF)]
+    wrong = [str(made) for made in OUTSIDE if made.name.split(".")[0] not in OURS | EXTRAS | set(PART_OF)]
     assert not wrong, "\n".join(wrong)
     project = tomllib.loads((SOURCE.parents[1] / "pyproject.toml").read_text())["project"]
     declared = {re.split(r"[^\w-]", line)[0] for line in project["dependencies"]}
     assert declared == {NAMED.get(name, name) for name in OURS}
+    extras = [line for lines in project["optional-dependencies"].values() for line in lines]
+    assert {re.split(r"[^\w-]", line)[0] for line in extras} == EXTRAS
 
 
 def test_only_the_command_line_knows_cyclopts():
@@ -181,7 +186,7 @@ def test_slow_packages_are_imported_where_they_are_used():
         str(made)
         for made in OUTSIDE + INSIDE
         if made.on_load
-        and (made.name.split(".")[0] in SLOW or made.name.startswith("smalti._torchvision"))
+        and (made.name.split(".")[0] in SLOW | EXTRAS or made.name.startswith("smalti._torchvision"))
         and made.file != "_torchvision.py"
     ]
     assert not wrong, "\n".join(wrong)

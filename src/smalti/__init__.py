@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         probe,
         quickstart,
         resume,
+        sample,
         train,
     )
 
@@ -42,6 +43,7 @@ __all__ = [
     "probe",
     "quickstart",
     "resume",
+    "sample",
     "train",
 ]
 

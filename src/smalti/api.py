@@ -19,13 +19,18 @@ from smalti.evaluate.report import DataSummary, Report, write_report
 from smalti.evaluate.speed import pictures_a_second
 from smalti.export import export
 from smalti.importing import import_weights
+from smalti.modelfile import is_text_model
 from smalti.models import FAMILIES, build, create_model, list_models, preset_config
-from smalti.ready import Model, Prediction, as_pictures, load
+from smalti.ready import Model, Prediction, as_pictures
+from smalti.ready import load as load_pictures
+from smalti.ready_text import TextModel, TextPrediction, load_text
 from smalti.recipes.assemble import checked
 from smalti.recipes.quickstart import quickstart
 from smalti.recipes.recipe import Choice
 from smalti.recipes.remarks import left_out, tell
-from smalti.recipes.run import TrainResult, resume, train
+from smalti.recipes.run import resume, train
+from smalti.recipes.text.evaluate import TextEvaluation, evaluate_text
+from smalti.recipes.training import TrainResult
 
 __all__ = [
     "TrainResult",
@@ -41,6 +46,7 @@ __all__ = [
     "probe",
     "quickstart",
     "resume",
+    "sample",
     "train",
 ]
 
@@ -62,7 +68,7 @@ def check(
 
 
 def evaluate(
-    model: Model | str | os.PathLike[str],
+    model: Model | TextModel | str | os.PathLike[str],
     source: str | os.PathLike[str],
     *,
     split: str = "test",
@@ -72,7 +78,7 @@ def evaluate(
     download: bool = False,
     report: str | os.PathLike[str] | None = None,
     show: bool = True,
-) -> Evaluation:
+) -> Evaluation | TextEvaluation:
     """Measures a trained model on a part of a data set.
 
     Args:
@@ -90,6 +96,9 @@ def evaluate(
     Raises:
         InputError: the data has labels the model does not know, or the part is empty.
     """
+    if isinstance(model, TextModel) or (not isinstance(model, Model) and is_text_model(model)):
+        no_picture_options(int8=int8, merge=merge, patch_size=patch_size)
+        return evaluate_text(model if isinstance(model, TextModel) else load_text(model), source, split, report=report)
     ready = made_ready(model, int8=int8, merge=merge, patch_size=patch_size)
     opened = data.open(source, download=download, task=ready.task)  # type: ignore[arg-type]
     matched = match_labels(opened, ready)
@@ -164,8 +173,40 @@ def probe(
     )
 
 
+def load(path: str | os.PathLike[str], **options: Any) -> Model | TextModel:
+    """The ready model in a model file or a run folder: `smalti.ready.Model` of pictures, with the options of
+    `smalti.ready.load`, or `smalti.ready_text.TextModel`.
+
+    Raises:
+        InputError: there is no model there, or an option is not for it.
+        DamagedError: it is not what it was when it was written.
+    """
+    if not is_text_model(path):
+        return load_pictures(path, **options)
+    for name in (name for name in options if name != "device"):
+        raise InputError(f"{name} is for models of pictures", where=path, mend="leave it out")
+    return load_text(path, **options)
+
+
+def sample(
+    model: TextModel | str | os.PathLike[str], prompt: str = "", *, n: int = 1, **options: Any
+) -> Iterator[list[str]]:
+    """Continues a text `n` times; yields what each has grown by, as it comes.
+
+    Args:
+        model: a model file, a run folder or a loaded model, of text.
+        prompt: what the texts begin with.
+        n: how many.
+        options: max_tokens, temperature, top_k, top_p, seed, until, as of `TextModel.write`.
+    """
+    if n < 1:
+        raise InputError(f"-n {n} is not 1 or more", mend="give a number above 0")
+    ready = model if isinstance(model, TextModel) else load_text(model)
+    return ready.write([prompt] * n, **options)
+
+
 def predict(
-    model: Model | str | os.PathLike[str],
+    model: Model | TextModel | str | os.PathLike[str],
     inputs: Any,
     *,
     top: int = 5,
@@ -174,13 +215,14 @@ def predict(
     merge: int = 0,
     patch_size: int | None = None,
     show: bool = True,
-) -> Iterator[Prediction]:
-    """Says what is in pictures, one by one as they are ready; a picture that cannot be read gives a Prediction with
+) -> Iterator[Prediction] | Iterator[TextPrediction]:
+    """Says what is in pictures or texts, one by one as they are ready; one that cannot be read gives a prediction with
     `error`.
 
     Args:
         model: a model file, a run folder or a loaded model.
-        inputs: paths of pictures, folders or archives, or pictures in memory (see `Model.predict`).
+        inputs: paths of pictures, folders or archives, or pictures in memory (see `Model.predict`); texts for a model
+            of text.
         top: how many labels to name.
         batch_size: pictures at a time.
         int8: pictures to calibrate int8 on, as in `load`.
@@ -189,6 +231,11 @@ def predict(
         patch_size: as in `load`.
         show: whether to tell it.
     """
+    if isinstance(model, TextModel) or (not isinstance(model, Model) and is_text_model(model)):
+        no_picture_options(int8=int8, merge=merge, patch_size=patch_size)
+        reader = model if isinstance(model, TextModel) else load_text(model)
+        texts = [inputs] if isinstance(inputs, str) else list(inputs)
+        return reader.stream(texts, top=top, batch_size=batch_size)
     ready, pictures = made_ready(model, int8=int8, merge=merge, patch_size=patch_size), as_pictures(inputs)
     if merge and show:
         first = list(islice(pictures, TIMED))
@@ -207,12 +254,18 @@ def speed_choice(plain: Model, merging: Model, images: Tensor, merge: int) -> Ch
     return Choice(f"merging {merge} tokens a block", f"{after:,.4g} pictures a second", why)
 
 
+def no_picture_options(**options: Any) -> None:
+    """Raises InputError where an option is given that a model of text has no use for."""
+    for name in (name for name, value in options.items() if value):
+        raise InputError(f"{name} is for models of pictures", mend="leave it out")
+
+
 def made_ready(
     model: Model | str | os.PathLike[str], *, int8: Any = None, merge: int = 0, patch_size: int | None = None
 ) -> Model:
     """The model, loaded where it is named."""
     if not isinstance(model, Model):
-        return load(model, int8=int8, merge=merge, patch_size=patch_size)
+        return load_pictures(model, int8=int8, merge=merge, patch_size=patch_size)
     given = {"int8": int8 is not None, "merge": merge != 0, "patch_size": patch_size is not None}
     for name in (name for name, is_given in given.items() if is_given):
         raise InputError("this model is loaded already, as it answers", mend=f"give {name} to smalti.load")

@@ -60,6 +60,11 @@ class SmaltiError(Exception):
         line += f"; {self.mend}" if self.mend else ""
         return printable(line, limit=2000)
 
+    @property
+    def cause(self) -> str:
+        """What is wrong, and why, without where."""
+        return f"{self.what} ({self.why})" if self.why else self.what
+
     def as_dict(self) -> dict[str, str | int]:
         """The stable shape of an error in `--json` output."""
         return {"what": self.what, "where": self.where, "why": self.why, "mend": self.mend, "exit": self.exit}

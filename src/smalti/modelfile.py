@@ -7,9 +7,10 @@ The tensors have the names of the module's state dict, which for a plain ViT are
 
 import hashlib
 import json
+import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar, cast
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -22,26 +23,29 @@ from smalti.errors import DamagedError, InputError, SmaltiError, printable
 from smalti.files import write_durably
 from smalti.models import FAMILIES, build
 from smalti.models.registry import EXAMPLE_SEED, with_options
-from smalti.models.registry import example_images as images_of
+from smalti.tokenizers import Tokenizer, tokenizer_from_dict
 
-__all__ = ["ModelFile", "example_images", "read_model", "write_model"]
+__all__ = ["ModelFile", "is_text_model", "read_any_model", "read_model", "write_model"]
 
 FORMAT = 1
-FIELDS = {"family", "config", "task", "labels", "preprocess", "views", "provenance", "checksum", "self_test"}
+FIELDS = {"family", "config", "task", "labels", "views", "provenance", "checksum", "self_test"}
 SELF_TEST_TOLERANCE = 1e-3  # of the largest logit: another CPU rounds differently by far less, a wrong model by more
-TASKS = ("classify", "multilabel", "regress")
+TASKS = ("classify", "multilabel", "regress", "next-token", "masked-token", "seq2seq")
+
+Rule = TypeVar("Rule", Preprocess, Tokenizer)
+RULES = {"preprocess": Preprocess.from_dict, "tokenizer": tokenizer_from_dict}  # by their names in the metadata
 
 
 @dataclass
-class ModelFile:
+class ModelFile(Generic[Rule]):
     """What a model file holds.
 
     Args:
         family: name in `smalti.models.FAMILIES`.
         module: the network, in eval mode, fp32, on the CPU.
-        task: "classify", "multilabel" or "regress".
-        labels: names of the outputs, in order.
-        preprocess: how a stored picture becomes the network's input.
+        task: what it answers: "classify", "multilabel", "regress", "next-token", "masked-token" or "seq2seq".
+        labels: names of the outputs, in order; none where they are tokens.
+        preprocess: how a stored picture or a text becomes the network's input.
         views: whose answers are averaged.
         provenance: what made it: versions, data, seed, budget, metrics.
         checksum: of the file it was read from; "" where there is none.
@@ -51,13 +55,13 @@ class ModelFile:
     module: nn.Module
     task: str
     labels: tuple[str, ...]
-    preprocess: Preprocess
+    preprocess: Rule
     views: Views = Views()
     provenance: dict[str, Any] = field(default_factory=dict)
     checksum: str = ""
 
 
-def write_model(path: str | Path, model: ModelFile) -> None:
+def write_model(path: str | Path, model: ModelFile[Any]) -> None:
     """Writes a model file, durably."""
     tensors = {name: t.detach().cpu().contiguous() for name, t in model.module.state_dict().items()}
     about: dict[str, Any] = {
@@ -66,17 +70,25 @@ def write_model(path: str | Path, model: ModelFile) -> None:
         "config": asdict(model.module.config),  # type: ignore[arg-type]
         "task": model.task,
         "labels": list(model.labels),
-        "preprocess": model.preprocess.to_dict(),
+        name_of(model.preprocess): model.preprocess.to_dict(),
         "views": asdict(model.views),
         "provenance": model.provenance,
-        "self_test": {"seed": EXAMPLE_SEED, "logits": self_test(model.module)},
+        "self_test": {"seed": EXAMPLE_SEED, "logits": self_test(model.family, model.module)},
     }
     about["checksum"] = checksum(tensors, canonical(about))
     metadata = {"format": "pt", "smalti": json.dumps(about)}
     write_durably(path, save(tensors, metadata=metadata))
 
 
-def read_model(path: str | Path) -> ModelFile:
+def read_model(path: str | os.PathLike[str]) -> ModelFile[Preprocess]:
+    """As `read_any_model`, of a model that sees pictures. Raises InputError too where it reads text."""
+    file = read_any_model(path)
+    if not isinstance(file.preprocess, Preprocess):
+        raise InputError("is a model of text, not of pictures", where=path, mend="name a model trained on pictures")
+    return file
+
+
+def read_any_model(path: str | os.PathLike[str]) -> ModelFile[Any]:
     """Reads and verifies the model file at `path`, or the one inside the run folder at `path`.
 
     Raises:
@@ -110,14 +122,16 @@ def read_model(path: str | Path) -> ModelFile:
         if about["task"] not in TASKS:
             raise InputError(f'unknown task "{about["task"]}"')
         config = with_options(FAMILIES[family].config(), about["config"])
-        if len(about["labels"]) != config.num_classes:
-            raise InputError(f"{len(about['labels'])} labels for {config.num_classes} outputs")
+        outputs = getattr(config, "num_classes", 0)
+        if len(about["labels"]) != outputs:
+            raise InputError(f"{len(about['labels'])} labels for {outputs} outputs")
         with torch.random.fork_rng(devices=[]):  # the first weights are drawn, and thrown away
             module = build(family, config)
         module.load_state_dict(tensors)
-        preprocess, views = Preprocess.from_dict(about["preprocess"]), Views(**about["views"])
+        (rule,) = (read(about[name]) for name, read in RULES.items() if name in about)
+        views = Views(**about["views"])
         expected = about["self_test"]["logits"]
-    except (SmaltiError, RuntimeError, TypeError, KeyError) as error:
+    except (SmaltiError, RuntimeError, TypeError, KeyError, ValueError) as error:
         raise DamagedError(
             "does not describe a model this smalti can build",
             where=path,
@@ -125,17 +139,26 @@ def read_model(path: str | Path) -> ModelFile:
             mend="use the smalti that wrote it",
         ) from error
     module.eval()
-    verify_self_test(path, module, expected)
+    verify_self_test(path, family, module, expected)
     return ModelFile(
         family,
         module,
         about["task"],
         tuple(about["labels"]),
-        preprocess,
+        rule,
         views=views,
         provenance=about["provenance"],
         checksum=about["checksum"],
     )
+
+
+def is_text_model(path: str | os.PathLike[str]) -> bool:
+    """Whether a model file, or that of a run folder, is of text; its tensors are not read. No, for what is no model."""
+    try:
+        with safe_open(find_model(Path(path)), framework="pt") as file:
+            return "tokenizer" in json.loads((file.metadata() or {}).get("smalti", "{}"))
+    except (SmaltiError, SafetensorError, OSError, ValueError):
+        return False  # whoever loads it says what is wrong
 
 
 def find_model(path: Path) -> Path:
@@ -186,6 +209,11 @@ def refuse_strangers(path: Path) -> None:
         )
 
 
+def name_of(rule: Preprocess | Tokenizer) -> str:
+    """Under which name the metadata has it."""
+    return "preprocess" if isinstance(rule, Preprocess) else "tokenizer"
+
+
 def parse(path: Path, text: str) -> dict[str, Any]:
     """The metadata of a model file of a known version, complete."""
     try:
@@ -222,22 +250,17 @@ def checksum(tensors: dict[str, Tensor], text: str = "") -> str:
 
 
 @torch.no_grad()
-def self_test(module: nn.Module) -> list[float]:
-    """The first outputs for the example, in fp32."""
-    training = module.training
-    logits = module.eval()(example_images(module))[0, :8].tolist()
+def self_test(family: str, module: nn.Module) -> list[float]:
+    """The first outputs for the example, in fp32; of text, for its last token."""
+    training, config = module.training, cast(Any, module).config
+    logits = module.eval()(*FAMILIES[family].example(config))[0]
     module.train(training)
-    return logits
+    return logits.reshape(-1, logits.shape[-1])[-1, :8].tolist()
 
 
-def example_images(module: nn.Module) -> Tensor:
-    """A seeded input (1, C, H, W) of the right size."""
-    return images_of(module.config)[0]
-
-
-def verify_self_test(path: Path, module: nn.Module, expected: list[float]) -> None:
+def verify_self_test(path: Path, family: str, module: nn.Module, expected: list[float]) -> None:
     """Raises DamagedError where the rebuilt network does not answer as the written one did."""
-    actual, wanted = torch.tensor(self_test(module)), torch.tensor(expected)
+    actual, wanted = torch.tensor(self_test(family, module)), torch.tensor(expected)
     bound = SELF_TEST_TOLERANCE * max(wanted.abs().max().item(), 1e-3)
     off = (actual - wanted).abs().max().item() if actual.shape == wanted.shape else float("inf")
     if not off <= bound:

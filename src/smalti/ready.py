@@ -17,8 +17,9 @@ from smalti.data.preprocess import Preprocess
 from smalti.data.source import Raw
 from smalti.data.views import PLAIN, Views
 from smalti.errors import InputError, SmaltiError
-from smalti.modelfile import ModelFile, example_images, read_model
+from smalti.modelfile import ModelFile, read_model
 from smalti.models import at_patch_size
+from smalti.models.registry import example_images
 from smalti.nn.inference import for_inference
 from smalti.nn.merge import merge_tokens
 from smalti.nn.precision import Precision
@@ -53,8 +54,7 @@ class Prediction:
     def to_dict(self) -> dict[str, Any]:
         """The stable shape of a line of `predict --json`."""
         if self.error is not None:
-            cause = f"{self.error.what} ({self.error.why})" if self.error.why else self.error.what
-            return {"file": self.file, "error": {"cause": cause, "mend": self.error.mend}}
+            return {"file": self.file, "error": {"cause": self.error.cause, "mend": self.error.mend}}
         if not self.top:
             return {"file": self.file, "values": self.values}
         return {
@@ -227,7 +227,7 @@ def load(
         if precision is not None:
             raise InputError("precision and int8 exclude each other", mend="give one of them")
         return in_int8(file, place, int8)
-    module = for_inference(file.module.to(place), example_images(file.module).to(place), precision)
+    module = for_inference(file.module.to(place), example_images(file.module.config)[0].to(place), precision)
     about = {"views": file.views, "provenance": file.provenance, "checksum": file.checksum}
     return Model(module, file.task, file.labels, file.preprocess, **about)
 

@@ -288,6 +288,6 @@ def test_a_free_name_is_found_for_every_run():
 
 @pytest.mark.parametrize(("left", "testing", "expected"), [(300, 10, 280), (300, 1000, 146), (5, 1, 1.0)])
 def test_a_slow_moment_at_the_start_does_not_take_the_time_to_train(left, testing, expected):
-    from smalti.recipes.run import training_seconds
+    from smalti.recipes.training import training_seconds
 
     assert training_seconds(left, testing) == pytest.approx(expected)

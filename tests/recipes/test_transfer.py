@@ -114,7 +114,7 @@ def test_a_tuned_run_resumes_to_the_same_bits_even_without_the_start(trained, tm
                 self.log.save(state)
                 raise Stopped
 
-    import smalti.recipes.run as runs
+    import smalti.recipes.training as runs
 
     monkeypatch.setattr(runs, "fit", cut)
     with pytest.raises(Interrupted):

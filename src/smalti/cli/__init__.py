@@ -21,15 +21,16 @@ from smalti.cli.models import models
 from smalti.cli.predict import predict
 from smalti.cli.probe import probe
 from smalti.cli.quickstart import quickstart
+from smalti.cli.sample import sample
 from smalti.cli.train import train
 
 __all__ = ["main", "run"]
 
-COMMANDS = (quickstart, check, train, evaluate, predict, probe, export, import_weights, models)
+COMMANDS = (quickstart, check, train, evaluate, predict, probe, sample, export, import_weights, models)
 
 app = App(
     name="smalti",
-    help="Train, judge and use Vision Transformers on a folder of pictures.",
+    help="Train, judge and use Transformers: on a folder of pictures, or on a text.",
     help_format="plaintext",
     help_epilogue="Every command takes --json (results on stdout, one object a line) and --debug (tracebacks).",
     version=__version__,

@@ -20,11 +20,14 @@ Whole = Annotated[int, Parameter(converter=_whole)]  # cyclopts by itself rounds
 
 Data = Annotated[
     str,
-    Parameter(help="A folder, archive, array file or manifest, or the name of a standard set (digits, mnist)."),
+    Parameter(
+        help="A folder, archive, array file or manifest of pictures, the name of a standard set (digits, mnist); or a "
+        "text file, a folder of them, a table of texts."
+    ),
 ]
 Model = Annotated[str, Parameter(help="A model file or a run folder.")]
 TaskName = Annotated[
-    Literal["classify", "multilabel", "regress"] | None,
+    Literal["classify", "multilabel", "regress", "next-token", "masked-token", "seq2seq"] | None,
     Parameter(help="What the targets mean; found from the data where it can be."),
 ]
 Download = Annotated[bool, Parameter(help="Allow fetching a standard set that is not on this disk.")]

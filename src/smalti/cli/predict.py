@@ -3,8 +3,7 @@
 import csv
 import sys
 from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
@@ -14,13 +13,14 @@ from smalti.errors import InputError, printable
 
 if TYPE_CHECKING:
     from smalti.ready import Prediction
+    from smalti.ready_text import TextPrediction
 
 __all__ = ["predict", "prediction_rows"]
 
 
 def predict(
     model: Model,
-    inputs: Annotated[tuple[Path, ...], Parameter(help="Pictures and folders of pictures.")],
+    inputs: Annotated[tuple[str, ...], Parameter(help="Pictures and folders of pictures; for a model of text, texts.")],
     /,
     *,
     top: Annotated[Whole, Parameter(help="How many of the most probable labels to give.")] = 5,
@@ -31,7 +31,8 @@ def predict(
     as_csv: Annotated[bool, Parameter(name="--csv", help="Comma-separated values on stdout.")] = False,
     json: Json = False,
 ) -> int:
-    """Say what is in pictures; exit code 2 where one could not be read (the others are still answered)."""
+    """Say what is in pictures, or what a text means; exit code 2 where one could not be read (the others are still
+    answered)."""
     from smalti import api
 
     if as_csv and json:
@@ -46,12 +47,26 @@ def predict(
             failed |= prediction.error is not None
         return 2 if failed else 0
     results = list(predictions)
+    rows: Any = text_rows if results and hasattr(results[0], "text") else prediction_rows
     if as_csv:
-        csv.writer(sys.stdout, lineterminator="\n").writerows(prediction_rows(results, exact=True))
+        csv.writer(sys.stdout, lineterminator="\n").writerows(rows(results, exact=True))
     else:
-        header, *rows = prediction_rows(results, exact=False)
-        show(table("", header, rows))
+        header, *cells = rows(results, exact=False)
+        show(table("", header, cells))
     return 2 if any(prediction.error for prediction in results) else 0
+
+
+def text_rows(predictions: "Sequence[TextPrediction]", *, exact: bool) -> list[list[str]]:
+    """A heading and a row a text: answer, and probability where there is one; as `prediction_rows`."""
+    sure = any(one.probability is not None for one in predictions)
+    failed = any(one.error is not None for one in predictions)
+    rows = [["text", "answer", *(["probability"] if sure else []), *(["error"] if failed else [])]]
+    name = str if exact else printable
+    for one in predictions:
+        share = "" if one.probability is None else repr(one.probability) if exact else f"{one.probability:.4f}"
+        error = one.error.cause if one.error else ""
+        rows.append([name(one.text), name(one.answer), *([share] if sure else []), *([error] if failed else [])])
+    return rows
 
 
 def prediction_rows(predictions: "Sequence[Prediction]", *, exact: bool) -> list[list[str]]:
@@ -71,8 +86,7 @@ def prediction_rows(predictions: "Sequence[Prediction]", *, exact: bool) -> list
     rows = [["file", *(targets or ["label", "probability"]), *(["error"] if failed else [])]]
     for prediction in predictions:
         if prediction.error is not None:
-            error = prediction.error
-            cells = [*([""] * (len(targets) or 2)), f"{error.what} ({error.why})" if error.why else error.what]
+            cells = [*([""] * (len(targets) or 2)), prediction.error.cause]
         elif targets and prediction.values:
             cells = [number(prediction.values[target]) for target in targets] + [""] * failed
         else:

@@ -37,6 +37,9 @@ class Options:
         tuple[str, ...],
         Parameter(name="--set", help="KEY=VALUE, one setting, such as optim.lr=0.001; repeatable.", show_default=False),
     ] = ()
+    raw: Annotated[bool, Parameter(name="--bytes", help="Text: every byte is a token, whatever the file holds.")] = (
+        False
+    )
     seed: Annotated[Whole | None, Parameter(help="Of the weights, the order and the augmentation; else 0.")] = None
     bad_images: Annotated[Literal["stop", "skip"], Parameter(help="Pictures that cannot be read.")] = "stop"
     leaks: Annotated[Literal["stop", "drop"], Parameter(help="Training pictures that are also test pictures.")] = "stop"
@@ -62,10 +65,12 @@ def train(
 
         result = api.resume(resume)
     elif data is None:
-        raise InputError("DATA is missing", mend="name a folder or archive of pictures, or --resume RUN")
+        raise InputError("DATA is missing", mend="name a folder or archive of pictures, a text, or --resume RUN")
     else:
         settings = asdict(options)
         overrides = _overrides(settings.pop("set"))
+        if settings.pop("raw"):
+            overrides["tokens.tokenizer"] = "bytes"
         from smalti import api
 
         result = api.train(data, overrides=overrides, **settings)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from smalti.data.decode import PICTURE_SUFFIXES
 from smalti.data.formats import archives, builtin, cifar, folders, idx, manifest, npz, standard, walk
+from smalti.data.formats.table import MANIFEST_SUFFIXES
 from smalti.data.formats.tree import Tree, suffix_of
 from smalti.data.source import Source, Task
 from smalti.errors import InputError, few, printable
@@ -132,7 +133,7 @@ def _file(path: Path, name: str, task: Task | None) -> Source:
         return _idx(path, name, task)
     if archives.is_archive(path) or _looks_packed(path.name.lower()):
         return _tree(archives.list_archive(path, name), task)
-    if suffix in manifest.MANIFEST_SUFFIXES:
+    if suffix in MANIFEST_SUFFIXES:
         return manifest.read_file(path, name, task)
     if suffix in PICTURE_SUFFIXES:
         raise InputError(

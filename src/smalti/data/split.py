@@ -87,7 +87,7 @@ def split(source: Source, facts: Facts, *, seed: int = 0, val: float = 0.1, test
             reason += f"; {(part == _VAL).sum():,} of {len(pool):,} in train are set aside as val, {_manner(source)}"
     if len(dropped):
         few = ", ".join(printable(source.names[i], 60) for i in dropped[:3]) + (", ..." if len(dropped) > 3 else "")
-        reason += f"; {len(dropped):,} left out whose picture or group is in another split too: {few}"
+        reason += f"; {len(dropped):,} left out whose content or group is in another split too: {few}"
     train, choose, judge = (np.flatnonzero(part == place) for place in range(len(SPLITS)))
     return Split(train, choose, judge, reason, dropped)
 
@@ -203,4 +203,9 @@ def _strata(source: Source, pool: NDArray[np.int64], units: NDArray[np.int64]) -
 
 
 def _manner(source: Source) -> str:
-    return f"{_MANNER[source.task]}, by hash of content" + ("" if source.groups is None else ", groups together")
+    by = (
+        "by hash of content"
+        if len(source.labels) == 1 and source.task == "classify"
+        else f"{_MANNER[source.task]}, by hash of content"
+    )
+    return by + ("" if source.groups is None else ", groups together")

@@ -29,6 +29,7 @@ from smalti.evaluate.outputs import (
 from smalti.evaluate.regress import per_target, regression_metrics
 from smalti.evaluate.report import Mistake
 from smalti.ready import Model
+from smalti.ready_text import TextModel
 
 __all__ = ["Evaluation", "evaluate_on", "match_labels", "thumbnail"]
 
@@ -83,7 +84,7 @@ def evaluate_on(
     return MEASURES[model.task](model, source, outputs)
 
 
-def match_labels(source: Source, model: Model) -> Source:
+def match_labels(source: Source, model: Model | TextModel) -> Source:
     """`source` with its targets renumbered, by name, to the model's labels.
 
     Raises:

@@ -1,6 +1,6 @@
 """What a model answers to a set of pictures, collected once; every figure of an evaluation is made from it."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from smalti.data.views import PLAIN, Views
 from smalti.errors import InputError
 from smalti.nn.precision import Precision, in_precision
+from smalti.objectives import shown
 
 __all__ = [
     "Average",
@@ -25,7 +26,7 @@ __all__ = [
     "softmax",
 ]
 
-Batch = Mapping[str, Tensor]
+Batch = dict[str, Tensor]
 Average = Callable[[Tensor], Tensor]  # raw answers (V, B, K) of V views to one (B, K)
 
 
@@ -76,8 +77,8 @@ def collect(
     """Runs `module` over `batches` without gradients, in evaluation mode; the mode it was in comes back.
 
     Args:
-        module: images (B, C, H, W) to answers (B, K); stays on the device it is on.
-        batches: dicts of "image" (B, C, H, W), "target" and "id" (B,).
+        module: images (B, C, H, W), or tokens (B, N), to answers (B, K); stays on the device it is on.
+        batches: dicts of "image" (B, C, H, W) or "tokens" (B, N), "target" and "id" (B,).
         device: where the module is; None finds it out from its parameters.
         views: what is shown of each picture. With one view the answers are the module's own logits; with several,
             `average` makes one of them. It is probabilities that are averaged, not logits: a view that is sure then
@@ -93,8 +94,8 @@ def collect(
     with evaluating(module):
         answer = in_precision(module, precision)
         for batch in batches:
-            images = batch["image"].to(place, non_blocking=True)
-            answers = torch.stack([answer(view).float() for view in views(images)])  # (V, B, K)
+            inputs = shown(batch).to(place, non_blocking=True)
+            answers = torch.stack([answer(view).float() for view in views(inputs)])  # (V, B, K)
             logits.append((answers[0] if len(views) == 1 else average(answers)).cpu())
             targets.append(batch["target"].cpu())
             ids.append(batch["id"].cpu())

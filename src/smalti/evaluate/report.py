@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from smalti.data.source import Task
 from smalti.errors import printable
 from smalti.evaluate.charts import confusion_chart, curve_chart, scatter_chart
 from smalti.evaluate.intervals import wilson
@@ -112,11 +111,11 @@ class Report:
         each. choices: (name, value, reason) each. curves: rows of metrics.jsonl: step, epoch, seconds, loss,
         val_loss, val_accuracy, lr, images_per_second, ... timing: where the time went. run: the run folder or model
         file, for the commands that use it. versions: (name, version) of what made it. command: the command line that
-        made it.
+        made it. unit: what was judged, several of them. texts: (title, text) each, that the model wrote.
     """
 
     title: str
-    task: Task
+    task: str
     metrics: Mapping[str, Metric]
     split: str = ""
     model: str = ""
@@ -134,6 +133,8 @@ class Report:
     run: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)
     command: str = ""
+    unit: str = "pictures"
+    texts: Sequence[tuple[str, str]] = ()
 
 
 def write_report(path: str | os.PathLike[str], report: Report) -> Path:
@@ -163,6 +164,7 @@ def render(report: Report) -> str:
         css=Markup((here / "report.css").read_text("utf-8")),
         headline=_headline(report),
         figures=[_figure_row(name, metric, report) for name, metric in report.metrics.items()],
+        unit=report.unit,
         confusion=Markup(_confusion_svg(report)),
         confusions=_top_confusions(report),
         table=_table(report.per_class),
@@ -173,7 +175,7 @@ def render(report: Report) -> str:
         lede=_lede(report),
         facts=_facts(report),
         times=_times(report.timing),
-        usage=_usage(report.run),
+        usage=_usage(report),
     )
 
 
@@ -188,16 +190,23 @@ def _lede(report: Report) -> str:
 # --- the headline -----------------------------------------------------------------------------------------------------
 
 AUDIENCE = {
-    "test": ("pictures it had never seen", ""),
-    "val": ("validation pictures", "These pictures also chose the model: new ones may be harder."),
-    "train": ("pictures it was trained on", "New pictures will be harder."),
+    "test": ("{unit} it had never seen", ""),
+    "val": ("validation {unit}", "These {unit} also chose the model: new ones may be harder."),
+    "train": ("{unit} it was trained on", "New {unit} will be harder."),
 }
 
 
 def _headline(report: Report) -> dict[str, Any] | None:
     """The one number and what it means, in sentences; None without a metric to speak of."""
-    metrics, (of, caution) = report.metrics, AUDIENCE.get(report.split, ("pictures", ""))
-    if "accuracy" in metrics:
+    metrics, unit = report.metrics, report.unit
+    of, caution = (words.format(unit=unit) for words in AUDIENCE.get(report.split, ("{unit}", "")))
+    if "perplexity" in metrics:
+        metric, one = metrics["perplexity"], unit.removesuffix("s")
+        sentence = f"On {metric.n:,} {of}, it is as unsure of a {one} as of a fair choice among so many."
+    elif "sequence_accuracy" in metrics:
+        metric = metrics["sequence_accuracy"]
+        sentence = f"Exactly right on {round(metric.value * metric.n):,} of {metric.n:,} {of}."
+    elif "accuracy" in metrics:
         metric = metrics["accuracy"]
         sentence = f"Right on {round(metric.value * metric.n):,} of {metric.n:,} {of}."
     elif "map" in metrics:
@@ -217,17 +226,24 @@ def _headline(report: Report) -> dict[str, Any] | None:
         return None
     return {
         "big": metric.text,
-        "kind": "off on average" if "mae" in metrics and "accuracy" not in metrics else "",
+        "kind": _kind(metrics),
         "sentence": sentence,
-        "interval": _spoken_interval(metric),
+        "interval": _spoken_interval(metric, unit),
         "baseline": _baseline(report),
         "caution": caution,
     }
 
 
-def _spoken_interval(metric: Metric) -> str:
+def _kind(metrics: Mapping[str, Metric]) -> str:
+    """What stands behind the large number."""
+    if "perplexity" in metrics:
+        return "perplexity"
+    return "off on average" if "mae" in metrics and "accuracy" not in metrics else ""
+
+
+def _spoken_interval(metric: Metric, unit: str) -> str:
     if metric.low is None or metric.high is None:
-        return "Too few pictures to say how sure this number is."
+        return f"Too few {unit} to say how sure this number is."
     low, high = (percent(x) if metric.share else number(x) for x in (metric.low, metric.high))
     return f"The true value lies between {low} and {high} (95 % interval)."
 
@@ -249,7 +265,16 @@ def _baseline(report: Report) -> str:
 # --- the figures ------------------------------------------------------------------------------------------------------
 
 MEANINGS = {
-    "accuracy": ("Accuracy", "pictures given the right label"),
+    "loss": ("Loss", "in nats: how surprising the truth was to it; lower is better"),
+    "bits_per_character": ("Bits per character", "how many bits a character costs, were the model to pack the text"),
+    "bits_per_byte": ("Bits per byte", "how many bits a byte costs, were the model to pack the text"),
+    "perplexity": ("Perplexity", "among how many equally likely ones it is as if it had to choose"),
+    "masked_accuracy": ("Accuracy where hidden", "hidden tokens that it guessed"),
+    "sequence_accuracy": ("Whole targets right", "targets it wrote without a single mistake"),
+    "token_accuracy": ("Accuracy of tokens", "tokens right, each after the right ones before it"),
+    "bleu": ("BLEU", "overlap of words with the wanted text, 0 to 100"),
+    "chrf": ("chrF", "overlap of characters with the wanted text, 0 to 100"),
+    "accuracy": ("Accuracy", "given the right answer"),
     "top5_accuracy": ("Top-5 accuracy", "the right label is among the five likeliest"),
     "balanced_accuracy": ("Balanced accuracy", "accuracy if every class came up equally often"),
     "macro_f1": ("Macro F1", "precision and recall in one, each class counting the same"),
@@ -406,7 +431,9 @@ def _facts(report: Report) -> list[tuple[str, str]]:
     if data is None:
         return []
     facts = [("Data", printable(data.name))]
-    facts += [(f"Pictures for {SPLIT_USE.get(split, split)}", f"{n:,}") for split, n in data.splits.items()]
+    facts += [
+        (f"{report.unit.capitalize()} for {SPLIT_USE.get(split, split)}", f"{n:,}") for split, n in data.splits.items()
+    ]
     if data.classes:
         facts.append(("Classes", f"{len(data.classes):,}"))
     if data.smallest and data.largest:
@@ -437,16 +464,32 @@ def _duration(seconds: float) -> str:
     return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
 
 
-def _usage(run: str) -> list[tuple[str, str]]:
+ASKED = {"masked-token": "The [MASK] sat"}
+
+
+def _usage(report: Report) -> list[tuple[str, str]]:
     """(what for, code) of each way to use the model."""
-    if not run:
+    if not report.run:
         return []
-    shell, python = (printable(text, 2000) for text in (shlex.quote(run), repr(run)))
+    shell, python = (printable(text, 2000) for text in (shlex.quote(report.run), repr(report.run)))
+    loaded = f"import smalti\n\nmodel = smalti.load({python})\n"
+    if report.task == "next-token":
+        return [
+            ("Let it write", f'smalti sample {shell} --prompt "Once" --max-tokens 500'),
+            ("Judge it on another text", f"smalti evaluate {shell} TEXT"),
+            ("From Python", f"{loaded}print(model.sample('Once', max_tokens=500)[0])"),
+        ]
+    if report.unit != "pictures":
+        return [
+            ("Ask it", f'smalti predict {shell} "{ASKED.get(report.task, "a text of your own")}"'),
+            ("Judge it on other data", f"smalti evaluate {shell} DATA"),
+            ("From Python", f"{loaded}print(model.predict('{ASKED.get(report.task, 'a text of your own')}'))"),
+        ]
     return [
         ("Name what is in pictures of your own", f"smalti predict {shell} photo.jpg another.png"),
         ("Judge it on other data", f"smalti evaluate {shell} DATA"),
         (
             "From Python",
-            f"import smalti\n\nmodel = smalti.load({python})\nprint(model.labels)\nprint(model.predict(['photo.jpg']))",
+            f"{loaded}print(model.labels)\nprint(model.predict(['photo.jpg']))",
         ),
     ]

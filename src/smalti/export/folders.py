@@ -17,7 +17,8 @@ from smalti.errors import InputError, SmaltiError
 from smalti.export.configs import HUGGINGFACE, TIMM
 from smalti.files import make_folder, write_durably
 from smalti.importing import RESAMPLE
-from smalti.modelfile import ModelFile, example_images, read_model
+from smalti.modelfile import ModelFile, read_model
+from smalti.models.registry import example_images
 from smalti.weights import HUGGINGFACE as HUGGINGFACE_NAMES
 from smalti.weights import to_timm
 
@@ -146,7 +147,7 @@ def write_weights(folder: Path, state: dict[str, Tensor]) -> None:
 
 def compare(file: ModelFile, answer: Callable[[Path, Tensor], Tensor], folder: Path) -> float | None:
     """The difference of the other library's answer to an example; None where it is not installed."""
-    example = example_images(file.module)
+    example = example_images(file.module.config)[0]
     with torch.inference_mode():
         ours = file.module(example)
         try:

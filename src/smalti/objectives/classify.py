@@ -1,4 +1,4 @@
-"""One label a picture."""
+"""One label a picture, or a text."""
 
 from collections.abc import Callable, Sequence
 
@@ -7,7 +7,7 @@ from torch import Tensor
 
 from smalti.data.mixing import soft_targets
 from smalti.objectives.losses import cross_entropy
-from smalti.objectives.objective import Batch, Forward
+from smalti.objectives.objective import Batch, Forward, shown
 
 __all__ = ["Classify"]
 
@@ -32,8 +32,9 @@ class Classify:
         self.class_weights = None if class_weights is None else torch.tensor(class_weights)
 
     def __call__(self, model: Forward, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
-        """Batch of image (B, C, H, W) and target, (B,) class numbers or (B, K) shares. Metric: accuracy."""
-        logits = model(batch["image"]).float()  # (B, K)
+        """Batch of image (B, C, H, W) or tokens (B, N), and target, (B,) class numbers or (B, K) shares. Metric:
+        accuracy."""
+        logits = model(shown(batch)).float()  # (B, K)
         shares = soft_targets(batch["target"], logits.shape[-1])
         losses = self.loss(logits, shares, self.smoothing)  # (B,)
         if self.class_weights is not None:

@@ -5,10 +5,10 @@ from typing import Protocol
 
 from torch import Tensor
 
-__all__ = ["Batch", "Forward", "Objective"]
+__all__ = ["Batch", "Forward", "Objective", "shown"]
 
 Batch = dict[str, Tensor]
-Forward = Callable[[Tensor], Tensor]  # a model, or a model seen in another precision
+Forward = Callable[..., Tensor]  # a model, or a model seen in another precision
 
 
 class Objective(Protocol):
@@ -17,3 +17,8 @@ class Objective(Protocol):
     def __call__(self, model: Forward, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss, a mean over the batch as a scalar, and metrics as detached scalars, means over the batch too."""
         ...
+
+
+def shown(batch: Batch) -> Tensor:
+    """What of a batch the model is shown: images (B, C, H, W), or tokens (B, N)."""
+    return batch["image"] if "image" in batch else batch["tokens"]

@@ -10,7 +10,7 @@ from smalti.data.loader import Batches, Pictures
 from smalti.data.randomness import permutation
 from smalti.errors import Interrupted
 from smalti.evaluate.probe import fit_linear, pooled
-from smalti.modelfile import example_images
+from smalti.models.registry import example_images
 from smalti.nn.inference import for_inference
 from smalti.nn.precision import last_layers
 from smalti.progress import TrainingBar, progress
@@ -44,7 +44,7 @@ def fit_head(run: Run, state: TrainState, pictures: Pictures, *, reading: float)
 
 def teach(run: Run, state: TrainState, pictures: Pictures, log: RunLog, reading: float) -> None:
     """Features, the fit, its judgement."""
-    example = example_images(state.model).to(state.device)
+    example = example_images(state.model.config)[0].to(state.device)
     trunk = for_inference(copy.deepcopy(state.model), example)
     train, val = run.split.train, run.split.val if len(run.split.val) else run.split.train
     if run.setting.seconds is not None:

@@ -23,10 +23,16 @@ from smalti.train.budget import Budget
 from smalti.train.loop import LoopConfig
 from smalti.train.optim import OptimConfig
 
-__all__ = ["Choice", "ModelConfig", "Recipe", "TargetConfig", "parse_settings", "settle"]
+__all__ = ["Choice", "Composed", "ModelConfig", "Recipe", "TargetConfig", "parse_settings", "settle"]
 
 
-FROM_DATA = {"img_size": "preprocess.img_size", "in_chans": "preprocess.in_chans", "num_classes": "the labels"}
+FROM_DATA = {
+    "img_size": "preprocess.img_size",
+    "in_chans": "preprocess.in_chans",
+    "num_classes": "the labels",
+    "vocab_size": "the tokenizer",
+    "max_len": "text.context",
+}
 
 
 @dataclass(frozen=True)
@@ -50,9 +56,7 @@ class ModelConfig:
         together.
         """
         size, chans = preprocess.img_size, preprocess.in_chans
-        return preset_config(
-            self.preset, **{"img_size": size, "in_chans": chans, "num_classes": num_classes, **self.options}
-        )
+        return preset_config(self.preset, img_size=size, in_chans=chans, num_classes=num_classes, **self.options)
 
     def build(self, preprocess: Preprocess, num_classes: int) -> nn.Module:
         """The module with fresh weights."""
@@ -92,39 +96,9 @@ class Choice:
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """One complete run.
-
-    Args:
-        model: preset and options.
-        preprocess: how pictures are fitted to the model.
-        budget: minutes, epochs or steps.
-        augment: what is varied in training pictures.
-        mix: mixup and cutmix.
-        target: loss, smoothing, class weights, sampling.
-        optim: optimiser.
-        loop: batch, schedule, precision, evaluations.
-        transfer: what it begins with.
-        teacher: who it learns from beside the labels.
-        views: of a picture, whose answers are averaged when the finished model is used.
-        seed: of everything random.
-    """
-
-    model: ModelConfig
-    preprocess: Preprocess
-    budget: Budget
-    augment: AugmentConfig = AugmentConfig()
-    mix: MixConfig = MixConfig()
-    target: TargetConfig = TargetConfig()
-    optim: OptimConfig = OptimConfig()
-    loop: LoopConfig = LoopConfig()
-    transfer: TransferConfig = TransferConfig()
-    teacher: TeacherConfig = TeacherConfig()
-    views: Views = Views()
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        demand(0 <= self.seed < 2**63, "seed", self.seed, "a whole number from 0 to 9223372036854775807")
+class Composed:
+    """A recipe of any kind of run: a frozen dataclass whose fields are configs and plain values, and its way from and
+    to plain data."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data."""
@@ -161,6 +135,42 @@ class Recipe:
         return replace(self, **{key: build(kinds[key], value, key)})
 
 
+@dataclass(frozen=True)
+class Recipe(Composed):
+    """One complete run.
+
+    Args:
+        model: preset and options.
+        preprocess: how pictures are fitted to the model.
+        budget: minutes, epochs or steps.
+        augment: what is varied in training pictures.
+        mix: mixup and cutmix.
+        target: loss, smoothing, class weights, sampling.
+        optim: optimiser.
+        loop: batch, schedule, precision, evaluations.
+        transfer: what it begins with.
+        teacher: who it learns from beside the labels.
+        views: of a picture, whose answers are averaged when the finished model is used.
+        seed: of everything random.
+    """
+
+    model: ModelConfig
+    preprocess: Preprocess
+    budget: Budget
+    augment: AugmentConfig = AugmentConfig()
+    mix: MixConfig = MixConfig()
+    target: TargetConfig = TargetConfig()
+    optim: OptimConfig = OptimConfig()
+    loop: LoopConfig = LoopConfig()
+    transfer: TransferConfig = TransferConfig()
+    teacher: TeacherConfig = TeacherConfig()
+    views: Views = Views()
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        demand(0 <= self.seed < 2**63, "seed", self.seed, "a whole number from 0 to 9223372036854775807")
+
+
 def refuse_strangers(names: Iterable[str], known: Iterable[str], where: object = "") -> None:
     """Raises InputError for a name that is none of a recipe's; the nearest is suggested."""
     known = list(known)
@@ -190,17 +200,18 @@ def needed(kind: Any) -> set[str]:
     return {f.name for f in fields(kind) if f.default is MISSING and f.default_factory is MISSING}
 
 
-def settle(settings: Mapping[str, Any], where: object) -> dict[str, Any]:
+def settle(settings: Mapping[str, Any], where: object, recipe: type[Composed] = Recipe) -> dict[str, Any]:
     """What a person settled, nested, every value in its type and range: mistakes are told before any work is done.
 
     Args:
         settings: {"optim": {"lr": 0.001}} or {"optim.lr": 0.001}; sections may be incomplete.
         where: the file or option they are from, for messages.
+        recipe: the kind of recipe they are for.
 
     Raises:
         InputError: a key is unknown (the nearest is suggested) or a value does not fit.
     """
-    kinds = get_type_hints(Recipe)
+    kinds = get_type_hints(recipe)
     settled: dict[str, Any] = {}
     for name, value in nested(settings).items():
         refuse_strangers([name], kinds, where)

@@ -6,8 +6,8 @@ import resource
 import shlex
 import sys
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +17,13 @@ import torch
 from smalti._version import __version__
 from smalti.configs import demand
 from smalti.data.loader import Pictures
-from smalti.errors import DamagedError, InputError, Interrupted, printable
+from smalti.errors import InputError
 from smalti.evaluate.evaluation import evaluate_on
-from smalti.evaluate.metrics import Metric
 from smalti.evaluate.report import Timing, write_report
-from smalti.modelfile import ModelFile, example_images, read_model, write_model
+from smalti.modelfile import ModelFile, read_model, write_model
+from smalti.models.registry import example_images
 from smalti.nn.inference import for_inference
 from smalti.nn.lora import merge_lora
-from smalti.progress import TrainingBar
 from smalti.ready import Model
 from smalti.recipes.assemble import (
     Run,
@@ -42,42 +41,23 @@ from smalti.recipes.assemble import (
 from smalti.recipes.choose import Given, choose
 from smalti.recipes.head import fit_head
 from smalti.recipes.page import make_report
-from smalti.recipes.recipe import Choice
+from smalti.recipes.recipe import Choice, Recipe
 from smalti.recipes.remarks import left_out, short_name, split_sizes, tell
-from smalti.recipes.settings import Setting, gather_settings, read_settings, write_settings
+from smalti.recipes.settings import Setting, gather_settings, is_text_run, read_settings, write_settings
+from smalti.recipes.text.recipe import TextRecipe
+from smalti.recipes.text.run import resume_text, train_text
+from smalti.recipes.text.systems import is_text
+from smalti.recipes.training import CLOSING_SECONDS, TrainResult, restore, run_loop, training_seconds
 from smalti.train.budget import Budget
-from smalti.train.checkpoint import load_checkpoint
 from smalti.train.device import describe_device, find_device
 from smalti.train.ema import EMA
 from smalti.train.folder import RunFolder
-from smalti.train.log import RunLog
-from smalti.train.loop import Stopped, fit
 from smalti.train.optim import build_optimizers
 from smalti.train.state import TrainState
 
 __all__ = ["TrainResult", "resume", "train"]
 
 DEFAULT_BUDGET = Budget(minutes=10)
-CLOSING_SECONDS = 8.0  # model file, report and the like, after the evaluation
-
-
-@dataclass(frozen=True)
-class TrainResult:
-    """What a finished run gives.
-
-    Args:
-        run: the run folder.
-        model: the model file in it.
-        task: what it was trained for.
-        metrics: figures on the test pictures, with intervals.
-        seconds: wall clock of the whole command.
-    """
-
-    run: Path
-    model: Path
-    task: str
-    metrics: dict[str, Metric]
-    seconds: float
 
 
 def train(
@@ -105,8 +85,9 @@ def train(
     """Trains a model on `data`: the task, the model and the recipe are found from the data and the budget.
 
     Args:
-        data: a folder, archive, file or name of pictures with labels.
-        task: "classify", "multilabel" or "regress", where the data could mean more than one.
+        data: a folder, archive, file or name of pictures with labels; or a text, a folder of texts, a table of texts.
+        task: "classify", "multilabel" or "regress" of pictures, "next-token", "masked-token", "seq2seq" or "classify"
+            of texts, where the data could mean more than one.
         model: a preset; else chosen.
         out: the run folder to make; else a free name below `runs`.
         minutes: budget as wall clock of the whole call, evaluation included.
@@ -134,9 +115,11 @@ def train(
     place = find_device(device)
     if workers is not None:
         demand(workers >= 0, "--workers", workers, "0 or more")
+    text = is_text(data, task)
     settings = gather_settings(
         config,
         overrides,
+        TextRecipe if text else Recipe,
         model=model,
         minutes=minutes,
         epochs=epochs,
@@ -145,10 +128,27 @@ def train(
         start=start,
         teacher=teacher,
     )
+    called = Path(sys.argv[0]).name == "smalti"
+    setting = Setting(
+        data=os.path.abspath(data) if os.path.exists(data) else os.fspath(data),
+        task=task or "",
+        fingerprint="",
+        device=str(place),
+        workers=workers,
+        bad_images=bad_images,
+        leaks=leaks,
+        download=download,
+        seconds=None,
+        report=report,
+        command=shlex.join(["smalti", *sys.argv[1:]]) if called else "smalti.train(...)",
+    )
     begun = settings.get("transfer", {}).get("start")
     budget = Budget(**settings["budget"]) if settings.get("budget") else DEFAULT_BUDGET
     seed = int(settings.get("seed", 0))
     demand(0 <= seed < 2**63, "--seed", seed, "a whole number from 0 to 9223372036854775807")
+    if text:
+        about = {"settings": settings, "setting": setting, "device": place, "began": began, "show": show}
+        return train_text(data, task=task, out=out, budget=budget, **about)
     source, found, parts = open_data(
         data, task=task, seed=seed, bad_images=bad_images, leaks=leaks, download=download, show=show
     )
@@ -169,32 +169,10 @@ def train(
         if budget.minutes is not None:
             testing = len(parts.test) * len(recipe.views) / chosen.pace.evaluate
             seconds = training_seconds(budget.minutes * 60 - (time.monotonic() - began), testing)
-        called = Path(sys.argv[0]).name == "smalti"
-        setting = Setting(
-            data=os.path.abspath(data) if os.path.exists(data) else os.fspath(data),
-            task=source.task,
-            fingerprint=source.storage.fingerprint(),
-            device=str(place),
-            workers=workers,
-            bad_images=bad_images,
-            leaks=leaks,
-            download=download,
-            seconds=seconds,
-            report=report,
-            command=shlex.join(["smalti", *sys.argv[1:]]) if called else "smalti.train(...)",
-        )
+            setting = replace(setting, seconds=seconds)
+        setting = replace(setting, task=source.task, fingerprint=source.storage.fingerprint())
         write_settings(folder, setting, recipe, choices)
         return carry_out(Run(folder, setting, recipe, choices, source, found, parts, place, began, show))
-
-
-def training_seconds(left: float, testing: float) -> float:
-    """How much of the wall clock that is left may be spent on training, before test pictures are judged.
-
-    `testing` was measured in a moment; had the machine been busy just then, it may be far too much. So training gets
-    half of the time at least.
-    """
-    left -= CLOSING_SECONDS
-    return max(left - 1.2 * testing, left / 2, 1.0)
 
 
 def resume(run_folder: str | os.PathLike[str], *, show: bool = True) -> TrainResult:
@@ -211,6 +189,8 @@ def resume(run_folder: str | os.PathLike[str], *, show: bool = True) -> TrainRes
     began = time.monotonic()
     folder = RunFolder.open(run_folder)
     with folder.lock():
+        if is_text_run(folder):
+            return resume_text(folder, show=show, began=began)
         setting, recipe, choices = read_settings(folder)
         place = find_device(setting.device)
         source, found, parts = open_data(
@@ -256,7 +236,9 @@ def carry_out(run: Run) -> TrainResult:
         model.load_state_dict(state.averaged.state_dict())
     merge_lora(model)
     model = fold_scale(model.eval(), scale)
-    answering = for_inference(copy.deepcopy(model), example_images(model).to(run.device))  # as `smalti evaluate` will
+    answering = for_inference(
+        copy.deepcopy(model), example_images(model.config)[0].to(run.device)
+    )  # as `smalti evaluate` will
     ready = Model(answering, run.source.task, run.source.labels, recipe.preprocess, views=recipe.views)
     test = Pictures(run.source, recipe.preprocess, workers=run.setting.workers)
     evaluation = evaluate_on(ready, run.source, run.split.test, pictures=test) if len(run.split.test) else None
@@ -316,44 +298,17 @@ def run_training(run: Run, state: TrainState, pictures: Pictures, *, reading: fl
     """
     recipe = run.recipe
     batches = make_batches(recipe, pictures, run.split, run.device)
-    evaluator = make_evaluator(recipe, pictures, run.split, run.device)
-    total = recipe.budget.total_steps(len(batches))
-    seconds = None if run.setting.seconds is None else max(run.setting.seconds - reading, 1.0)
-    try:
-        with TrainingBar(total, start=state.step, show=run.show) as bar:
-            log = RunLog(run.folder, bar, batch_size=recipe.loop.batch_size, seconds=seconds)
-            fit(
-                state,
-                batches,
-                make_objective(recipe, run.source, run.split, state.model),
-                evaluator,
-                lr=recipe.optim.lr,
-                config=recipe.loop,
-                budget=recipe.budget,
-                listener=log,
-                seed=recipe.seed,
-                grad_clip=recipe.optim.grad_clip,
-                seconds=seconds or float("inf"),
-                names=lambda batch: ", ".join(str(run.source.names[i]) for i in batch["id"].tolist()[:4]),
-            )
-    except Stopped:
-        raise Interrupted(
-            f"stopped at step {state.step}; everything is saved",
-            where=run.folder.path,
-            mend=f"smalti train --resume {shlex.quote(str(run.folder.path))}",
-        ) from None
-
-
-def restore(load: Callable[[dict[str, Any]], object], path: Path) -> dict[str, Any]:
-    """Gives a checkpoint to `load`, and returns it. Raises DamagedError where it is damaged or of another model."""
-    checkpoint = load_checkpoint(path)
-    try:
-        load(checkpoint)
-    except (RuntimeError, KeyError, ValueError, TypeError, AttributeError) as error:
-        raise DamagedError(
-            "does not fit the model and optimiser of run.toml",
-            where=path,
-            why=printable(" ".join(str(error).split())),
-            mend="restore the files of the run, or start a new one",
-        ) from error
-    return checkpoint
+    run_loop(
+        state,
+        batches,
+        make_objective(recipe, run.source, run.split, state.model),
+        make_evaluator(recipe, pictures, run.split, run.device),
+        optim=recipe.optim,
+        loop=recipe.loop,
+        budget=recipe.budget,
+        seed=recipe.seed,
+        folder=run.folder,
+        seconds=None if run.setting.seconds is None else max(run.setting.seconds - reading, 1.0),
+        names=lambda batch: ", ".join(str(run.source.names[i]) for i in batch["id"].tolist()[:4]),
+        show=run.show,
+    )

@@ -5,17 +5,19 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from smalti._version import __version__
 from smalti.configs import fitted
 from smalti.errors import DamagedError, InputError
 from smalti.files import write_durably
-from smalti.recipes.recipe import Choice, ModelConfig, Recipe, parse_settings, settle
+from smalti.recipes.recipe import Choice, Composed, ModelConfig, Recipe, parse_settings, settle
 from smalti.recipes.toml import dumps
 from smalti.train.folder import RunFolder
 
-__all__ = ["Setting", "gather_settings", "read_settings", "write_settings"]
+__all__ = ["Setting", "gather_settings", "is_text_run", "read_settings", "write_settings"]
+
+R = TypeVar("R", bound=Composed)
 
 
 @dataclass(frozen=True)
@@ -37,15 +39,20 @@ class Setting:
 
 
 def gather_settings(
-    config: str | os.PathLike[str] | None, overrides: Mapping[str, Any] | None, **named: Any
+    config: str | os.PathLike[str] | None,
+    overrides: Mapping[str, Any] | None,
+    recipe: type[Composed] = Recipe,
+    **named: Any,
 ) -> dict[str, Any]:
-    """What the person settled, nested: a file, then single settings, then named options."""
+    """What the person settled for a recipe, nested: a file, then single settings, then named options."""
     settings: dict[str, Any] = {}
     if config is not None:
-        settings = settle({k: v for k, v in read_toml(Path(config)).items() if k not in ("run", "choices")}, config)
+        settings = settle(
+            {k: v for k, v in read_toml(Path(config)).items() if k not in ("run", "choices")}, config, recipe
+        )
     text = {key: value for key, value in (overrides or {}).items() if isinstance(value, str)}
     rest = {key: value for key, value in (overrides or {}).items() if not isinstance(value, str)}
-    for key, value in settle({**parse_settings(text), **rest}, "--set").items():
+    for key, value in settle({**parse_settings(text), **rest}, "--set", recipe).items():
         old = settings.get(key, {})
         if key == "model":
             value = {**value, "options": {**old.get("options", {}), **value.get("options", {})}}
@@ -67,24 +74,29 @@ def gather_settings(
     return settings
 
 
-def write_settings(folder: RunFolder, setting: Setting, recipe: Recipe, choices: tuple[Choice, ...]) -> None:
+def write_settings(folder: RunFolder, setting: Setting, recipe: Composed, choices: tuple[Choice, ...]) -> None:
     """Writes run.toml: everything needed to repeat the run."""
     chosen = [asdict(choice) for choice in choices]
     write_durably(folder.settings, dumps({"run": asdict(setting), **recipe.to_dict(), "choices": chosen}))
 
 
-def read_settings(folder: RunFolder) -> tuple[Setting, Recipe, tuple[Choice, ...]]:
-    """run.toml of a run. Raises DamagedError where it is not what `train` wrote."""
+def read_settings(folder: RunFolder, recipe: type[R] = Recipe) -> tuple[Setting, R, tuple[Choice, ...]]:
+    """run.toml of a run with such a recipe. Raises DamagedError where it is not what `train` wrote."""
     try:
         tree = read_toml(folder.settings)
         about = tree.pop("run")
         choices = tuple(Choice(**choice) for choice in tree.pop("choices", ()))
-        if missing := {f.name for f in fields(Recipe)} - set(tree):
+        if missing := {f.name for f in fields(recipe)} - set(tree):
             raise InputError(f"there is no {', '.join(sorted(missing))}")
-        return Setting(**fitted(Setting, about, "run")), Recipe.from_dict(tree), choices
+        return Setting(**fitted(Setting, about, "run")), recipe.from_dict(tree), choices
     except (InputError, KeyError, TypeError, ValueError) as error:
         why = f"{error} is missing" if isinstance(error, KeyError) else str(error)
         raise DamagedError("does not describe a run", where=folder.settings, why=why, mend="start a new run") from error
+
+
+def is_text_run(folder: RunFolder) -> bool:
+    """Whether a run is on text: its recipe says how text becomes tokens."""
+    return "tokens" in read_toml(folder.settings)
 
 
 def read_toml(path: Path) -> dict[str, Any]:

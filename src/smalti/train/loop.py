@@ -9,7 +9,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Protocol, cast
+from typing import ClassVar, Literal, Protocol, cast
 
 import torch
 from torch import nn
@@ -70,8 +70,8 @@ class LoopConfig:
 class Evaluator(Protocol):
     """Judges a model on validation data."""
 
-    best: tuple[str, str]
-    """The name of the number that selects the best model, and "max" or "min"."""
+    best: ClassVar[tuple[str, Literal["max", "min"]]]
+    """The name of the number that selects the best model, and what is best of it."""
 
     def __call__(self, model: nn.Module) -> Iterator[tuple[str, float]]:
         """Yields (name, value) pairs; "NAME_error", where there is one, is the standard error of the figure `best`

@@ -49,6 +49,7 @@ class TrainState:
         skipped: steps in a row whose gradient was not finite.
         meter: training numbers since the last row.
         rows: what metrics.jsonl holds.
+        memory: what the objective carries from step to step, such as the states of recurrent streams.
         pace: (step, seconds) at each row; apart from `rows`, since it differs between equal runs.
     """
 
@@ -62,6 +63,7 @@ class TrainState:
     skipped: int = 0
     meter: Meter = field(default_factory=Meter)
     rows: list[dict[str, float]] = field(default_factory=list)
+    memory: dict[str, torch.Tensor] = field(default_factory=dict)
     pace: list[tuple[int, float]] = field(default_factory=list)
 
     @property
@@ -78,6 +80,7 @@ class TrainState:
             "counters": {name: getattr(self, name) for name in COUNTERS},
             "meter": {"sums": self.meter.sums, "count": self.meter.count},
             "rows": self.rows,
+            "memory": self.memory,
             "pace": self.pace,
         }
 
@@ -92,6 +95,7 @@ class TrainState:
             setattr(self, name, state["counters"][name])
         self.meter = Meter(dict(state["meter"]["sums"]), state["meter"]["count"])
         self.rows = [dict(row) for row in state["rows"]]
+        self.memory = {name: tensor.to(self.device) for name, tensor in state["memory"].items()}
         self.pace = [(step, seconds) for step, seconds in state["pace"]]
 
     @property

@@ -5,10 +5,6 @@ Columns (any case): `path` (or file, file_name, filename, image), and one of
 `target`, `targets` or several `target_*` (numbers: regression); further `split` and `group`, if wanted.
 """
 
-import csv
-import difflib
-import io
-import json
 import math
 import os
 import posixpath
@@ -19,17 +15,16 @@ from typing import Any
 
 import numpy as np
 
-from smalti.data.formats.labels import SPLIT_WORDS, class_targets, in_order, split_of
+from smalti.data.formats.labels import class_targets, in_order, split_of
+from smalti.data.formats.table import MANIFEST_SUFFIXES, PATH_COLUMNS, parse, stated_split
 from smalti.data.formats.tree import Tree, is_picture, suffix_of
 from smalti.data.formats.walk import Files
 from smalti.data.source import UNASSIGNED, Source, Storage, Task
 from smalti.errors import InputError, counted, few, printable
 
-__all__ = ["MANIFEST_SUFFIXES", "Found", "find", "read_file", "read_tree"]
+__all__ = ["Found", "find", "read_file", "read_tree"]
 
-MANIFEST_SUFFIXES = (".csv", ".tsv", ".jsonl")
 _STEMS = {"metadata", "manifest", "labels"}
-_PATH = ("path", "file", "file_name", "filename", "image")
 _ANSWERS: dict[Task, tuple[str, ...]] = {
     "multilabel": ("labels", "label"),
     "classify": ("label", "labels", "target"),
@@ -50,7 +45,7 @@ class _Table:
 
     @property
     def path_column(self) -> str | None:
-        return next((column for column in _PATH if column in self.columns), None)
+        return next((column for column in PATH_COLUMNS if column in self.columns), None)
 
     @property
     def target_columns(self) -> tuple[str, ...]:
@@ -139,7 +134,7 @@ def read_file(path: str | os.PathLike[str], name: str, task: Task | None) -> Sou
     if not table.path_column or not table.answers:
         lacks = "path column" if not table.path_column else "label or target column"
         mend = (
-            f"name it {' or '.join(_PATH)}"
+            f"name it {' or '.join(PATH_COLUMNS)}"
             if not table.path_column
             else "name the column of the answer label, labels or target"
         )
@@ -176,80 +171,7 @@ def _rows(table: _Table) -> Iterator[_Row]:
 
 
 def _parse(content: bytes, name: str, folder: str, split: int) -> _Table:
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InputError("not UTF-8 text", where=name, why=f"at byte {error.start}", mend="save it as UTF-8") from error
-    rows = list(_jsonl(text, name) if suffix_of(name) == ".jsonl" else _csv(text, name))
-    columns = (
-        tuple(dict.fromkeys(key for _, row in rows for key in row))
-        if suffix_of(name) == ".jsonl"
-        else _header(text, name)
-    )
-    return _Table(name, folder, split, columns, rows)
-
-
-def _delimiter(text: str, name: str) -> str:
-    if suffix_of(name) == ".tsv":
-        return "\t"
-    first = text.lstrip().split("\n", 1)[0]
-    return ";" if ";" in first and "," not in first else "\t" if "\t" in first and "," not in first else ","
-
-
-def _reader(text: str, name: str) -> Iterator[tuple[int, list[str]]]:
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text, name))
-    try:
-        for row in reader:
-            if any(value.strip() for value in row):
-                yield reader.line_num, row
-    except csv.Error as error:
-        raise InputError(
-            "not a table", where=f"{name}, line {reader.line_num}", why=str(error), mend="save it as plain CSV"
-        ) from error
-
-
-def _header(text: str, name: str) -> tuple[str, ...]:
-    _, header = next(_reader(text, name), (0, []))
-    columns = tuple(column.strip().lower() for column in header)
-    double = next((column for column in columns if column and columns.count(column) > 1), None)
-    if double is not None:
-        raise InputError(
-            f"two columns are called {printable(double)!r}", where=name, mend="give every column its own name"
-        )
-    return columns
-
-
-def _csv(text: str, name: str) -> Iterator[tuple[int, dict[str, str]]]:
-    columns = _header(text, name)
-    rows = _reader(text, name)
-    next(rows, None)
-    for line, row in rows:
-        if len(row) > len(columns) and any(value.strip() for value in row[len(columns) :]):
-            raise InputError(
-                f"{len(row)} values for {len(columns)} columns",
-                where=f"{name}, line {line}",
-                mend="put values with commas in quotes",
-            )
-        yield line, dict(zip(columns, row, strict=False))
-
-
-def _jsonl(text: str, name: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    for line, content in enumerate(text.split("\n"), 1):
-        if not content.strip():
-            continue
-        try:
-            row = json.loads(content)
-        except (ValueError, RecursionError) as error:
-            raise InputError(
-                "not JSON", where=f"{name}, line {line}", why=str(error), mend="write one JSON object a line"
-            ) from error
-        if not isinstance(row, dict):
-            raise InputError(
-                "not a JSON object",
-                where=f"{name}, line {line}",
-                mend='write {"path": ..., "label": ...} in every line',
-            )
-        yield line, {str(key).strip().lower(): value for key, value in row.items()}
+    return _Table(name, folder, split, *parse(content, name))
 
 
 # --- paths
@@ -347,17 +269,7 @@ def _task(name: str, tables: Sequence[_Table]) -> Task:
 
 def _split(row: _Row) -> int:
     text = row.text("split")
-    if not text:
-        return row.table.split
-    split = split_of(text)
-    if split is None:
-        near = difflib.get_close_matches(text.lower(), SPLIT_WORDS, 1)
-        raise InputError(
-            f"unknown split {printable(text)!r}",
-            where=row.where,
-            mend=f"did you mean {near[0]!r}?" if near else "use train, val or test",
-        )
-    return split
+    return stated_split(text, row.where) if text else row.table.split
 
 
 def _groups(rows: Sequence[_Row]) -> np.ndarray[Any, np.dtype[np.int64]] | None:

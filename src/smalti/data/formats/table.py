@@ -1,0 +1,116 @@
+"""Rows of a CSV, TSV or JSONL file, whatever they mean: columns by lower-case name, rows with their line numbers."""
+
+import csv
+import difflib
+import io
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from smalti.data.formats.labels import SPLIT_WORDS, split_of
+from smalti.data.formats.tree import suffix_of
+from smalti.errors import InputError, printable
+
+__all__ = ["MANIFEST_SUFFIXES", "PATH_COLUMNS", "Row", "first_columns", "parse", "stated_split"]
+
+MANIFEST_SUFFIXES = (".csv", ".tsv", ".jsonl")
+PATH_COLUMNS = ("path", "file", "file_name", "filename", "image")  # name a picture
+
+Row = tuple[int, dict[str, Any]]  # line number, column to value
+
+
+def parse(content: bytes, name: str) -> tuple[tuple[str, ...], list[Row]]:
+    """The columns and rows of a table; blank lines are left out.
+
+    Raises:
+        InputError: not UTF-8 or not a table; it names the file, and the line.
+    """
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError("not UTF-8 text", where=name, why=f"at byte {error.start}", mend="save it as UTF-8") from error
+    if suffix_of(name) == ".jsonl":
+        rows: list[Row] = list(_jsonl(text, name))
+        return tuple(dict.fromkeys(key for _, row in rows for key in row)), rows
+    return _header(text, name), list(_csv(text, name))
+
+
+def first_columns(start: bytes, name: str) -> tuple[str, ...]:
+    """The columns that the first line of a table has, from the bytes it starts with. Raises InputError as `parse`."""
+    return parse(start.split(b"\n", 1)[0], name)[0]
+
+
+def stated_split(text: str, where: str) -> int:
+    """The position in SPLITS that a row's value means. Raises InputError for a word that means none."""
+    split = split_of(text)
+    if split is None:
+        near = difflib.get_close_matches(text.lower(), SPLIT_WORDS, 1)
+        raise InputError(
+            f"unknown split {printable(text)!r}",
+            where=where,
+            mend=f"did you mean {near[0]!r}?" if near else "use train, val or test",
+        )
+    return split
+
+
+def _delimiter(text: str, name: str) -> str:
+    if suffix_of(name) == ".tsv":
+        return "\t"
+    first = text.lstrip().split("\n", 1)[0]
+    return ";" if ";" in first and "," not in first else "\t" if "\t" in first and "," not in first else ","
+
+
+def _reader(text: str, name: str) -> Iterator[tuple[int, list[str]]]:
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text, name))
+    try:
+        for row in reader:
+            if any(value.strip() for value in row):
+                yield reader.line_num, row
+    except csv.Error as error:
+        raise InputError(
+            "not a table", where=f"{name}, line {reader.line_num}", why=str(error), mend="save it as plain CSV"
+        ) from error
+
+
+def _header(text: str, name: str) -> tuple[str, ...]:
+    _, header = next(_reader(text, name), (0, []))
+    columns = tuple(column.strip().lower() for column in header)
+    double = next((column for column in columns if column and columns.count(column) > 1), None)
+    if double is not None:
+        raise InputError(
+            f"two columns are called {printable(double)!r}", where=name, mend="give every column its own name"
+        )
+    return columns
+
+
+def _csv(text: str, name: str) -> Iterator[Row]:
+    columns = _header(text, name)
+    rows = _reader(text, name)
+    next(rows, None)
+    for line, row in rows:
+        if len(row) > len(columns) and any(value.strip() for value in row[len(columns) :]):
+            raise InputError(
+                f"{len(row)} values for {len(columns)} columns",
+                where=f"{name}, line {line}",
+                mend="put values with commas in quotes",
+            )
+        yield line, dict(zip(columns, row, strict=False))
+
+
+def _jsonl(text: str, name: str) -> Iterator[Row]:
+    for line, content in enumerate(text.split("\n"), 1):
+        if not content.strip():
+            continue
+        try:
+            row = json.loads(content)
+        except (ValueError, RecursionError) as error:
+            raise InputError(
+                "not JSON", where=f"{name}, line {line}", why=str(error), mend="write one JSON object a line"
+            ) from error
+        if not isinstance(row, dict):
+            raise InputError(
+                "not a JSON object",
+                where=f"{name}, line {line}",
+                mend='write {"column": value, ...} in every line',
+            )
+        yield line, {str(key).strip().lower(): value for key, value in row.items()}

@@ -1,0 +1,83 @@
+"""Texts with a class each: reviews, messages, titles."""
+
+import os
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from smalti.data.formats.labels import class_targets
+from smalti.data.loader import Batch
+from smalti.data.source import Source
+from smalti.data.text.rows import Rows, encode_row, padded
+from smalti.data.text.table import Texts, read_table, texts_of
+from smalti.errors import InputError
+from smalti.tokenizers import Tokenizer
+
+__all__ = ["Sentences", "open_sentences"]
+
+
+def open_sentences(path: str | os.PathLike[str]) -> Source:
+    """The texts of a CSV, TSV or JSONL file with columns text and label, and split if wanted; labels in order as those
+    of pictures. `split_texts` divides it.
+
+    Raises:
+        InputError: a column, a text or a label is missing, or a class is only outside of train; it names the file.
+    """
+    table = read_table(path, ("text", "label"))
+    names = [label.strip() for label in table.columns["label"]]
+    labels, targets = class_targets(names, table.splits, table.name)
+    return Source(table.name, "classify", labels, table.names, targets, table.splits, Texts(table.columns["text"]))
+
+
+class Sentences(Rows):
+    """Batches of some texts, padded with -1.
+
+    A batch is a dict of int64: "tokens" (B, N); "target" (B,), positions in the labels; "id" (B,), positions in the
+    source.
+
+    Args:
+        source: of `open_sentences`.
+        indices: (n,) positions of the texts to use.
+        tokenizer: gives the ids.
+        batch_size: texts.
+        max_len: tokens that are read of a text; what follows is left out, `cut` says in how many texts.
+        seed: of the order.
+        shuffle: another order every epoch, as in `Rows`.
+        device: where batches are wanted.
+
+    Raises:
+        InputError: there are no texts, or a character is unknown; it names the line.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        indices: NDArray[np.int64] | Sequence[int],
+        tokenizer: Tokenizer,
+        *,
+        batch_size: int,
+        max_len: int,
+        seed: int = 0,
+        shuffle: bool = False,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        self.indices = np.asarray(indices, np.int64)
+        if not len(self.indices):
+            raise InputError("there are no texts to make batches of", where=source.name)
+        texts = texts_of(source)
+        whole = [encode_row(tokenizer, texts[i], source, i) for i in map(int, self.indices)]
+        self.cut = sum(len(ids) > max_len for ids in whole)
+        self.tokens = [ids[:max_len] for ids in whole]
+        self.targets = np.asarray(source.targets, np.int64)[self.indices]
+        lengths = [len(ids) for ids in self.tokens]
+        super().__init__(lengths, batch_size=batch_size, seed=seed, shuffle=shuffle, device=device)
+
+    def batch(self, rows: NDArray[np.int64]) -> Batch:
+        """The batch of these rows."""
+        return {
+            "tokens": padded([self.tokens[i] for i in rows]),
+            "target": torch.from_numpy(self.targets[rows]),
+            "id": torch.from_numpy(self.indices[rows]),
+        }

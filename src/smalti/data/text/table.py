@@ -1,0 +1,122 @@
+"""Rows of text in a CSV, TSV or JSONL file, and their splits."""
+
+import hashlib
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smalti.data.facts import Facts
+from smalti.data.formats.table import parse, stated_split
+from smalti.data.source import UNASSIGNED, Source
+from smalti.data.split import Split, split
+from smalti.data.text.reading import read_content
+from smalti.errors import InputError, few
+
+__all__ = ["TextTable", "Texts", "read_table", "split_texts", "texts_of"]
+
+
+@dataclass(frozen=True)
+class Texts:
+    """Storage: texts in memory."""
+
+    texts: Sequence[str]
+
+    def read(self, index: int) -> bytes:
+        """Text `index` in UTF-8."""
+        return self.texts[index].encode("utf-8", "surrogatepass")
+
+    def fingerprint(self) -> str:
+        """A digest that changes when a text or their order does."""
+        digest = hashlib.blake2b(digest_size=16)
+        for i in range(len(self.texts)):
+            digest.update(self._hash(i))
+        return digest.hexdigest()
+
+    def hashes(self) -> NDArray[np.uint8]:
+        """(N, 16): equal for equal texts."""
+        joined = b"".join(self._hash(i) for i in range(len(self.texts)))
+        return np.frombuffer(joined, np.uint8).reshape(-1, 16)
+
+    def _hash(self, index: int) -> bytes:
+        return hashlib.blake2b(self.read(index), digest_size=16).digest()
+
+
+@dataclass(frozen=True)
+class TextTable:
+    """N rows of a table.
+
+    Args:
+        name: what the person called it, for messages.
+        names: "line 3", where each row stands.
+        columns: N texts for each column asked for.
+        splits: (N,) int8, positions in SPLITS, or UNASSIGNED.
+    """
+
+    name: str
+    names: Sequence[str]
+    columns: dict[str, list[str]]
+    splits: NDArray[np.int8]
+
+
+def read_table(path: str | os.PathLike[str], wanted: Sequence[str]) -> TextTable:
+    """The columns `wanted` of a table, and the splits its rows name.
+
+    Raises:
+        InputError: not a table, a column is missing, or a row has nothing in one; it names file and line.
+    """
+    name = os.fspath(path)
+    found, rows = parse(read_content(path), Path(path).name)
+    missing = [column for column in wanted if column not in found]
+    if missing:
+        what = f"no column {few(missing)}; the columns are {few(found, 12)}"
+        raise InputError(what, where=name, mend=f"name the columns {' and '.join(wanted)}")
+    if not rows:
+        raise InputError("no rows", where=name, mend="write one row an example")
+    columns: dict[str, list[str]] = {column: [] for column in wanted}
+    for line, values in rows:
+        for column, texts in columns.items():
+            text = "" if values.get(column) is None else str(values[column])
+            if not text.strip():
+                raise InputError(f"no {column}", where=f"{name}, line {line}", mend="give it a text, or remove the row")
+            texts.append(text)
+    stated = [str(values.get("split") or "").strip() for _, values in rows]
+    splits = [
+        stated_split(s, f"{name}, line {row[0]}") if s else UNASSIGNED for s, row in zip(stated, rows, strict=True)
+    ]
+    return TextTable(name, [f"line {line}" for line, _ in rows], columns, np.array(splits, np.int8))
+
+
+def texts_of(source: Source) -> Sequence[str]:
+    """The texts of a source whose storage is `Texts`."""
+    assert isinstance(source.storage, Texts), f"{source.name} holds no texts"
+    return source.storage.texts
+
+
+def split_texts(source: Source, *, seed: int = 0, val: float = 0.1, test: float = 0.1) -> Split:
+    """Divides texts by the rules for pictures (`data.split`): splits that are given are kept, missing ones are made by
+    hash of content, and equal texts are never in two splits.
+
+    Args:
+        source: of `open_sentences`, or the source sides of `open_pairs`.
+        seed: another seed makes another split.
+        val: share in [0, 1).
+        test: share in [0, 1); val + test is below 1.
+    """
+    n = len(source)
+    facts = Facts(
+        readable=np.ones(n, bool),
+        hashes=Texts(texts_of(source)).hashes(),
+        sizes=np.zeros((n, 2), np.int32),
+        bands=np.zeros(n, np.uint8),
+        bits=np.zeros(n, np.uint8),
+        peaks=np.zeros(n),
+        formats=np.zeros(n, np.int8),
+        sampled=np.zeros(0, np.int64),
+        moments=np.zeros((0, 2, 0)),
+        failures={},
+    )
+    return split(source, facts, seed=seed, val=val, test=test)

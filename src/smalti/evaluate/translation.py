@@ -1,0 +1,46 @@
+"""How near written texts are to the wanted ones: BLEU (Papineni et al. 2002) and chrF (Popović 2015), as sacrebleu
+computes them (arXiv:1804.08771), so that figures compare."""
+
+import json
+from collections.abc import Sequence
+from importlib.util import find_spec
+
+from smalti.errors import InputError
+from smalti.evaluate.metrics import Metric
+
+__all__ = ["has_sacrebleu", "translation_metrics"]
+
+DRAWS = 1000
+
+
+def has_sacrebleu() -> bool:
+    """Whether the extra is installed."""
+    return find_spec("sacrebleu") is not None
+
+
+def translation_metrics(said: Sequence[str], wanted: Sequence[str]) -> dict[str, Metric]:
+    """bleu and chrf, 0 to 100, with sacrebleu's bootstrap interval and its signature as the note.
+
+    Args:
+        said: N texts.
+        wanted: N texts, none empty.
+
+    Raises:
+        InputError: sacrebleu is not installed.
+    """
+    try:
+        from sacrebleu.metrics.bleu import BLEU  # pyright: ignore[reportMissingImports]
+        from sacrebleu.metrics.chrf import CHRF  # pyright: ignore[reportMissingImports]
+    except ImportError as error:
+        raise InputError(
+            "BLEU and chrF need sacrebleu, which is not installed", mend="pip install 'smalti[text]'"
+        ) from error
+    metrics = {}
+    for name, scorer in (("bleu", BLEU(force=True)), ("chrf", CHRF())):  # force: no remarks on how a text is spaced
+        score = scorer.corpus_score(list(said), [list(wanted)], n_bootstrap=DRAWS)
+        signature = str(scorer.get_signature())
+        told = json.loads(score.format(width=9, signature=signature, is_json=True))
+        half = told.get("confidence_var")
+        ends = (None, None) if half is None else (max(0.0, score.score - half), min(100.0, score.score + half))
+        metrics[name] = Metric(score.score, *ends, len(said), share=False, note=f"sacrebleu {signature}")
+    return metrics

@@ -1,0 +1,256 @@
+"""A ready model of text: texts in, answers or more text out. Loads without any training code."""
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from smalti.data.preprocess import Preprocess
+from smalti.data.text.rows import padded
+from smalti.errors import InputError, SmaltiError
+from smalti.modelfile import ModelFile, read_any_model
+from smalti.sample import translate, write
+from smalti.tokenizers import Tokenizer, encode_marked
+
+__all__ = ["TextModel", "TextPrediction", "load_text"]
+
+LONGEST = 1000  # tokens of a target, of a model that names no limit
+
+
+@dataclass(frozen=True)
+class TextPrediction:
+    """What a model says of one text.
+
+    Args:
+        text: what was asked.
+        answer: the class; the text with its masks filled in; the likeliest next token; or the target of a source.
+        probability: of the answer, of the least sure of several masks; None of a target.
+        top: the likeliest answers with their probabilities, best first; of the first mask where there are several.
+        error: why there is no answer; all else is empty then.
+    """
+
+    text: str
+    answer: str = ""
+    probability: float | None = None
+    top: tuple[tuple[str, float], ...] = ()
+    error: SmaltiError | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The shape of a line of `predict --json`; the answer of a classifier is a label."""
+        if self.error is not None:
+            return {"text": self.text, "error": {"cause": self.error.cause, "mend": self.error.mend}}
+        answer = {"text": self.text, "answer": self.answer}
+        if self.probability is None:
+            return answer
+        return answer | {"probability": self.probability, "top": [list(t) for t in self.top]}
+
+
+class TextModel:
+    """A trained model of text with its tokenizer.
+
+    Args:
+        module: the network, on ids (B, N).
+        task: "next-token", "masked-token", "seq2seq" or "classify".
+        labels: the classes, in order; none for the others.
+        tokenizer: between texts and ids.
+        provenance: what made it.
+        checksum: of its file; "" where it is of none.
+    """
+
+    def __init__(
+        self,
+        module: nn.Module,
+        task: str,
+        labels: Sequence[str],
+        tokenizer: Tokenizer,
+        *,
+        provenance: dict[str, Any] | None = None,
+        checksum: str = "",
+    ) -> None:
+        self.module: Any = module.eval()
+        self.task = task
+        self.labels = tuple(labels)
+        self.tokenizer = tokenizer
+        self.provenance = provenance or {}
+        self.checksum = checksum
+
+    def predict(self, texts: str | Sequence[str], *, top: int = 5, batch_size: int = 32) -> list[TextPrediction]:
+        """Answers for texts, in order: classes, what stands for each [MASK], what comes next, targets.
+
+        Args:
+            texts: one or many.
+            top: how many answers to name.
+            batch_size: texts at a time.
+
+        A text that the tokenizer cannot write gives a TextPrediction with `error`; the others are answered.
+        """
+        return list(self.stream([texts] if isinstance(texts, str) else texts, top=top, batch_size=batch_size))
+
+    def stream(self, texts: Sequence[str], *, top: int = 5, batch_size: int = 32) -> Iterator[TextPrediction]:
+        """As `predict`, one by one as they are ready."""
+        for name, value in (("top", top), ("batch_size", batch_size)):
+            if value < 1:
+                raise InputError(f"--{name.replace('_', '-')} {value} is not 1 or more", mend="give a number above 0")
+        for first in range(0, len(texts), batch_size):
+            some = texts[first : first + batch_size]
+            found = [self.encode(text) for text in some]
+            rows = [ids for ids in found if isinstance(ids, np.ndarray)]
+            answers = iter(ANSWERS[self.task](self, padded(rows).to(self.device), top) if rows else ())
+            for text, ids in zip(some, found, strict=True):
+                if isinstance(ids, np.ndarray):
+                    answer, probability, likeliest = next(answers)
+                    yield TextPrediction(text, answer, probability, likeliest)
+                else:
+                    yield TextPrediction(text, error=ids)
+
+    def sample(self, prompt: str = "", *, n: int = 1, **options: Any) -> list[str]:
+        """`n` continuations of a prompt, without it; options as those of `write`."""
+        texts = [""] * n
+        for parts in self.write([prompt] * n, **options):
+            texts = [text + part for text, part in zip(texts, parts, strict=True)]
+        return texts
+
+    def write(
+        self,
+        prompts: Sequence[str],
+        *,
+        max_tokens: int = 500,
+        temperature: float = 0.8,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        seed: int = 0,
+        until: Sequence[str] = (),
+    ) -> Iterator[list[str]]:
+        """Continues texts; yields what each has grown by, as it comes.
+
+        Args:
+            prompts: B texts; an empty one is taken for a line break, behind which anything may begin.
+            max_tokens: how many tokens follow at most.
+            temperature: below 1 for the likelier, above 1 for variety; 0 always takes the likeliest.
+            top_k: how many of the likeliest tokens may follow; None for all.
+            top_p: the share of probability that may follow; None for all.
+            seed: equal seeds draw equal texts.
+            until: texts that end a text, and are not part of it.
+
+        Raises:
+            InputError: the model does not continue texts, or a prompt holds what it has no id for.
+        """
+        if self.task != "next-token":
+            raise InputError(
+                f"this model is for {self.task}, it does not continue texts", mend="smalti predict asks it"
+            )
+        if max_tokens < 1:
+            raise InputError(f"max_tokens {max_tokens} is not 1 or more", mend="give a number above 0")
+        options = {"max_tokens": max_tokens, "temperature": temperature, "top_k": top_k, "top_p": top_p, "seed": seed}
+        prompts = [prompt or "\n" for prompt in prompts]
+        return write(self.module, self.tokenizer, prompts, until=until, device=self.device, **options)
+
+    @torch.inference_mode()
+    def embed(self, texts: str | Sequence[str]) -> Tensor:
+        """Features (B, D): the mean over the tokens of each text."""
+        rows = [encode_marked(self.tokenizer, text) for text in ([texts] if isinstance(texts, str) else texts)]
+        tokens = padded(rows).to(self.device)
+        real = (tokens >= 0)[..., None]
+        return ((self.module.forward_features(tokens) * real).sum(1) / real.sum(1).clamp(min=1)).float().cpu()
+
+    def encode(self, text: str) -> Any:
+        """The ids (N,) of a text with marks such as [MASK]; or why it has none."""
+        try:
+            ids = encode_marked(self.tokenizer, text)
+            most = getattr(self.module.config, "max_len", None)
+            if not len(ids):
+                raise InputError("an empty text", mend="give one character or more")
+            if self.task == "masked-token" and self.tokenizer.special("mask") not in ids:
+                raise InputError("there is no [MASK] in it", mend='write "The [MASK] sat"')
+            if self.task == "next-token" and most is not None:
+                return ids[-most:]
+            if most is not None and len(ids) > most and self.task == "classify":
+                return ids[:most]
+            if most is not None and len(ids) > most:
+                raise InputError(f"{len(ids)} tokens are more than the {most} the model takes", mend="shorten the text")
+            return ids
+        except SmaltiError as error:
+            return error
+
+    @property
+    def device(self) -> torch.device:
+        """Where the network is."""
+        return next(self.module.parameters()).device
+
+    def __repr__(self) -> str:
+        return f"TextModel({self.task}, {self.tokenizer.vocab_size} ids, {type(self.module).__name__})"
+
+
+Answer = tuple[str, float | None, tuple[tuple[str, float], ...]]
+
+
+@torch.inference_mode()
+def classes(model: TextModel, tokens: Tensor, top: int) -> Iterator[Answer]:
+    """The likeliest classes of texts (B, N)."""
+    for shares in model.module(tokens).float().softmax(-1).cpu():
+        likeliest = named(shares, top, model.labels.__getitem__)
+        yield *likeliest[0], likeliest
+
+
+@torch.inference_mode()
+def fillings(model: TextModel, tokens: Tensor, top: int) -> Iterator[Answer]:
+    """Texts (B, N) with their masks filled in by what is likeliest for each alone."""
+    tokenizer = model.tokenizer
+    shares = without_specials(model.module(tokens), tokenizer)
+    for row, ids in zip(shares, tokens.cpu(), strict=True):
+        masks = (ids == tokenizer.special("mask")).nonzero()[:, 0]
+        sure, filled = row[masks].max(-1)
+        yield (
+            tokenizer.decode(ids.index_copy(0, masks, filled).numpy()),
+            sure.min().item(),
+            named(row[masks[0]], top, lambda i: tokenizer.decode([i])),
+        )
+
+
+@torch.inference_mode()
+def nexts(model: TextModel, tokens: Tensor, top: int) -> Iterator[Answer]:
+    """What may come next behind texts (B, N)."""
+    last = (tokens >= 0).sum(1).cpu() - 1
+    shares = without_specials(model.module(tokens), model.tokenizer)[torch.arange(len(last)), last]
+    for row in shares:
+        likeliest = named(row, top, lambda i: model.tokenizer.decode([i]))
+        yield *likeliest[0], likeliest
+
+
+def targets(model: TextModel, tokens: Tensor, top: int) -> Iterator[Answer]:
+    """The targets of sources (B, N)."""
+    start, end = model.tokenizer.special("start"), model.tokenizer.special("end")
+    for ids in translate(model.module, tokens, start=start, end=end, max_tokens=LONGEST):
+        yield model.tokenizer.decode(ids), None, ()
+
+
+def without_specials(logits: Tensor, tokenizer: Tokenizer) -> Tensor:
+    """Probabilities (B, N, ordinary ids) of logits (B, N, V), on the CPU."""
+    return logits[..., : tokenizer.size].float().softmax(-1).cpu()
+
+
+def named(shares: Tensor, top: int, name: Any) -> tuple[tuple[str, float], ...]:
+    """The `top` largest of shares (K,), by name."""
+    values, places = shares.topk(min(top, len(shares)))
+    return tuple((name(i), value) for i, value in zip(places.tolist(), values.tolist(), strict=True))
+
+
+ANSWERS = {"classify": classes, "masked-token": fillings, "next-token": nexts, "seq2seq": targets}
+
+
+def load_text(path: str | os.PathLike[str], *, device: str | None = None) -> TextModel:
+    """The ready model of text in a model file or a run folder.
+
+    Raises:
+        InputError: there is no model there, or one of pictures.
+        DamagedError: it is not what it was when it was written.
+    """
+    file: ModelFile[Any] = read_any_model(path)
+    if isinstance(file.preprocess, Preprocess):
+        raise InputError("is a model of pictures, not of text", where=path, mend="name a model trained on text")
+    about = {"provenance": file.provenance, "checksum": file.checksum}
+    return TextModel(file.module.to(device or "cpu"), file.task, file.labels, file.preprocess, **about)

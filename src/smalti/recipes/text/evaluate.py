@@ -1,0 +1,71 @@
+"""A finished model of text, measured on a part of a data set."""
+
+import os
+from dataclasses import dataclass, replace
+from typing import Any
+
+from smalti.errors import InputError
+from smalti.evaluate.evaluation import match_labels
+from smalti.evaluate.metrics import Metric
+from smalti.evaluate.report import DataSummary, Report, write_report
+from smalti.ready_text import TextModel
+from smalti.recipes.text.recipe import TokensConfig
+from smalti.recipes.text.sentences import Labelling
+from smalti.recipes.text.systems import open_system
+
+__all__ = ["TextEvaluation", "evaluate_text"]
+
+
+@dataclass(frozen=True)
+class TextEvaluation:
+    """What was measured.
+
+    Args:
+        n: tokens or texts.
+        metrics: figures with their intervals, the headline first.
+        labels: names of the classes, of a classifier.
+    """
+
+    n: int
+    metrics: dict[str, Metric]
+    labels: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """The stable shape of `evaluate --json`."""
+        return {"n": self.n, "metrics": {name: metric.to_dict() for name, metric in self.metrics.items()}}
+
+
+def evaluate_text(
+    model: TextModel,
+    data: str | os.PathLike[str],
+    split: str,
+    *,
+    report: str | os.PathLike[str] | None = None,
+) -> TextEvaluation:
+    """Measures `model` on "train", "val" or "test" of text, split as training on it would.
+
+    Raises:
+        InputError: the data is not for the model's task, holds what it has no id for, or has nothing in this part.
+    """
+    tokens = TokensConfig(tokenizer=model.tokenizer.kind)  # type: ignore[arg-type]
+    seed = model.provenance.get("seed", 0)
+    system = open_system(data, model.task, tokens, seed=seed, tokenizer=model.tokenizer)
+    if isinstance(system, Labelling):
+        system = replace(system, source=match_labels(system.source, model))
+    n, metrics = system.measure(model.module, split)
+    if not n:
+        raise InputError(f'there is no text in the split "{split}"', where=system.name, mend="choose another --split")
+    if report is not None:
+        page = Report(
+            title=f"{model.provenance.get('preset', 'model')} on {system.name}",
+            task=model.task,
+            metrics=metrics,
+            split=split,
+            model=str(model.provenance.get("preset", "")),
+            parameters=sum(p.numel() for p in model.module.parameters()),
+            labels=system.labels,
+            data=DataSummary(system.name, {split: system.sizes[split]}, split_reason=system.reason),
+            unit=system.unit,
+        )
+        write_report(report, page)
+    return TextEvaluation(n, metrics, model.labels)

@@ -1,0 +1,145 @@
+"""Running text: each token from those before it, or hidden ones from those around them."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+
+from smalti.data.source import SPLITS
+from smalti.data.text import AllStreams, AllWindows, Corpus, Streams, Windows, open_corpus
+from smalti.errors import few
+from smalti.evaluate.language import (
+    Carried,
+    LanguageEvaluator,
+    Masked,
+    Score,
+    collect_tokens,
+    language_metrics,
+    masked_metrics,
+    next_token,
+)
+from smalti.evaluate.metrics import Metric
+from smalti.evaluate.outputs import device_of
+from smalti.objectives import Batch, CarriedNextToken, MaskedToken, NextToken, Objective
+from smalti.recipes.text.recipe import TextRecipe, TokensConfig
+from smalti.recipes.text.tokens import make_tokenizer
+from smalti.tokenizers import Tokenizer
+from smalti.train.loop import Batches, Evaluator
+from smalti.train.state import TrainState
+
+__all__ = ["Language"]
+
+CARRIED = 128  # tokens through which gradients go back in a recurrent model, where nothing else is said
+
+
+@dataclass(frozen=True)
+class Language:
+    """A running text as ids.
+
+    Args:
+        task: "next-token" or "masked-token".
+        corpus: the text.
+        tokenizer: gives the ids.
+        ids: (T,) of each split.
+    """
+
+    task: str
+    corpus: Corpus
+    tokenizer: Tokenizer
+    ids: Mapping[str, NDArray[np.int64]]
+    labels: tuple[str, ...] = ()
+
+    @classmethod
+    def open(
+        cls, data: str | os.PathLike[str], task: str, tokens: TokensConfig, *, seed: int, tokenizer: Tokenizer | None
+    ) -> Self:
+        """As `open_system`. The split is by position, whatever the seed."""
+        corpus = open_corpus(data, raw=tokens.tokenizer == "bytes")
+        specials = ("mask",) if task == "masked-token" else ()
+        tokenizer = tokenizer or make_tokenizer(tokens, [corpus.text], [corpus.part("train")], specials)
+        return cls(task, corpus, tokenizer, {split: tokenizer.encode(corpus.part(split)) for split in SPLITS})
+
+    @property
+    def name(self) -> str:
+        """What the person called the data."""
+        return self.corpus.name
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Tokens a split."""
+        return {split: len(ids) for split, ids in self.ids.items()}
+
+    @property
+    def reason(self) -> str:
+        """Where the text is cut."""
+        return self.corpus.reason
+
+    @property
+    def unit(self) -> str:
+        """What an id stands for, several of them."""
+        return f"{self.tokenizer.unit}s"
+
+    @property
+    def found(self) -> dict[str, int]:
+        """What the data says of the model."""
+        return {"vocab_size": self.tokenizer.vocab_size}
+
+    def fingerprint(self) -> str:
+        """A digest of the text."""
+        return self.corpus.fingerprint()
+
+    def batches(self, recipe: TextRecipe, model: nn.Module) -> Batches:
+        """Windows of the text; streams for a model that carries a memory from one to the next."""
+        kind = Streams if carries(model) else Windows
+        width = recipe.tokens.max_len or longest(model)
+        place, size = device_of(model), recipe.loop.batch_size
+        return kind(self.ids["train"], max_len=width, batch_size=size, seed=recipe.seed, device=place)
+
+    def objective(self, recipe: TextRecipe, state: TrainState) -> Objective:
+        """What comes next, or what is hidden."""
+        if self.task == "masked-token":
+            return MaskedToken(self.tokenizer.special("mask"), self.tokenizer.size, recipe.tokens.mask_share)
+        return CarriedNextToken(state.memory) if carries(state.model) else NextToken()  # type: ignore[return-value]
+
+    def evaluator(self, recipe: TextRecipe, model: nn.Module) -> Evaluator:
+        """The loss on the validation text."""
+        share = recipe.tokens.mask_share
+        return LanguageEvaluator(self.pieces(model, "val"), self.score(model, share), precision=recipe.loop.precision)
+
+    def measure(self, model: nn.Module, split: str) -> tuple[int, dict[str, Metric]]:
+        """Loss, bits and perplexity of every token but the first; of the hidden ones in masked-token."""
+        pieces = self.pieces(model, split)
+        outputs = collect_tokens(model, pieces, self.score(model))
+        if self.task == "masked-token":
+            return int(outputs.counts.sum()), masked_metrics(outputs)
+        metrics = language_metrics(outputs, self.tokenizer, self.ids[split], context=pieces.context)
+        return int(outputs.counts.sum()), metrics
+
+    def describe(self, batch: Batch) -> str:
+        """Where the windows begin."""
+        return f"windows that begin at token {few(map(str, batch['id'].tolist()))}"
+
+    def pieces(self, model: nn.Module, split: str) -> AllWindows | AllStreams:
+        """All of a split, in order."""
+        ids = self.ids[split]
+        return AllStreams(ids, max_len=CARRIED) if carries(model) else AllWindows(ids, max_len=longest(model))
+
+    def score(self, model: nn.Module, share: float = 0.15) -> Score:
+        """What is asked of the model."""
+        if self.task == "masked-token":
+            return Masked(self.tokenizer.special("mask"), self.tokenizer.size, share)
+        return Carried() if carries(model) else next_token
+
+
+def carries(model: nn.Module) -> bool:
+    """Whether a model reads a text of any length, by a memory of fixed size."""
+    return not hasattr(model.config, "max_len")
+
+
+def longest(model: Any) -> int:
+    """Tokens the model sees at once."""
+    return getattr(model.config, "max_len", CARRIED)

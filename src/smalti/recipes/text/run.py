@@ -1,0 +1,160 @@
+"""One complete run on text, from files to a judged model."""
+
+import os
+import resource
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+
+from smalti.errors import InputError
+from smalti.evaluate.report import DataSummary, Report, Timing, write_report
+from smalti.modelfile import ModelFile, write_model
+from smalti.recipes.recipe import Choice
+from smalti.recipes.remarks import short_name, tell
+from smalti.recipes.settings import Setting, read_settings, write_settings
+from smalti.recipes.text.choose import choose_text
+from smalti.recipes.text.recipe import TextRecipe, TokensConfig
+from smalti.recipes.text.systems import System, open_system
+from smalti.recipes.training import (
+    TrainResult,
+    keep_best,
+    made_with,
+    new_state,
+    provenance,
+    result,
+    run_loop,
+    training_seconds,
+)
+from smalti.train.budget import Budget
+from smalti.train.device import describe_device, find_device
+from smalti.train.folder import RunFolder
+
+__all__ = ["resume_text", "train_text"]
+
+
+@dataclass(frozen=True)
+class TextRun:
+    """All that a run on text is made of."""
+
+    folder: RunFolder
+    setting: Setting
+    recipe: TextRecipe
+    choices: tuple[Choice, ...]
+    system: System
+    device: torch.device
+    began: float
+    show: bool
+
+
+def train_text(
+    data: str | os.PathLike[str],
+    *,
+    task: str | None,
+    out: str | os.PathLike[str] | None,
+    budget: Budget,
+    settings: Mapping[str, Any],
+    setting: Setting,
+    device: torch.device,
+    began: float,
+    show: bool,
+) -> TrainResult:
+    """Trains a model on text. Arguments as those of `smalti.recipes.run.train`, which comes here with texts.
+
+    Args:
+        settings: what the person settled.
+        setting: what run.toml says of the command; what follows from the data is filled in here.
+        began: when the command began, of `time.monotonic`.
+    """
+    system = open_system(data, task, TokensConfig(**settings.get("tokens", {})), seed=int(settings.get("seed", 0)))
+    recipe, choices = choose_text(system, budget, settings, device)
+    folder = RunFolder.create(out or RunFolder.next_free(short_name(system.name)))
+    with folder.lock():
+        tell(choices, show)
+        if budget.minutes is not None:
+            model = recipe.build(**system.found).to(device)
+            start = time.monotonic()
+            dict(system.evaluator(recipe, model)(model))
+            testing = (time.monotonic() - start) * system.sizes["test"] / max(system.sizes["val"], 1)
+            setting = replace(
+                setting, seconds=training_seconds(budget.minutes * 60 - (time.monotonic() - began), testing)
+            )
+        setting = replace(setting, task=system.task, fingerprint=system.fingerprint())
+        write_settings(folder, setting, recipe, choices)
+        return carry_out(TextRun(folder, setting, recipe, choices, system, device, began, show))
+
+
+def resume_text(folder: RunFolder, *, show: bool, began: float) -> TrainResult:
+    """Goes on with a run on text; the folder is locked. As `smalti.recipes.run.resume`."""
+    setting, recipe, choices = read_settings(folder, TextRecipe)
+    system = open_system(setting.data, setting.task, recipe.tokens, seed=recipe.seed)
+    if system.fingerprint() != setting.fingerprint:
+        raise InputError(
+            "the data has changed since the run began", where=setting.data, mend="start a new run with smalti train"
+        )
+    device = find_device(setting.device)
+    return carry_out(TextRun(folder, setting, recipe, choices, system, device, began, show))
+
+
+def carry_out(run: TextRun) -> TrainResult:
+    """Trains, keeps the best model, judges it once on the test texts, writes the report."""
+    recipe, system, folder = run.recipe, run.system, run.folder
+    torch.manual_seed(recipe.seed)
+    model = recipe.build(**system.found).to(run.device)
+    state = new_state(model, recipe.optim, recipe.loop, folder)
+    opened = time.monotonic()
+    run_loop(
+        state,
+        system.batches(recipe, model),
+        system.objective(recipe, state),
+        system.evaluator(recipe, model),
+        optim=recipe.optim,
+        loop=recipe.loop,
+        budget=recipe.budget,
+        seed=recipe.seed,
+        folder=folder,
+        seconds=run.setting.seconds,
+        names=system.describe,
+        show=run.show,
+    )
+    trained = time.monotonic()
+    step = keep_best(state, folder)
+    model.eval()
+    n, metrics = system.measure(model, "test")
+    about = provenance(run.setting, recipe, system.name, step, model, metrics)
+    family, _ = recipe.resolve(**system.found)
+    write_model(
+        folder.model,
+        ModelFile(family, model.cpu(), system.task, system.labels, system.tokenizer, provenance=about),
+    )
+    timing = Timing(
+        data=opened - run.began,
+        train=state.seconds,
+        evaluate=time.monotonic() - trained,
+        hardware=describe_device(run.device),
+        peak_memory=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+    )
+    folder.write_result(result(folder, system.task, n, 0, about, state, timing))
+    if run.setting.report:
+        pace = dict(state.pace)
+        page = Report(
+            title=system.name,
+            task=system.task,
+            metrics=metrics,
+            split="test",
+            model=recipe.model.preset,
+            parameters=about["parameters"],
+            labels=system.labels,
+            data=DataSummary(system.name, system.sizes, split_reason=system.reason),
+            choices=[(c.name, c.value, c.reason) for c in run.choices],
+            curves=[{**row, "seconds": pace.get(int(row["step"]))} for row in state.rows],
+            timing=timing,
+            run=str(folder.path),
+            versions=made_with(),
+            command=run.setting.command,
+            unit=system.unit,
+        )
+        write_report(folder.report, page)
+    return TrainResult(folder.path, folder.model, system.task, metrics, time.monotonic() - run.began)

@@ -1,0 +1,112 @@
+"""Texts with a class each: the objective of pictures, behind another front."""
+
+import os
+from dataclasses import dataclass
+from typing import Any, Self
+
+from torch import nn
+
+from smalti.data.source import SPLITS, Source
+from smalti.data.split import Split
+from smalti.data.text import Sentences, open_sentences, split_texts, texts_of
+from smalti.evaluate.classify import classification_metrics
+from smalti.evaluate.evaluators import ClassifyEvaluator
+from smalti.evaluate.metrics import Metric
+from smalti.evaluate.outputs import collect, softmax
+from smalti.objectives import Batch, Classify, Objective
+from smalti.recipes.text.recipe import TextRecipe, TokensConfig
+from smalti.recipes.text.tokens import make_tokenizer
+from smalti.tokenizers import Tokenizer
+from smalti.train.loop import Batches, Evaluator
+from smalti.train.state import TrainState
+
+__all__ = ["Labelling"]
+
+
+@dataclass(frozen=True)
+class Labelling:
+    """Texts, their classes, and their split.
+
+    Args:
+        source: the texts.
+        parts: which train, choose and judge.
+        tokenizer: gives the ids.
+    """
+
+    source: Source
+    parts: Split
+    tokenizer: Tokenizer
+    task: str = "classify"
+    unit: str = "texts"
+
+    @classmethod
+    def open(
+        cls, data: str | os.PathLike[str], task: str, tokens: TokensConfig, *, seed: int, tokenizer: Tokenizer | None
+    ) -> Self:
+        """As `open_system`."""
+        source = open_sentences(data)
+        parts, texts = split_texts(source, seed=seed), texts_of(source)
+        tokenizer = tokenizer or make_tokenizer(tokens, texts, [texts[i] for i in map(int, parts.train)])
+        return cls(source, parts, tokenizer)
+
+    @property
+    def name(self) -> str:
+        """What the person called the data."""
+        return self.source.name
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The classes."""
+        return self.source.labels
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Texts a split."""
+        return {split: len(getattr(self.parts, split)) for split in SPLITS}
+
+    @property
+    def reason(self) -> str:
+        """Why it is split so."""
+        return self.parts.reason
+
+    @property
+    def found(self) -> dict[str, int]:
+        """What the data says of the model."""
+        return {"vocab_size": self.tokenizer.vocab_size, "num_classes": len(self.labels)}
+
+    def fingerprint(self) -> str:
+        """A digest of texts and order."""
+        return self.source.storage.fingerprint()
+
+    def batches(self, recipe: TextRecipe, model: nn.Module) -> Batches:
+        """Shuffled training texts of similar length."""
+        return self.rows(model, "train", recipe.loop.batch_size, seed=recipe.seed, shuffle=True)
+
+    def objective(self, recipe: TextRecipe, state: TrainState) -> Objective:
+        """Cross-entropy."""
+        return Classify(smoothing=recipe.target.smoothing)
+
+    def evaluator(self, recipe: TextRecipe, model: nn.Module) -> Evaluator:
+        """Accuracy on validation texts, or on those it learns from where there are none."""
+        batches = self.rows(model, "val" if len(self.parts.val) else "train", 256)
+        return ClassifyEvaluator(batches, precision=recipe.loop.precision)
+
+    def measure(self, model: nn.Module, split: str) -> tuple[int, dict[str, Metric]]:
+        """The figures of pictures."""
+        if not len(getattr(self.parts, split)):
+            return 0, {}
+        outputs = collect(model, self.rows(model, split, 256))
+        targets = outputs.targets.astype("int64")
+        return len(outputs), classification_metrics(softmax(outputs.logits), targets, self.labels)
+
+    def describe(self, batch: Batch) -> str:
+        """The lines."""
+        return ", ".join(str(self.source.names[i]) for i in batch["id"].tolist()[:4])
+
+    def rows(self, model: Any, split: str, batch_size: int, **order: Any) -> Sentences:
+        """The texts of a split, cut to what the model takes."""
+        indices, width = getattr(self.parts, split), model.config.max_len
+        device = next(model.parameters()).device
+        return Sentences(
+            self.source, indices, self.tokenizer, batch_size=batch_size, max_len=width, device=device, **order
+        )

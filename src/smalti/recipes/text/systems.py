@@ -1,0 +1,98 @@
+"""What a run on text learns from: opened and encoded data, with what follows from the task."""
+
+import os
+from collections.abc import Mapping
+from typing import Protocol
+
+from torch import nn
+
+from smalti.data.text import text_kind
+from smalti.evaluate.metrics import Metric
+from smalti.objectives import Batch, Objective
+from smalti.recipes.text.language import Language
+from smalti.recipes.text.pairs import Translation
+from smalti.recipes.text.recipe import TextRecipe, TokensConfig
+from smalti.recipes.text.sentences import Labelling
+from smalti.tokenizers import Tokenizer
+from smalti.train.loop import Batches, Evaluator
+from smalti.train.state import TrainState
+
+__all__ = ["TEXT_TASKS", "System", "is_text", "open_system"]
+
+SYSTEMS = {"next-token": Language, "masked-token": Language, "seq2seq": Translation, "classify": Labelling}
+KINDS = {"corpus": "next-token", "pairs": "seq2seq", "sentences": "classify"}  # the task that data suggests
+TEXT_TASKS = ("next-token", "masked-token", "seq2seq")
+
+
+class System(Protocol):
+    """Data on text, encoded, with what a task makes of it."""
+
+    task: str
+    name: str
+    tokenizer: Tokenizer
+    labels: tuple[str, ...]
+    sizes: Mapping[str, int]
+    """Of "train", "val" and "test", in tokens or rows."""
+    reason: str
+    """Why it is split so."""
+    unit: str
+    """What sizes count: "characters", "bytes", "pieces", "texts" or "pairs"."""
+
+    @property
+    def found(self) -> dict[str, int]:
+        """What the data says of the model: vocab_size, num_classes."""
+        ...
+
+    def fingerprint(self) -> str:
+        """A digest that changes when the data does."""
+        ...
+
+    def batches(self, recipe: TextRecipe, model: nn.Module) -> Batches:
+        """What is learned from."""
+        ...
+
+    def objective(self, recipe: TextRecipe, state: TrainState) -> Objective:
+        """What is learned."""
+        ...
+
+    def evaluator(self, recipe: TextRecipe, model: nn.Module) -> Evaluator:
+        """What judges a model in training, on validation data."""
+        ...
+
+    def measure(self, model: nn.Module, split: str) -> tuple[int, dict[str, Metric]]:
+        """How many tokens or rows a part has, and what the model reaches on it."""
+        ...
+
+    def describe(self, batch: Batch) -> str:
+        """Where a batch is from, for a message."""
+        ...
+
+
+def is_text(data: str | os.PathLike[str], task: str | None) -> bool:
+    """Whether data is read as text: the task says so, or the data does."""
+    return task in TEXT_TASKS or (task in (None, "classify") and text_kind(data) is not None)
+
+
+def open_system(
+    data: str | os.PathLike[str],
+    task: str | None,
+    tokens: TokensConfig,
+    *,
+    seed: int = 0,
+    tokenizer: Tokenizer | None = None,
+) -> System:
+    """Opens text.
+
+    Args:
+        data: a file or folder of running text, or a table of pairs or of labelled texts.
+        task: else what the data suggests.
+        tokens: how it becomes ids.
+        seed: of the split, where the data has none.
+        tokenizer: of a finished model; else one is made of the data.
+
+    Raises:
+        InputError: it cannot be read, or is not for this task.
+    """
+    kind = text_kind(data)
+    task = task or KINDS.get(kind or "corpus", "next-token")
+    return SYSTEMS[task].open(data, task, tokens, seed=seed, tokenizer=tokenizer)

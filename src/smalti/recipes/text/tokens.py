@@ -1,0 +1,26 @@
+"""The tokenizer of a run."""
+
+from collections.abc import Iterable
+
+from smalti.recipes.text.recipe import TokensConfig
+from smalti.tokenizers import BPE, Bytes, Characters, Special, Tokenizer
+
+__all__ = ["make_tokenizer"]
+
+
+def make_tokenizer(
+    config: TokensConfig, all_texts: Iterable[str], train_texts: Iterable[str], specials: tuple[Special, ...] = ()
+) -> Tokenizer:
+    """A tokenizer for some texts.
+
+    Args:
+        config: which kind.
+        all_texts: whose characters make the alphabet: one that is in the test alone would have no id.
+        train_texts: from which pieces are learned.
+        specials: names of the special ids the task needs.
+    """
+    if config.tokenizer == "bytes":
+        return Bytes(specials)
+    if config.tokenizer == "bpe":
+        return BPE.learn(train_texts, config.vocab_size, specials)
+    return Characters.of(all_texts, specials)

@@ -1,0 +1,199 @@
+"""What every kind of run has in common: the loop inside a run folder, and how its time is shared out."""
+
+import platform
+import shlex
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from smalti._version import __version__
+from smalti.errors import DamagedError, Interrupted, printable
+from smalti.evaluate.metrics import Metric
+from smalti.evaluate.report import Timing
+from smalti.objectives import Batch, Objective
+from smalti.progress import TrainingBar
+from smalti.recipes.recipe import Composed
+from smalti.recipes.settings import Setting
+from smalti.train.budget import Budget
+from smalti.train.checkpoint import load_checkpoint
+from smalti.train.ema import EMA
+from smalti.train.folder import RunFolder
+from smalti.train.log import RunLog
+from smalti.train.loop import Batches, Evaluator, LoopConfig, Stopped, fit
+from smalti.train.optim import OptimConfig, build_optimizers
+from smalti.train.state import TrainState
+
+__all__ = [
+    "CLOSING_SECONDS",
+    "TrainResult",
+    "keep_best",
+    "made_with",
+    "new_state",
+    "provenance",
+    "restore",
+    "result",
+    "run_loop",
+    "training_seconds",
+]
+
+CLOSING_SECONDS = 8.0  # model file, report and the like, after the evaluation
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """What a finished run gives.
+
+    Args:
+        run: the run folder.
+        model: the model file in it.
+        task: what it was trained for.
+        metrics: figures on the test pictures, with intervals.
+        seconds: wall clock of the whole command.
+    """
+
+    run: Path
+    model: Path
+    task: str
+    metrics: dict[str, Metric]
+    seconds: float
+
+
+def training_seconds(left: float, testing: float) -> float:
+    """How much of the wall clock that is left may be spent on training, before test pictures are judged.
+
+    `testing` was measured in a moment; had the machine been busy just then, it may be far too much. So training gets
+    half of the time at least.
+    """
+    left -= CLOSING_SECONDS
+    return max(left - 1.2 * testing, left / 2, 1.0)
+
+
+def run_loop(
+    state: TrainState,
+    batches: Batches,
+    objective: Objective,
+    evaluator: Evaluator,
+    *,
+    optim: OptimConfig,
+    loop: LoopConfig,
+    budget: Budget,
+    seed: int,
+    folder: RunFolder,
+    seconds: float | None,
+    names: Callable[[Batch], str],
+    show: bool,
+) -> None:
+    """The loop, with its files in `folder` and a moving line on stderr; arguments as those of `smalti.train.loop.fit`.
+
+    Raises:
+        Interrupted: it was told to stop; the mend is the resume command.
+    """
+    total = budget.total_steps(len(batches))
+    try:
+        with TrainingBar(total, start=state.step, show=show) as bar:
+            fit(
+                state,
+                batches,
+                objective,
+                evaluator,
+                lr=optim.lr,
+                config=loop,
+                budget=budget,
+                listener=RunLog(folder, bar, batch_size=loop.batch_size, seconds=seconds),
+                seed=seed,
+                grad_clip=optim.grad_clip,
+                seconds=seconds or float("inf"),
+                names=names,
+            )
+    except Stopped:
+        raise Interrupted(
+            f"stopped at step {state.step}; everything is saved",
+            where=folder.path,
+            mend=f"smalti train --resume {shlex.quote(str(folder.path))}",
+        ) from None
+
+
+def new_state(model: nn.Module, optim: OptimConfig, loop: LoopConfig, folder: RunFolder) -> TrainState:
+    """Where training of `model` begins, or goes on where the folder holds a checkpoint."""
+    ema = EMA(model, loop.ema_decay) if loop.ema_decay is not None else None
+    state = TrainState(model, build_optimizers(model, optim), ema)
+    if folder.last.exists():
+        restore(state.load_state_dict, folder.last)
+    return state
+
+
+def keep_best(state: TrainState, folder: RunFolder) -> int:
+    """Gives the model the weights that validation chose; the step they are of."""
+    if folder.best.exists():
+        return restore(lambda best: state.model.load_state_dict(best["model"]), folder.best)["step"]
+    state.model.load_state_dict(state.averaged.state_dict())
+    return state.step
+
+
+def provenance(
+    setting: Setting, recipe: Composed, data: str, step: int, model: nn.Module, metrics: dict[str, Metric]
+) -> dict[str, Any]:
+    """What made a model, for its file."""
+    about: Any = recipe
+    return {
+        "smalti": __version__,
+        "torch": torch.__version__,
+        "data": data,
+        "fingerprint": setting.fingerprint,
+        "preset": about.model.preset,
+        "budget": str(about.budget),
+        "seed": about.seed,
+        "step": step,
+        "command": setting.command,
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "metrics": {name: metric.to_dict() for name, metric in metrics.items()},
+    }
+
+
+def result(
+    folder: RunFolder, task: str, n: int, skipped: int, about: dict[str, Any], state: TrainState, timing: Timing
+) -> dict[str, Any]:
+    """What result.json says of a finished run, whose model has the provenance `about`."""
+    return {
+        "run": str(folder.path),
+        "model": str(folder.model),
+        "task": task,
+        "n": n,
+        "skipped": skipped,
+        "metrics": about["metrics"],
+        "seconds": timing.data + timing.train + timing.evaluate,
+        "timing": asdict(timing),
+        "steps": state.step,
+        "best_step": about["step"],
+        "parameters": about["parameters"],
+    }
+
+
+def made_with() -> dict[str, str]:
+    """Versions, for a report."""
+    return {
+        "smalti": __version__,
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "Python": platform.python_version(),
+    }
+
+
+def restore(load: Callable[[dict[str, Any]], object], path: Path) -> dict[str, Any]:
+    """Gives a checkpoint to `load`, and returns it. Raises DamagedError where it is damaged or of another model."""
+    checkpoint = load_checkpoint(path)
+    try:
+        load(checkpoint)
+    except (RuntimeError, KeyError, ValueError, TypeError, AttributeError) as error:
+        raise DamagedError(
+            "does not fit the model and optimiser of run.toml",
+            where=path,
+            why=printable(" ".join(str(error).split())),
+            mend="restore the files of the run, or start a new one",
+        ) from error
+    return checkpoint

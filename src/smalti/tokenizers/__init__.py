@@ -1,0 +1,21 @@
+"""Text and ids: characters, bytes, or pieces learned from a text."""
+
+from smalti.tokenizers.bpe import BPE
+from smalti.tokenizers.bytes import Bytes
+from smalti.tokenizers.characters import Characters
+from smalti.tokenizers.stored import TOKENIZERS, tokenizer_from_dict
+from smalti.tokenizers.streaming import Streaming
+from smalti.tokenizers.tokenizer import Special, Tokenizer, Unit, encode_marked
+
+__all__ = [
+    "BPE",
+    "TOKENIZERS",
+    "Bytes",
+    "Characters",
+    "Special",
+    "Streaming",
+    "Tokenizer",
+    "Unit",
+    "encode_marked",
+    "tokenizer_from_dict",
+]

@@ -1,0 +1,61 @@
+from pathlib import Path
+
+import pytest
+
+from smalti.data.text import looks_like_text, text_kind
+
+
+def made(folder: Path, files: dict[str, str]) -> Path:
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "kind"),
+    [
+        ("a.txt", "x", "corpus"),
+        ("a.TXT", "x", "corpus"),
+        ("a.md.gz", "x", "corpus"),
+        ("a.png", "x", None),
+        ("a.gz", "x", None),
+        ("a.bin", "x", None),
+        ("a.csv", "source,target\na,b\n", "pairs"),
+        ("a.csv", "Target;Source;split\na;b;train\n", "pairs"),
+        ("a.jsonl", '{"source": "a", "target": "b"}\n{"broken', "pairs"),
+        ("a.tsv", "text\tlabel\na\tb\n", "sentences"),
+        ("a.csv", "path,label\na.png,b\n", None),
+        ("a.csv", "file,text,label\na.png,x,b\n", None),
+        ("a.csv", "path,source,target\na.png,x,1\n", None),
+        ("a.csv", "x,target\n1,2\n", None),
+        ("a.csv", "", None),
+        ("a.jsonl", "{broken", None),
+    ],
+)
+def test_a_file_is_told_by_name_and_columns(tmp_path: Path, name: str, content: str, kind: str | None):
+    assert text_kind(made(tmp_path, {name: content}) / name) == kind
+    assert looks_like_text(tmp_path / name) == (kind == "corpus")
+
+
+@pytest.mark.parametrize(
+    ("files", "text"),
+    [
+        ({"a.txt": "", "b/c.txt": ""}, True),
+        ({"a.txt": "", "LICENSE": ""}, True),
+        ({"cat/1.png": "", "README.md": ""}, False),
+        ({"labels.csv": "", "README.md": ""}, False),
+        ({"train.npz": "", "readme.txt": ""}, False),
+        ({"data.zip": "", "readme.txt": ""}, False),
+        ({"train-images-idx3-ubyte.gz": "", "readme.txt": ""}, False),
+        ({".git/x.txt": "", "y": ""}, False),
+        ({}, False),
+    ],
+)
+def test_a_folder_is_text_where_no_other_data_is(tmp_path: Path, files: dict[str, str], text: bool):
+    assert looks_like_text(made(tmp_path, files)) == text
+
+
+def test_what_is_not_there_is_no_text(tmp_path: Path):
+    assert text_kind(tmp_path / "none.txt") is None
+    assert text_kind("mnist") is None
