@@ -14,11 +14,12 @@ def test_it_reads_the_table_backwards_and_owns_only_its_bias():
     assert not list(TiedLinear(table).parameters())
 
 
-def test_it_answers_in_fp32_in_the_type_of_the_table():
+def test_it_answers_in_fp32_whatever_it_computes_in():
     table = nn.Embedding(5, 3)
     x = torch.randn(2, 3)
     with torch.autocast("cpu", torch.bfloat16):
         found = TiedLinear(table)(x)
-    torch.testing.assert_close(found, x @ table.weight.T)
+    assert found.dtype == torch.float32
+    torch.testing.assert_close(found, x @ table.weight.T, rtol=0.02, atol=0.02)
     table.bfloat16()
     assert TiedLinear(table)(x).dtype == torch.float32

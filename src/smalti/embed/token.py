@@ -26,7 +26,7 @@ class TokenEmbed(nn.Embedding):
 
 def is_padded(tokens: Tensor) -> bool:
     """Whether there is padding among the ids."""
-    return not tokens.is_meta and bool((tokens < 0).any())
+    return not tokens.is_meta and int(tokens.min()) < 0
 
 
 def placed(tokens: Tensor, cache: Cache | None = None) -> tuple[Place, Tensor | None]:

@@ -24,26 +24,30 @@ class KeyValues:
     def __init__(self, max_len: int) -> None:
         self.max_len = max_len
         self.length = 0
-        self.kept: Tensor | None = None  # (2, B, H, room, K)
+        self.kept: tuple[Tensor, Tensor] | None = None  # (B, H, room, K) each
 
     def extend(self, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
         """Remembers keys and values (B, H, N, K) of new tokens; gives those of all, (B, H, M + N, K)."""
-        end = self.length + k.shape[2]
-        room = 0 if self.kept is None else self.kept.shape[3]
-        if self.kept is None or end > room:
-            grown = k.new_empty(2, *k.shape[:2], min(self.max_len, max(2 * room, end, LEAST)), k.shape[3])
-            if self.kept is not None:
-                grown[:, :, :, : self.length] = self.kept[:, :, :, : self.length]
-            self.kept = grown
-        self.kept[0, :, :, self.length : end] = k
-        self.kept[1, :, :, self.length : end] = v
-        self.length = end
-        k, v = self.kept[:, :, :, :end].unbind(0)
-        return k, v
+        start, new = self.length, k.shape[2]
+        self.length += new
+        if self.kept is None or self.length > self.kept[0].shape[2]:
+            self.kept = self.grown(k)
+        for kept, one in zip(self.kept, (k, v), strict=True):
+            kept.narrow(2, start, new).copy_(one)
+        return self.kept[0].narrow(2, 0, self.length), self.kept[1].narrow(2, 0, self.length)
+
+    def grown(self, like: Tensor) -> tuple[Tensor, Tensor]:
+        """Memory for the tokens there are now, and as many again, with what was kept."""
+        B, H, _, K = like.shape
+        room = min(self.max_len, max(2 * (self.kept[0].shape[2] if self.kept else 0), self.length, LEAST))
+        made = (like.new_empty(B, H, room, K), like.new_empty(B, H, room, K))
+        for kept, new in zip(self.kept or (), made, strict=False):
+            new[:, :, : kept.shape[2]] = kept
+        return made
 
     def with_keys(self, k: Tensor) -> Tensor:
         """The keys (B, H, M + N, K) there would be with new ones (B, H, N, K)."""
-        return k if self.kept is None else torch.cat([self.kept[0, :, :, : self.length], k], dim=2)
+        return k if self.kept is None else torch.cat([self.kept[0][:, :, : self.length], k], dim=2)
 
 
 class Cache:
