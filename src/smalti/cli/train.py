@@ -38,6 +38,10 @@ class Options:
         Parameter(name="--set", help="KEY=VALUE, one setting, such as optim.lr=0.001; repeatable.", show_default=False),
     ] = ()
     seed: Annotated[Whole | None, Parameter(help="Of the weights, the order and the augmentation; else 0.")] = None
+    fraction: Annotated[
+        float | None,
+        Parameter(help="Learn from this share of the training pictures, evenly from the classes: 0.01 for 1 %."),
+    ] = None
     bad_images: Annotated[Literal["stop", "skip"], Parameter(help="Pictures that cannot be read.")] = "stop"
     leaks: Annotated[Literal["stop", "drop"], Parameter(help="Training pictures that are also test pictures.")] = "stop"
     download: Download = False

@@ -92,6 +92,7 @@ def train(
     config: str | os.PathLike[str] | None = None,
     overrides: Mapping[str, Any] | None = None,
     seed: int | None = None,
+    fraction: float | None = None,
     start: str | os.PathLike[str] | None = None,
     teacher: str | os.PathLike[str] | None = None,
     bad_images: str = "stop",
@@ -115,6 +116,8 @@ def train(
         config: a TOML file of settings, such as run.toml of another run.
         overrides: single settings, {"optim.lr": 0.001}; strings are read as TOML. They go before `config`.
         seed: of weights, order, augmentation and noise; else that of `config`, else 0.
+        fraction: learn from this share of the training pictures only, drawn evenly from the classes; a smaller share is
+            a part of a larger one, and the test pictures stay the same.
         start: a model file or run folder: what that model has learned is where this one begins (`--from`).
         teacher: a model file or run folder: this model learns from that one's answers too (`--teacher`).
         bad_images: "skip" trains without pictures that cannot be read; "stop" refuses.
@@ -142,15 +145,24 @@ def train(
         epochs=epochs,
         steps=steps,
         seed=seed,
+        fraction=fraction,
         start=start,
         teacher=teacher,
     )
     begun = settings.get("transfer", {}).get("start")
     budget = Budget(**settings["budget"]) if settings.get("budget") else DEFAULT_BUDGET
-    seed = int(settings.get("seed", 0))
+    seed, share = int(settings.get("seed", 0)), settings.get("fraction", 1.0)
     demand(0 <= seed < 2**63, "--seed", seed, "a whole number from 0 to 9223372036854775807")
+    demand(0 < share <= 1, "--fraction", share, "above 0, at most 1")
     source, found, parts = open_data(
-        data, task=task, seed=seed, bad_images=bad_images, leaks=leaks, download=download, show=show
+        data,
+        task=task,
+        seed=seed,
+        fraction=share,
+        bad_images=bad_images,
+        leaks=leaks,
+        download=download,
+        show=show,
     )
 
     elapsed = time.monotonic() - began
@@ -217,6 +229,7 @@ def resume(run_folder: str | os.PathLike[str], *, show: bool = True) -> TrainRes
             setting.data,
             task=setting.task,
             seed=recipe.seed,
+            fraction=recipe.fraction,
             bad_images=setting.bad_images,
             leaks=setting.leaks,
             download=setting.download,
@@ -270,6 +283,7 @@ def carry_out(run: Run) -> TrainResult:
         "preset": recipe.model.preset,
         "budget": str(recipe.budget),
         "seed": recipe.seed,
+        "fraction": recipe.fraction,
         "step": best_step,
         "command": run.setting.command,
         "parameters": sum(p.numel() for p in model.parameters()),

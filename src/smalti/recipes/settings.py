@@ -62,8 +62,7 @@ def gather_settings(
         settings["teacher"] = {**settings.get("teacher", {}), "model": os.path.abspath(named["teacher"])}
     if not settings.get("transfer", {}).get("start") and settings.get("transfer", {}).get("tune", "all") != "all":
         raise InputError(f"transfer.tune = {settings['transfer']['tune']!r} tunes nothing", mend="add --from MODEL")
-    if named["seed"] is not None:
-        settings["seed"] = named["seed"]
+    settings.update({name: named[name] for name in ("seed", "fraction") if named[name] is not None})
     return settings
 
 
