@@ -72,7 +72,7 @@ def unbroken(setup):
     return run(setup(), Silent())
 
 
-@pytest.mark.parametrize("cut", [1, 3, 4, 5, 9, 11])
+@pytest.mark.parametrize("cut", [1, 3, 4, 5, 9, 11, 12])
 def test_a_cut_at_any_step(setup, unbroken, tmp_path, cut):
     path = tmp_path / "last.safetensors"
     with pytest.raises(Stopped):

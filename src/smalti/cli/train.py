@@ -26,7 +26,10 @@ class Options:
     ] = None
     teacher: Annotated[
         str | None,
-        Parameter(help="A model file or run folder: learn from that model's answers beside the labels."),
+        Parameter(
+            help="A model file or run folder: learn from that model's answers beside the labels; auto: from those of a "
+            "small CNN that is trained first."
+        ),
     ] = None
     out: Annotated[Path | None, Parameter(help="The run folder to make.")] = None
     minutes: Annotated[float | None, Parameter(help="Budget: the whole run fits, evaluation included.")] = None

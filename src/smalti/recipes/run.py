@@ -45,6 +45,8 @@ from smalti.recipes.page import make_report
 from smalti.recipes.recipe import Choice
 from smalti.recipes.remarks import left_out, short_name, split_sizes, tell
 from smalti.recipes.settings import Setting, gather_settings, read_settings, write_settings
+from smalti.recipes.taught import taught
+from smalti.recipes.teacher import AUTO
 from smalti.train.budget import Budget
 from smalti.train.checkpoint import load_checkpoint
 from smalti.train.device import describe_device, find_device
@@ -119,7 +121,8 @@ def train(
         fraction: learn from this share of the training pictures only, drawn evenly from the classes; a smaller share is
             a part of a larger one, and the test pictures stay the same.
         start: a model file or run folder: what that model has learned is where this one begins (`--from`).
-        teacher: a model file or run folder: this model learns from that one's answers too (`--teacher`).
+        teacher: a model file or run folder: this model learns from that one's answers too (`--teacher`); "auto" for a
+            small CNN that is trained first, with a share of the budget.
         bad_images: "skip" trains without pictures that cannot be read; "stop" refuses.
         leaks: "drop" trains without copies of test pictures; "stop" refuses.
         download: whether a standard set may be fetched.
@@ -244,7 +247,10 @@ def resume(run_folder: str | os.PathLike[str], *, show: bool = True) -> TrainRes
 
 def carry_out(run: Run) -> TrainResult:
     """Trains, keeps the best model, judges it once on the test pictures, writes the report."""
-    recipe = run.recipe
+    budget, entered = run.recipe.budget, time.monotonic()
+    if run.recipe.teacher.model == AUTO:
+        run = taught(run, carry_out)
+    recipe, teaching = run.recipe, time.monotonic() - entered
     learned, scale = standardise(run.source, run.split)
     pictures = make_pictures(recipe, learned, run.setting.workers, show=run.show)
     model = make_model(recipe, run.source, resumed=run.folder.last.exists()).to(run.device)
@@ -281,7 +287,7 @@ def carry_out(run: Run) -> TrainResult:
         "data": run.source.name,
         "fingerprint": run.setting.fingerprint,
         "preset": recipe.model.preset,
-        "budget": str(recipe.budget),
+        "budget": str(budget),
         "seed": recipe.seed,
         "fraction": recipe.fraction,
         "step": best_step,
@@ -295,7 +301,7 @@ def carry_out(run: Run) -> TrainResult:
     seconds = time.monotonic() - run.began
     speed = state.step * recipe.loop.batch_size / state.seconds if state.seconds else 0.0
     timing = Timing(
-        data=prepared - run.began,
+        data=prepared - run.began - teaching,
         train=state.seconds,
         evaluate=time.monotonic() - trained,
         images_per_second=speed,
@@ -354,7 +360,7 @@ def run_training(run: Run, state: TrainState, pictures: Pictures, *, reading: fl
         raise Interrupted(
             f"stopped at step {state.step}; everything is saved",
             where=run.folder.path,
-            mend=f"smalti train --resume {shlex.quote(str(run.folder.path))}",
+            mend=run.folder.resume_command,
         ) from None
 
 

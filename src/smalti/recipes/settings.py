@@ -12,6 +12,7 @@ from smalti.configs import fitted
 from smalti.errors import DamagedError, InputError
 from smalti.files import write_durably
 from smalti.recipes.recipe import Choice, ModelConfig, Recipe, parse_settings, settle
+from smalti.recipes.teacher import AUTO
 from smalti.recipes.toml import dumps
 from smalti.train.folder import RunFolder
 
@@ -59,7 +60,8 @@ def gather_settings(
     if named["start"] is not None:
         settings["transfer"] = {**settings.get("transfer", {}), "start": os.path.abspath(named["start"])}
     if named["teacher"] is not None:
-        settings["teacher"] = {**settings.get("teacher", {}), "model": os.path.abspath(named["teacher"])}
+        named_model = AUTO if named["teacher"] == AUTO else os.path.abspath(named["teacher"])
+        settings["teacher"] = {**settings.get("teacher", {}), "model": named_model}
     if not settings.get("transfer", {}).get("start") and settings.get("transfer", {}).get("tune", "all") != "all":
         raise InputError(f"transfer.tune = {settings['transfer']['tune']!r} tunes nothing", mend="add --from MODEL")
     settings.update({name: named[name] for name in ("seed", "fraction") if named[name] is not None})

@@ -185,7 +185,7 @@ def fit(
                 if stop or clock() - saved > SAVE_SECONDS:
                     listener.save(state)
                     saved = clock()
-                if stop and progress < 1:
+                if stop:
                     raise Stopped
                 if config.patience is not None and state.since_best >= config.patience:
                     return
