@@ -6,8 +6,9 @@ teacher's answers where there is one, the optimiser. The runs then have
 
     steps = minutes * 60 / seconds a step
 
-and are the same whatever runs beside them. Where an arm trains its own teacher, `SHARE` of the minutes are steps of the
-teacher at its pace, the rest are steps of the student at its own. Outside of these minutes are, for all arms alike,
+and are the same whatever runs beside them, and wherever: the pace is that of the CPU, the steps may be done on a GPU.
+Where an arm trains its own teacher, a share of the minutes are steps of the teacher at its pace, the rest are steps of
+the student at its own. Outside of these minutes are, for all arms alike,
 opening and evaluating (validation is a twentieth of the work, by the rule), and the learning-rate test of models whose
 rate was not measured: 60 steps. A start model comes for free: it was there before.
 
@@ -45,7 +46,6 @@ from smalti.train.loop import train_step
 from smalti.train.optim import build_optimizers
 from smalti.train.state import TrainState
 
-SHARE = 0.3  # of the minutes, for a teacher that is trained first
 WARM = 5  # steps that do not count for the pace
 
 
@@ -68,11 +68,17 @@ class Case:
 
 @dataclass(frozen=True)
 class Arm:
-    """Who learns: a title, options of `smalti.train`, and whether it trains its own teacher first."""
+    """Who learns.
+
+    Args:
+        title: in the record and in tables.
+        options: of `smalti.train`.
+        taught: share of the minutes for a teacher that is trained first; 0 for none.
+    """
 
     title: str
     options: dict[str, Any] = field(default_factory=dict)
-    taught: bool = False
+    taught: float = 0.0
 
     def on(self, case: Case) -> dict[str, Any]:
         """All options on that set."""
@@ -100,9 +106,9 @@ def preset_arm(text: str) -> Arm:
     return Arm(text, {"model": preset, "overrides": overrides})
 
 
-def distilled(arm: Arm) -> Arm:
+def distilled(arm: Arm, share: float = 0.3) -> Arm:
     """The same with a teacher of its own."""
-    return Arm(f"{arm.title}, distilled", arm.options, taught=True)
+    return Arm(f"{arm.title}, teacher {share:.0%}", arm.options, taught=share)
 
 
 def seconds_a_step(case: Case, arm: Arm, minutes: float, steps: int) -> float:
@@ -111,7 +117,7 @@ def seconds_a_step(case: Case, arm: Arm, minutes: float, steps: int) -> float:
     with tempfile.TemporaryDirectory() as folder:
         if arm.taught:
             first = smalti.train(case.data, steps=1, out=Path(folder) / "teacher", show=False, **CNN.on(case))
-            options["teacher"], minutes = first.model, minutes * (1 - SHARE)
+            options["teacher"], minutes = first.model, minutes * (1 - arm.taught)
         named = dict.fromkeys(("model", "start", "teacher", "epochs", "steps", "seed", "overrides"))
         settings = gather_settings(None, **{**named, **options, "minutes": minutes})
         source, found, parts = open_data(
@@ -216,16 +222,14 @@ class Study:
         paces = self.record["pace"].get(case.title, {})
         if missing := {CNN.title, arm.title} - set(paces):
             sys.exit(f"no pace of {' and '.join(sorted(missing))} on {case.title}: run with --pace first, in quiet")
-        share = SHARE if arm.taught else 0.0
         seconds = 60 * self.minutes
-        return round(share * seconds / paces[CNN.title]), round((1 - share) * seconds / paces[arm.title])
+        return round(arm.taught * seconds / paces[CNN.title]), round((1 - arm.taught) * seconds / paces[arm.title])
 
     def keep(self) -> None:
         """Writes the record; a kill leaves the old one or the new one."""
         self.record["about"] = {
             "date": datetime.date.today().isoformat(),
             "minutes": self.minutes,
-            "teacher_share": SHARE,
             "hardware": describe_device(torch.device("cpu")),
             "torch": torch.__version__,
         }
