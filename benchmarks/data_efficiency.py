@@ -26,7 +26,7 @@ A_CLASS = 4500  # CIFAR-10 has 5,000, of which a tenth is set aside to choose by
 
 
 def draw(study: Study, labels: list[int], path: Path) -> None:
-    """Accuracy over labels a class, a line an arm; bars are the deviation over seeds."""
+    """Accuracy over labels a class, a line an arm. Bars: the deviation over seeds; of one seed, the 95 % interval."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -34,12 +34,12 @@ def draw(study: Study, labels: list[int], path: Path) -> None:
 
     figure, axes = plt.subplots(figsize=(7, 4.5), layout="constrained")
     for number, arm in enumerate(study.arms):
-        values = [[100 * row["value"] for row in study.rows(case, arm)] for case in study.cases]
-        found = [
-            (count * 1.02 ** (number - 2), *spread(some)) for count, some in zip(labels, values, strict=True) if some
-        ]
-        if found:  # beside each other, so that no bar hides another
-            axes.errorbar(*zip(*found, strict=True), marker="o", capsize=3, label=arm.title)
+        beside = 1.02 ** (number - len(study.arms) // 2)  # so that no bar hides another
+        rows = [study.rows(case, arm) for case in study.cases]
+        found = [(beside * count, *spread(some)) for count, some in zip(labels, rows, strict=True) if some]
+        if found:
+            x, y, below, above = zip(*found, strict=True)
+            axes.errorbar(x, y, (below, above), marker="o", capsize=3, label=arm.title)
     axes.set(xscale="log", xlabel="labelled pictures a class", ylabel="test accuracy, %")
     axes.set_xticks(labels, [str(count) for count in labels])
     axes.minorticks_off()
@@ -49,9 +49,12 @@ def draw(study: Study, labels: list[int], path: Path) -> None:
     figure.savefig(path, dpi=150)
 
 
-def spread(values: list[float]) -> tuple[float, float]:
-    """Mean and deviation; of one value the deviation is 0."""
-    return mean(values), stdev(values) if len(values) > 1 else 0.0
+def spread(rows: list[dict]) -> tuple[float, float, float]:
+    """The mean of the rows of an arm in percent, and how far its bar reaches below and above."""
+    values = [100 * row["value"] for row in rows]
+    if len(values) == 1:
+        return values[0], values[0] - 100 * rows[0]["low"], 100 * rows[0]["high"] - values[0]
+    return mean(values), stdev(values), stdev(values)
 
 
 def main() -> None:
