@@ -133,7 +133,7 @@ def choose(given: Given) -> Chosen:
     trial = partial(try_model, given, batch_size=batch_size, optim=optim, precision=precision)
     choose_first = choose_model if given.start is None else keep_model
     model, preprocess, pace = choose_first(given, trial, batch_size, note)
-    transfer = choose_transfer(given, pace, note)
+    transfer = choose_transfer(given, pace, batch_size, note)
     teacher, pace = choose_teacher(given, trial, preprocess, batch_size, transfer.tune, pace, note)
     epochs = expected_epochs(given, pace, batch_size)
     note("epochs", f"{epochs:.3g}", f"{len(given.split.train):,} training pictures at about {pace.train:,.0f} a second")
@@ -237,11 +237,11 @@ def keep_model(given: Given, trial: Trial, batch_size: int, note: Note) -> tuple
     return model, preprocess, trial(model, preprocess)
 
 
-def choose_transfer(given: Given, pace: Pace, note: Note) -> TransferConfig:
+def choose_transfer(given: Given, pace: Pace, batch_size: int, note: Note) -> TransferConfig:
     """What learns, of a model that knows something already: all of it where there is time, else the last layer."""
     if given.start is None:
         return TransferConfig()
-    epochs = expected_epochs(given, pace, 1)
+    epochs = expected_epochs(given, pace, batch_size)
     named = given.setting("transfer", "tune")
     tune: Tune = named or ("all" if epochs >= TUNE_EPOCHS else "head")
     words = {"all": "the whole model", "last": "the last blocks", "lora": "low-rank parts", "head": "the last layer"}
