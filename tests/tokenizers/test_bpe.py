@@ -48,9 +48,9 @@ def test_the_same_piece_made_in_two_ways_has_one_id():
 def test_ids_equal_those_of_transformers_gpt2(tmp_path: Path):
     from transformers.models.gpt2.tokenization_gpt2 import GPT2Tokenizer
 
-    signs = ["".join(bpe._SIGNS[byte] for byte in piece) for piece in LEARNED.pieces]
+    signs = ["".join(bpe.SIGNS[byte] for byte in piece) for piece in LEARNED.pieces]
     merges = [(signs[left], signs[right]) for left, right in LEARNED.merges]
-    vocab = {bpe._SIGNS[byte]: i for i, byte in enumerate(bpe._SIGNS)}
+    vocab = {bpe.SIGNS[byte]: i for i, byte in enumerate(bpe.SIGNS)}
     vocab |= {left + right: 256 + i for i, (left, right) in enumerate(merges)}
     vocab["<|endoftext|>"] = len(vocab)
     theirs = GPT2Tokenizer(vocab=vocab, merges=merges)

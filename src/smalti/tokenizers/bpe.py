@@ -88,8 +88,8 @@ class BPE(Tokenizer):
             specials: ("end",) for GPT-2, whose id 50256 ends a text.
             order: of the bytes; by default GPT-2's own.
         """
-        order = order or tuple(_SIGNS)
-        back = {sign: byte for byte, sign in _SIGNS.items()}
+        order = order or tuple(SIGNS)
+        back = {sign: byte for byte, sign in SIGNS.items()}
         ids = {bytes([byte]): i for i, byte in enumerate(order)}
         pairs = []
         for pair in merges:
@@ -111,6 +111,11 @@ class BPE(Tokenizer):
                 seen.add(piece)
                 pieces.append(piece)
         return tuple(pieces)
+
+    @property
+    def signs(self) -> tuple[str, ...]:
+        """The pieces as GPT-2 writes them, in its alphabet of printable signs."""
+        return tuple("".join(SIGNS[byte] for byte in piece) for piece in self.pieces)
 
     @property
     def size(self) -> int:
@@ -142,7 +147,7 @@ class BPE(Tokenizer):
     @cached_property
     def _encoder(self) -> "tokenizers.Tokenizer":
         library = _library()
-        signs = ["".join(_SIGNS[byte] for byte in piece) for piece in self.pieces]
+        signs = self.signs
         model = library.models.BPE(
             vocab={sign: i for i, sign in enumerate(signs)},
             merges=[(signs[left], signs[right]) for left, right in self.merges],
@@ -160,7 +165,7 @@ def _signs() -> dict[int, str]:
     return {byte: chr(byte) for byte in visible} | {byte: chr(0x100 + i) for i, byte in enumerate(others)}
 
 
-_SIGNS = _signs()
+SIGNS = _signs()
 
 
 def _merges_of(learner: "tokenizers.Tokenizer") -> list[tuple[str, str]]:

@@ -1,0 +1,93 @@
+"""Tokenizers as transformers stores them in a folder beside the weights: GPT-2's byte pairs and BERT's word pieces."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from smalti.errors import InputError
+from smalti.tokenizers.bpe import BPE, SIGNS
+from smalti.tokenizers.stored import tokenizer_from_dict
+from smalti.tokenizers.tokenizer import Special, Tokenizer
+from smalti.tokenizers.wordpiece import WordPiece
+
+__all__ = ["END", "OURS", "published_files", "read_published_tokenizer"]
+
+END = "<|endoftext|>"
+OURS = "smalti_tokenizer.json"  # what folders of ours have beside, of any kind
+
+
+def read_published_tokenizer(folder: Path) -> Tokenizer:
+    """The tokenizer in a folder.
+
+    Raises:
+        InputError: there is none, or one of another kind.
+    """
+    try:
+        if (folder / OURS).is_file():
+            return tokenizer_from_dict(load(folder / OURS))
+        if (folder / "tokenizer.json").is_file():
+            return from_library(load(folder / "tokenizer.json"))
+        if (folder / "merges.txt").is_file() and (folder / "vocab.json").is_file():
+            lines = (folder / "merges.txt").read_text("utf-8").split("\n")
+            pairs = [line.split(" ") for line in lines if line and not line.startswith("#version")]
+            return byte_pairs(pairs, load(folder / "vocab.json"))
+        if (folder / "vocab.txt").is_file():
+            told = folder / "tokenizer_config.json"
+            lower = load(told).get("do_lower_case", True) if told.is_file() else True
+            return WordPiece(tuple((folder / "vocab.txt").read_text("utf-8").splitlines()), lower)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError("its tokenizer cannot be read", where=folder, why=repr(error), mend="get it again") from error
+    files = f"none of {OURS}, tokenizer.json, merges.txt with vocab.json, vocab.txt"
+    raise InputError("has no tokenizer", where=folder, why=files, mend="get the files that belong to the weights")
+
+
+def load(path: Path) -> dict[str, Any]:
+    """The object in a JSON file."""
+    return json.loads(path.read_text("utf-8"))
+
+
+def from_library(told: Mapping[str, Any]) -> Tokenizer:
+    """The tokenizer a tokenizer.json describes."""
+    model, added = told["model"], {one["content"]: one["id"] for one in told.get("added_tokens", ())}
+    if model.get("type") == "WordPiece":
+        pieces = model["vocab"] | added
+        return WordPiece(
+            tuple(sorted(pieces, key=pieces.__getitem__)), (told.get("normalizer") or {}).get("lowercase", True)
+        )
+    if model.get("type") == "BPE" and "ByteLevel" in json.dumps(told.get("pre_tokenizer")):
+        pairs = [one.split(" ") if isinstance(one, str) else one for one in model["merges"]]
+        return byte_pairs(pairs, model["vocab"] | added)
+    raise InputError(f"a tokenizer of the kind {model.get('type')} is not known", mend="GPT-2's and BERT's are")
+
+
+def byte_pairs(pairs: list[list[str]], places: Mapping[str, int]) -> BPE:
+    """Merges in GPT-2's alphabet, whose ids are in GPT-2's order: bytes, merges, the end of a text."""
+    specials: tuple[Special, ...] = ("end",) if END in places else ()
+    first = sorted(SIGNS, key=lambda byte: places[SIGNS[byte]])
+    made = BPE.from_gpt2([(left, right) for left, right in pairs], specials, order=tuple(first))
+    named = {sign: i for i, sign in enumerate((*made.signs, END))}
+    if any(named.get(piece) != i for piece, i in places.items()):
+        raise InputError(
+            "its tokenizer has ids in another order than GPT-2's, or more special ones", mend="use GPT-2's"
+        )
+    return made
+
+
+def published_files(tokenizer: Tokenizer) -> dict[str, str]:
+    """The files that transformers reads a tokenizer from, where it has one of this kind, and ours; by name."""
+    files = {OURS: json.dumps(tokenizer.to_dict())}
+    if isinstance(tokenizer, WordPiece):
+        files["vocab.txt"] = "".join(f"{piece}\n" for piece in tokenizer.vocabulary)
+        files["tokenizer_config.json"] = json.dumps(
+            {"tokenizer_class": "BertTokenizer", "do_lower_case": tokenizer.lower}
+        )
+    if isinstance(tokenizer, BPE) and set(tokenizer.specials) <= {"end"}:
+        signs = tokenizer.signs
+        places = {sign: i for i, sign in enumerate((*signs, *(END for _ in tokenizer.specials)))}
+        files["vocab.json"] = json.dumps(places, ensure_ascii=False)
+        files["merges.txt"] = "".join(f"{signs[left]} {signs[right]}\n" for left, right in tokenizer.merges)
+        files["tokenizer_config.json"] = json.dumps({"tokenizer_class": "GPT2Tokenizer"})
+    return files
