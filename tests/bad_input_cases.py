@@ -732,6 +732,16 @@ def enormous_seed(g: Ground) -> list[str]:
     return train(g.classes(), "--seed", "99999999999999999999")
 
 
+@case(2, "--fraction", "1.5", "at most 1")
+def more_than_all(g: Ground) -> list[str]:
+    return train(g.classes(), "--fraction", "1.5")
+
+
+@case(2, "--fraction", "0", "above 0")
+def none_of_all(g: Ground) -> list[str]:
+    return train(g.classes(), "--set", "fraction=0")
+
+
 for _name, _text, _says in (
     ("unknown_setting", "optim.lrr=1", ('"optim.lrr"', 'did you mean "lr"?')),
     ("unknown_section", "optimm.lr=1", ('"optimm"', 'did you mean "optim"?')),

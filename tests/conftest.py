@@ -6,3 +6,5 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import smalti._torchvision  # noqa: F401 - timm imports torchvision; the guard has to come first
+
+pytest_plugins = ["tests.text_runs"]  # a fixture of many rooms

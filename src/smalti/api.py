@@ -104,8 +104,8 @@ def evaluate(
     matched = match_labels(opened, ready)
     found = checked(opened, show=show)
     tell(left_out(found), show)
-    seed = ready.provenance.get("seed", 0)
-    indices = getattr(split_source(opened, found.facts, seed=seed), split)
+    about = {"seed": ready.provenance.get("seed", 0), "fraction": ready.provenance.get("fraction", 1.0)}
+    indices = getattr(split_source(opened, found.facts, **about), split)
     if not len(indices):
         raise InputError(f'no picture is in the split "{split}"', where=opened.name, mend="choose another --split")
     pictures = Pictures(matched, ready.preprocess)

@@ -69,9 +69,11 @@ class TrainingBar:
         total: optimiser steps of the whole run; None where the clock decides.
         start: steps done before (a resumed run).
         show: False draws nothing.
+        unit: what a sample is, many of them.
     """
 
-    def __init__(self, total: int | None, *, start: int = 0, show: bool = True) -> None:
+    def __init__(self, total: int | None, *, start: int = 0, show: bool = True, unit: str = "images") -> None:
+        self.unit = unit
         self._line = _Line("training", total, start=start, show=show)
 
     def update(
@@ -100,7 +102,7 @@ class TrainingBar:
         if accuracy is not None:
             detail.append(f"accuracy {100 * accuracy:.1f} %")
         if images_per_second is not None:
-            detail.append(f"{images_per_second:,.0f} images/s")
+            detail.append(f"{images_per_second:,.0f} {self.unit}/s")
         self._line.draw(step, "  ".join(detail), seconds_left)
 
     def note(self, text: str) -> None:

@@ -298,6 +298,72 @@ def test_unreadable_samples_are_in_no_split():
     assert not len(found.dropped), "what cannot be read is the check's to name"
 
 
+@settings(deadline=None, max_examples=150)
+@given(worlds(), st.integers(0, 5))
+def test_a_fraction_is_a_part_of_a_larger_one_and_leaves_test_alone(world, seed):
+    source, facts = world
+    try:
+        before = split(source, facts, seed=seed)
+    except InputError:
+        return
+    for fraction in (0.8, 0.3, 0.01):
+        found = split(source, facts, seed=seed, fraction=fraction)
+        part = places(found, len(source))
+        np.testing.assert_array_equal(found.test, before.test)
+        assert np.isin(found.train, before.train).all()
+        np.testing.assert_array_equal(found.val, before.val)  # fewer than 100: all are needed
+        outside = np.union1d(found.dropped, np.flatnonzero(~facts.readable))
+        np.testing.assert_array_equal(np.flatnonzero(part == UNASSIGNED), outside)
+        assert len(found.train)
+        before = found
+
+
+@pytest.mark.parametrize("fraction", [0.5, 0.1, 0.01, 0.001, 1e-9])
+def test_a_fraction_keeps_the_shares_of_the_classes_and_at_least_one_each(fraction):
+    sizes = np.array([4000, 1000, 200, 3])
+    targets = np.repeat(np.arange(4), sizes)
+    splits = np.where(np.arange(len(targets)) % 2, TRAIN, TEST)
+    source, facts = samples(np.arange(len(targets)), targets, splits=splits)
+    whole, found = (split(source, facts, fraction=share) for share in (1.0, fraction))
+    before, counts = (np.bincount(targets[parts.train], minlength=4) for parts in (whole, found))
+    assert (counts >= 1).all()
+    assert (abs(counts - np.maximum(before * fraction, 1)) <= 0.5).all()
+    assert len(found.train) + len(found.val) + len(found.test) + len(found.dropped) == len(targets)
+    assert f"{fraction:.3g} of train was asked for: {len(found.train):,} of {len(whole.train):,}" in found.reason
+    assert len(found.val) == pytest.approx(max(fraction * len(whole.val), 100), abs=2)
+
+
+def test_a_fraction_of_groups_takes_whole_groups():
+    groups = np.repeat(np.arange(200), 5)
+    source, facts = samples(np.arange(1000), np.zeros(1000), groups=groups, labels=("a",))
+    found = split(source, facts, fraction=0.1)
+    assert len(found.train) == 80
+    assert len(np.unique(groups[found.train])) == 16
+
+
+def test_a_fraction_of_numbers_covers_their_range():
+    values = np.random.default_rng(0).lognormal(size=(1000, 1))
+    source, facts = samples(np.arange(1000), values, task="regress")
+    counts = np.histogram(values[split(source, facts, fraction=0.1).train], np.quantile(values, np.linspace(0, 1, 11)))[
+        0
+    ]
+    assert (abs(counts - 8) <= 1).all()
+
+
+def test_seeds_draw_other_fractions():
+    source, facts = samples(np.arange(4000), np.zeros(4000), splits=[TRAIN] * 3000 + [TEST] * 1000, labels=("a",))
+    one, other = (split(source, facts, seed=seed, fraction=0.1).train for seed in (0, 1))
+    assert len(one) == len(other) == 270
+    assert len(np.intersect1d(one, other)) < 60  # 27 by chance
+
+
+@pytest.mark.parametrize("fraction", [0.0, -0.5, 1.1, float("nan")])
+def test_a_share_that_is_none_is_refused(fraction):
+    source, facts = samples(np.arange(10), np.arange(10) % 2)
+    with pytest.raises(InputError, match="fraction"):
+        split(source, facts, fraction=fraction)
+
+
 def test_nothing_to_train_on_is_refused():
     source, facts = samples([1, 2], [0, 1], splits=[TEST, TEST])
     with pytest.raises(InputError, match="no readable picture to train on"):

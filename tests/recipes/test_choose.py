@@ -183,3 +183,16 @@ def test_a_rate_that_was_not_measured_is_not_called_so():
     for wish in ({"optim.name": "sgd"}, {"model.preset": "cnn_small_16"}):
         chosen = choose(given(settings=settle(wish, "--set")))
         assert "learning rate" not in {choice.name for choice in chosen.choices}
+
+
+def test_the_rule_sees_the_part_of_the_budget_that_a_taught_student_has():
+    def chosen(share):
+        settings = {"teacher": {"model": "auto", "budget_share": share}}
+        return choose(given(budget=Budget(epochs=100), settings=settings))
+
+    half, tenth = chosen(0.5), chosen(0.9)
+    assert half.recipe.budget == tenth.recipe.budget == Budget(epochs=100)
+    assert [next(c.value for c in one.choices if c.name == "epochs") for one in (half, tenth)] == ["50", "10"]
+    assert half.recipe.mix.cutmix > 0 == tenth.recipe.mix.cutmix
+    note = next(c for c in half.choices if c.name == "teacher")
+    assert (note.value, note.reason.split(";")[0]) == ("cnn_small_32", "trained first, with 50% of the budget")

@@ -226,6 +226,30 @@ def test_drawn_evenly_with_another_loss_a_run_is_written_down_and_resumes(monkey
     assert same_weights("whole", "cut")
 
 
+def test_a_fraction_is_told_written_down_and_repeated(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    train = f"train digits --model cct_nano_patch2_8 --steps 6 --fraction 0.1 {DIGITS} --set loop.batch_size=16"
+    assert smalti_(f"{train} --out whole") == 0
+    said = capsys.readouterr().err
+    assert "0.1 of train was asked for: 143 of 1,438" in said
+    assert "143 training pictures" in said, "the rule sees the fraction"
+    told = tomllib.loads(Path("whole/run.toml").read_text())
+    assert told["fraction"] == 0.1
+    assert "0.1 of train" in next(choice["reason"] for choice in told["choices"] if choice["name"] == "split")
+    assert "0.1 of train" in Path("whole/report.html").read_text()
+    assert cut_at(4, f"{train} --out cut", monkeypatch) == 75
+    assert smalti_("train --resume cut") == 0
+    assert smalti_("train digits --config whole/run.toml --device cpu --out again") == 0
+    assert same_weights("whole", "cut")
+    assert same_weights("whole", "again")
+    source = data.open("digits")
+    assert result("whole")["n"] == len(split(source, check(source).facts).test)
+    capsys.readouterr()
+    assert smalti_("evaluate whole digits --split train --json") == 0
+    assert json.loads(capsys.readouterr().out)["n"] == 143
+
+
 def test_a_finished_run_is_judged_again_and_stays_the_same():
     assert smalti_(f"train digits --model cct_nano_patch2_8 --steps 3 --out r {DIGITS}") == 0
     before, metrics = tensors("r"), result("r")["metrics"]

@@ -85,8 +85,9 @@ def test_the_start_shows_in_the_first_steps(trained, tmp_path):
 def test_too_little_time_for_the_whole_model_fits_the_last_layer(trained, tmp_path):
     smalti.train("digits", steps=4, out=tmp_path / "run", start=trained, report=False, show=False)
     assert 'tune = "head"' in (tmp_path / "run" / "run.toml").read_text()
-    smalti.train("digits", epochs=3, out=tmp_path / "long", start=trained, report=False, show=False)
-    assert 'tune = "all"' in (tmp_path / "long" / "run.toml").read_text()
+    for name, budget in (("epochs", {"epochs": 3}), ("steps", {"steps": 70})):  # 70 batches of 64: 3.1 epochs
+        smalti.train("digits", **budget, out=tmp_path / name, start=trained, report=False, show=False)
+        assert 'tune = "all"' in (tmp_path / name / "run.toml").read_text()
 
 
 def test_a_tuned_run_resumes_to_the_same_bits_even_without_the_start(trained, tmp_path, monkeypatch):

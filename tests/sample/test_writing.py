@@ -1,9 +1,9 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.sample.models import Reading
 
-from smalti.sample import Until, generate, write
+from smalti.sample import Until, generate, write, writing
 from smalti.tokenizers import Bytes, Characters
 
 LETTERS = Characters("abcdefghij", ("end",))
@@ -34,7 +34,7 @@ def test_a_stop_text_ends_it_and_is_left_out():
 def test_half_a_character_at_the_end_is_written_as_broken():
     model = Reading(256)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("smalti.sample.writing.generate", lambda *args, **options: iter_ids("é".encode() + b"\xe6"))
+        patch.setattr(writing, "generate", lambda *args, **options: iter_ids("é".encode() + b"\xe6"))
         assert list(write(model, Bytes(), ["x"])) == [[""], ["é"], [""], ["�"]]
 
 
@@ -44,6 +44,7 @@ def iter_ids(content: bytes):
     return (np.array([byte]) for byte in content)
 
 
+@settings(deadline=None)
 @given(st.text("abc", max_size=30), st.lists(st.text("abc", min_size=1, max_size=4), max_size=3), st.data())
 def test_until_lets_pass_what_comes_before_the_first_end(text, ends, data):
     cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=6)))

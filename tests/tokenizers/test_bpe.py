@@ -1,9 +1,8 @@
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smalti.errors import InputError
@@ -22,11 +21,13 @@ def test_frequent_neighbours_become_one_id():
     assert LEARNED.special("mask") == 289
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_every_text_comes_back(text: str):
     assert LEARNED.decode(LEARNED.encode(text)) == text
 
 
+@settings(deadline=None)
 @given(st.text(alphabet=" \n\tthe'r日;1", max_size=200))
 def test_blocks_give_the_ids_of_the_whole(text: str):
     whole = LEARNED.encode(text).tolist()
@@ -43,20 +44,6 @@ def test_the_same_piece_made_in_two_ways_has_one_id():
     made = BPE(((97, 98), (98, 99), (256, 99), (97, 257), (258, 97)))
     assert made.pieces[256:] == (b"ab", b"bc", b"abc", b"abca")
     assert made.decode([259]) == "abca"
-
-
-def test_ids_equal_those_of_transformers_gpt2(tmp_path: Path):
-    from transformers.models.gpt2.tokenization_gpt2 import GPT2Tokenizer
-
-    signs = ["".join(bpe.SIGNS[byte] for byte in piece) for piece in LEARNED.pieces]
-    merges = [(signs[left], signs[right]) for left, right in LEARNED.merges]
-    vocab = {bpe.SIGNS[byte]: i for i, byte in enumerate(bpe.SIGNS)}
-    vocab |= {left + right: 256 + i for i, (left, right) in enumerate(merges)}
-    vocab["<|endoftext|>"] = len(vocab)
-    theirs = GPT2Tokenizer(vocab=vocab, merges=merges)
-    ours = BPE.from_gpt2(merges, ("end",))
-    assert ours.encode(TEXT).tolist() == theirs(TEXT)["input_ids"]
-    assert ours.special("end") == vocab["<|endoftext|>"]
 
 
 @pytest.mark.parametrize("merges", [((0, 256),), ((-1, 3),)])

@@ -1,5 +1,7 @@
 """A resumed run equals an unbroken one bit for bit: weights, running mean, optimiser states, metrics."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -72,7 +74,7 @@ def unbroken(setup):
     return run(setup(), Silent())
 
 
-@pytest.mark.parametrize("cut", [1, 3, 4, 5, 9, 11])
+@pytest.mark.parametrize("cut", [1, 3, 4, 5, 9, 11, 12])
 def test_a_cut_at_any_step(setup, unbroken, tmp_path, cut):
     path = tmp_path / "last.safetensors"
     with pytest.raises(Stopped):
@@ -94,6 +96,23 @@ def test_many_cuts(setup, unbroken, tmp_path):
     made = setup()
     made[0].load_state_dict(load_checkpoint(path))
     assert differences(run(made, Silent()), unbroken) == []
+
+
+def test_a_run_whose_patience_has_ended_does_not_go_on(setup, tmp_path):
+    class Flat:
+        best = ("accuracy", "max")
+
+        def __call__(self, model):
+            yield "accuracy", 0.5
+
+    config = replace(LOOP, patience=1)
+    state, batches, objective, _ = setup()
+    path = tmp_path / "last.safetensors"
+    with pytest.raises(Stopped):  # at the second of three evaluations
+        run((state, batches, objective, Flat()), StopAt(8, path), config=config)
+    state, batches, objective, _ = setup()
+    state.load_state_dict(load_checkpoint(path))
+    assert run((state, batches, objective, Flat()), Silent(), config=config).step == 8
 
 
 @pytest.mark.parametrize("workers", [0, 2])

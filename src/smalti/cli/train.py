@@ -26,7 +26,10 @@ class Options:
     ] = None
     teacher: Annotated[
         str | None,
-        Parameter(help="A model file or run folder: learn from that model's answers beside the labels."),
+        Parameter(
+            help="A model file or run folder: learn from that model's answers beside the labels; auto: from those of a "
+            "small CNN that is trained first."
+        ),
     ] = None
     out: Annotated[Path | None, Parameter(help="The run folder to make.")] = None
     minutes: Annotated[float | None, Parameter(help="Budget: the whole run fits, evaluation included.")] = None
@@ -41,6 +44,10 @@ class Options:
         False
     )
     seed: Annotated[Whole | None, Parameter(help="Of the weights, the order and the augmentation; else 0.")] = None
+    fraction: Annotated[
+        float | None,
+        Parameter(help="Learn from this share of the training pictures, evenly from the classes: 0.01 for 1 %."),
+    ] = None
     bad_images: Annotated[Literal["stop", "skip"], Parameter(help="Pictures that cannot be read.")] = "stop"
     leaks: Annotated[Literal["stop", "drop"], Parameter(help="Training pictures that are also test pictures.")] = "stop"
     download: Download = False

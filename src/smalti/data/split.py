@@ -13,6 +13,7 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
+from smalti.configs import demand
 from smalti.data.facts import Facts
 from smalti.data.source import SPLITS, UNASSIGNED, Source
 from smalti.errors import InputError, printable
@@ -21,6 +22,7 @@ __all__ = ["Split", "roles", "split"]
 
 _TRAIN, _VAL, _TEST = range(len(SPLITS))
 _MOST_VAL = 5000  # enough to choose by; more would only cost training pictures and time
+_LEAST_VAL = 100  # of a fraction: a standard error of 5 points at most; fewer can hardly tell two models apart
 _BINS = 10  # of a regression target
 _MANNER = {"classify": "class by class", "multilabel": "by rarest label", "regress": "by size of the target"}
 
@@ -34,7 +36,8 @@ class Split:
         val: what choices are made by.
         test: what the reported figure is measured on, once.
         reason: where the splits come from and what was left out, as a line to print.
-        dropped: readable samples in no split, because their content or their group is in another one.
+        dropped: readable samples in no split, because their content or their group is in another one, or because only
+            a fraction was asked for.
     """
 
     train: NDArray[np.int64]
@@ -44,7 +47,9 @@ class Split:
     dropped: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
 
 
-def split(source: Source, facts: Facts, *, seed: int = 0, val: float = 0.1, test: float = 0.1) -> Split:
+def split(
+    source: Source, facts: Facts, *, seed: int = 0, val: float = 0.1, test: float = 0.1, fraction: float = 1.0
+) -> Split:
     """Divides the readable samples of `source`.
 
     | the data gives | train | val | test |
@@ -59,11 +64,16 @@ def split(source: Source, facts: Facts, *, seed: int = 0, val: float = 0.1, test
     one content or group; so the 5,000 hold up to the rounding of each class. Train keeps at least one unit of each
     class; of a class of two the other one goes to test (to val where test is given); from three on every split has one.
 
+    With a `fraction`, that share of train is kept, class by class as above: the first units in keyed order, so that
+    a smaller fraction is a part of a larger one; at least one unit of each class. Val is labelled too, so it is cut
+    alike, but not below 100 samples, if there are as many. Test stays as it is: figures of all fractions compare.
+
     Args:
         facts: of the same source (`Check.facts`).
         seed: another seed makes another split.
         val: share in [0, 1).
         test: share in [0, 1); val + test is below 1.
+        fraction: of train, in (0, 1].
 
     Raises:
         InputError: there is nothing to train on.
@@ -71,6 +81,7 @@ def split(source: Source, facts: Facts, *, seed: int = 0, val: float = 0.1, test
     if not (val >= 0 and test >= 0 and val + test < 1):
         mend = "give two shares whose sum is below 1"
         raise InputError(f"val {val} and test {test} leave nothing to train on", mend=mend)
+    demand(0 < fraction <= 1, "fraction", fraction, "above 0, at most 1")
     part, dropped = roles(source, facts), np.empty(0, np.int64)
     if not facts.readable.any():
         raise InputError("no readable picture", where=source.name, mend="add pictures, or mend them")
@@ -89,6 +100,16 @@ def split(source: Source, facts: Facts, *, seed: int = 0, val: float = 0.1, test
         few = ", ".join(printable(source.names[i], 60) for i in dropped[:3]) + (", ..." if len(dropped) > 3 else "")
         reason += f"; {len(dropped):,} left out whose content or group is in another split too: {few}"
     train, choose, judge = (np.flatnonzero(part == place) for place in range(len(SPLITS)))
+    if fraction < 1:
+        all_of_train, all_of_val = len(train), len(choose)
+        train = _share(source, facts, train, seed, fraction)
+        if all_of_val:
+            choose = _share(source, facts, choose, seed, max(fraction, min(_LEAST_VAL / all_of_val, 1.0)))
+        dropped = np.setdiff1d(np.flatnonzero(facts.readable), np.concatenate([train, choose, judge]))
+        reason += (
+            f"; {fraction:.3g} of train was asked for: {len(train):,} of {all_of_train:,}, and {len(choose):,} of "
+            f"{all_of_val:,} to choose by, {_manner(source)}"
+        )
     return Split(train, choose, judge, reason, dropped)
 
 
@@ -127,31 +148,54 @@ def _divide(
     source: Source, facts: Facts, pool: NDArray[np.int64], seed: int, val: float, test: float
 ) -> NDArray[np.int8]:
     """The samples `pool` as (len(pool),) positions in SPLITS: unit by unit, stratum by stratum, in keyed order."""
-    units = _units(facts.contents[pool], None if source.groups is None else source.groups[pool])
-    sizes = np.bincount(units)
-    keys = np.full(len(sizes), np.iinfo(np.uint64).max)
-    np.minimum.at(keys, units, _keyed(facts.hashes[pool], seed))
-    strata = _strata(source, pool, units)
+    units, sizes, strata = _ordered(source, facts, pool, seed)
     part = np.full(len(sizes), _TRAIN, np.int8)
-    order = np.lexsort((keys, strata))
-    for members in np.split(order, np.flatnonzero(np.diff(strata[order])) + 1):
+    for members in strata:
         tests, vals = _cut(sizes[members], val, test)
         part[members[:tests]] = _TEST
         part[members[tests : tests + vals]] = _VAL
     return part[units]
 
 
+def _share(source: Source, facts: Facts, pool: NDArray[np.int64], seed: int, share: float) -> NDArray[np.int64]:
+    """Of the samples `pool`: the first units of each stratum in keyed order, to the nearest unit, one at least."""
+    units, sizes, strata = _ordered(source, facts, pool, seed)
+    kept = np.zeros(len(sizes), bool)
+    for members in strata:
+        kept[members[: max(_reach(sizes[members], share), 1)]] = True
+    return pool[kept[units]]
+
+
+def _ordered(
+    source: Source, facts: Facts, pool: NDArray[np.int64], seed: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64], list[NDArray[np.int64]]]:
+    """The samples `pool` as units: the unit of each sample, the samples of each unit, and the units of each stratum in
+    keyed order.
+    """
+    units = _units(facts.contents[pool], None if source.groups is None else source.groups[pool])
+    sizes = np.bincount(units)
+    keys = np.full(len(sizes), np.iinfo(np.uint64).max)
+    np.minimum.at(keys, units, _keyed(facts.hashes[pool], seed))
+    strata = _strata(source, pool, units)
+    order = np.lexsort((keys, strata))
+    return units, sizes, np.split(order, np.flatnonzero(np.diff(strata[order])) + 1)
+
+
 def _cut(sizes: NDArray[np.int64], val: float, test: float) -> tuple[int, int]:
     """How many units of a stratum go to test, and how many of the next to val; `sizes` are their samples, in order."""
-    total, middle = sizes.sum(), np.cumsum(sizes) - sizes / 2
-    tests = int(np.searchsorted(middle, test * total))
-    vals = int(np.searchsorted(middle, (test + val) * total)) - tests
+    tests = _reach(sizes, test)
+    vals = _reach(sizes, test + val) - tests
     room = len(sizes) - 1  # train keeps one
     if test:
         tests = min(max(tests, 1), room - 1 if val and room > 1 else room)
     if val:
         vals = min(max(vals, 1), room - tests)
     return tests, vals
+
+
+def _reach(sizes: NDArray[np.int64], share: float) -> int:
+    """How many of the units of `sizes` samples, from the first on, are nearest to that share of the samples."""
+    return int(np.searchsorted(np.cumsum(sizes) - sizes / 2, share * sizes.sum()))
 
 
 def _units(contents: NDArray[np.int64], groups: NDArray[np.int64] | None) -> NDArray[np.int64]:

@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from smalti.objectives.objective import Batch, Forward
@@ -44,27 +44,23 @@ class CarriedNextToken:
     def __call__(self, model: Extends, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """Batch of tokens (B, N), target (B, N), row (B,), the stream of each, and fresh (B,), True where one begins.
         Metric: accuracy."""
-        rows = batch["row"]
-        logits, after = model.extend(batch["tokens"], self._recall(rows, batch["fresh"]))
-        self._keep(rows, after.detach())
+        rows, held = batch["row"], self._held(batch["row"])
+        before = None if held is None else held[:, rows].masked_fill(batch["fresh"][:, None], 0)
+        logits, after = model.extend(batch["tokens"], before)
+        self._keep(rows, after.detach(), held)
         return token_loss(logits, batch["target"])
 
-    def _recall(self, rows: Tensor, fresh: Tensor) -> Tensor | None:
-        """The memories (L, B, D) of these streams; None before there is any."""
+    def _held(self, rows: Tensor) -> Tensor | None:
+        """The memories (L, R, D) of all streams, with room for these; None before there is any."""
         if "streams" not in self.memory:
             return None
-        held = self._room(rows, self.memory["streams"].to(rows.device))
-        return held[:, rows].masked_fill(fresh[:, None], 0)
+        held = self.memory["streams"].to(rows.device)
+        missing = int(rows.max()) + 1 - held.shape[1]
+        return F.pad(held, (0, 0, 0, missing)) if missing > 0 else held
 
-    def _keep(self, rows: Tensor, after: Tensor) -> None:
-        held = self.memory.get("streams", after[:, :0])
+    def _keep(self, rows: Tensor, after: Tensor, held: Tensor | None) -> None:
+        """Puts the memories (L, B, D) behind a batch into their places."""
+        held = after.new_zeros(len(after), int(rows.max()) + 1, after.shape[2]) if held is None else held.clone()
         finite = after.isfinite().all(-1, keepdim=True).all(0, keepdim=True)  # (1, B, 1)
-        held = self._room(rows, held.to(after.device)).clone()
         held[:, rows] = after.where(finite, 0)
         self.memory["streams"] = held
-
-    @staticmethod
-    def _room(rows: Tensor, held: Tensor) -> Tensor:
-        """`held` (L, R, D) with a column for every one of `rows`: new ones are zero."""
-        missing = int(rows.max()) + 1 - held.shape[1]
-        return torch.cat([held, held.new_zeros(len(held), missing, held.shape[2])], 1) if missing > 0 else held

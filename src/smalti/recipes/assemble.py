@@ -73,6 +73,7 @@ def open_data(
     *,
     task: str | None,
     seed: int,
+    fraction: float,
     bad_images: str,
     leaks: str,
     download: bool,
@@ -82,7 +83,7 @@ def open_data(
     source = data.open(data_path, download=download, task=task)  # type: ignore[arg-type]
     found = checked(source, show=show)
     found.demand(bad_images=bad_images, leaks=leaks)  # type: ignore[arg-type]
-    return source, found, split(source, found.facts, seed=seed)
+    return source, found, split(source, found.facts, seed=seed, fraction=fraction)
 
 
 def checked(source: Source, *, show: bool) -> Check:

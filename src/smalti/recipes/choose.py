@@ -29,7 +29,7 @@ from smalti.objectives.losses import find_loss
 from smalti.recipes.mirror import mirror_test
 from smalti.recipes.pace import Pace, fastest, measure_pace
 from smalti.recipes.recipe import Choice, ModelConfig, Recipe, TargetConfig
-from smalti.recipes.teacher import TeacherConfig, load_teacher
+from smalti.recipes.teacher import AUTO, PRESET, TeacherConfig, load_teacher
 from smalti.recipes.transfer import TransferConfig, Tune, fitted_preprocess, kept_options
 from smalti.train.budget import Budget
 from smalti.train.loop import LoopConfig
@@ -120,6 +120,7 @@ Note = Callable[[str, object, str], None]
 def choose(given: Given) -> Chosen:
     """A complete recipe for the circumstances; what the person settled stands."""
     choices: list[Choice] = []
+    budget, given = given.budget, without_teacher(given)
 
     def note(name: str, value: object, reason: str) -> None:
         choices.append(Choice(name, str(value), reason))
@@ -132,8 +133,8 @@ def choose(given: Given) -> Chosen:
     trial = partial(try_model, given, batch_size=batch_size, optim=optim, precision=precision)
     choose_first = choose_model if given.start is None else keep_model
     model, preprocess, pace = choose_first(given, trial, batch_size, note)
-    transfer = choose_transfer(given, pace, note)
-    teacher, pace = choose_teacher(given, preprocess, batch_size, pace, note)
+    transfer = choose_transfer(given, pace, batch_size, note)
+    teacher, pace = choose_teacher(given, trial, preprocess, batch_size, transfer.tune, pace, note)
     epochs = expected_epochs(given, pace, batch_size)
     note("epochs", f"{epochs:.3g}", f"{len(given.split.train):,} training pictures at about {pace.train:,.0f} a second")
     mirror = choose_mirror(given, preprocess, note)
@@ -144,7 +145,7 @@ def choose(given: Given) -> Chosen:
     recipe = Recipe(
         model=model,
         preprocess=preprocess,
-        budget=given.budget,
+        budget=budget,
         augment=augment,
         mix=mix,
         target=target,
@@ -157,6 +158,15 @@ def choose(given: Given) -> Chosen:
     )
     told = (choice for choice in choices if transfer.tune != "head" or choice.name not in NOT_FOR_HEADS)
     return Chosen(recipe, tuple(told), pace)
+
+
+def without_teacher(given: Given) -> Given:
+    """The circumstances of the student alone, where a teacher is trained first with a share of the budget."""
+    config = TeacherConfig(**given.settings.get("teacher", {}))
+    if config.model != AUTO:
+        return given
+    rest = given.budget.divided(config.budget_share)[1]
+    return replace(given, budget=rest, seconds=given.seconds * (1 - config.budget_share))
 
 
 Trial = Callable[[ModelConfig, Preprocess], Pace]
@@ -227,11 +237,11 @@ def keep_model(given: Given, trial: Trial, batch_size: int, note: Note) -> tuple
     return model, preprocess, trial(model, preprocess)
 
 
-def choose_transfer(given: Given, pace: Pace, note: Note) -> TransferConfig:
+def choose_transfer(given: Given, pace: Pace, batch_size: int, note: Note) -> TransferConfig:
     """What learns, of a model that knows something already: all of it where there is time, else the last layer."""
     if given.start is None:
         return TransferConfig()
-    epochs = expected_epochs(given, pace, 1)
+    epochs = expected_epochs(given, pace, batch_size)
     named = given.setting("transfer", "tune")
     tune: Tune = named or ("all" if epochs >= TUNE_EPOCHS else "head")
     words = {"all": "the whole model", "last": "the last blocks", "lora": "low-rank parts", "head": "the last layer"}
@@ -241,21 +251,29 @@ def choose_transfer(given: Given, pace: Pace, note: Note) -> TransferConfig:
 
 
 def choose_teacher(
-    given: Given, preprocess: Preprocess, batch_size: int, pace: Pace, note: Note
+    given: Given, trial: Trial, preprocess: Preprocess, batch_size: int, tune: Tune, pace: Pace, note: Note
 ) -> tuple[TeacherConfig, Pace]:
-    """The teacher, where the person names one, and how fast a model learns with it. Raises InputError where it cannot
-    teach these labels."""
+    """The teacher, where the person names one or wants one, and how fast a model learns with it. Raises InputError
+    where it cannot teach these labels."""
     config = TeacherConfig(**given.settings.get("teacher", {}))
     if not config.model:
         return config, pace
     if given.source.task != "classify":
         raise InputError(f"a teacher teaches classes, and the task is {given.source.task}", mend="leave out --teacher")
-    answers = load_teacher(config, preprocess, given.source.labels, given.device)
-    images = torch.zeros(batch_size, preprocess.in_chans, *preprocess.img_size, device=given.device)
-    with torch.no_grad():
-        asked = batch_size / fastest(lambda: answers(images), given.device)
+    if tune == "head":
+        mend = "leave out --teacher, or add --set transfer.tune=all"
+        raise InputError("a last layer alone is fitted to the labels, and hears no teacher", mend=mend)
+    if config.model == AUTO:
+        name, why = PRESET, f"trained first, with {config.budget_share:.0%} of the budget"
+        asked = trial(ModelConfig(PRESET), preprocess).evaluate
+    else:
+        name, why = config.model, "you named it"
+        answers = load_teacher(config, preprocess, given.source.labels, given.device)
+        images = torch.zeros(batch_size, preprocess.in_chans, *preprocess.img_size, device=given.device)
+        with torch.no_grad():
+            asked = batch_size / fastest(lambda: answers(images), given.device)
     words = {"hard": "its choice counts as a second label", "soft": "its probabilities are matched"}
-    note("teacher", config.model, f"you named it; {words[config.kind]}, {config.share:.0%} of the loss")
+    note("teacher", name, f"{why}; {words[config.kind]}, {config.share:.0%} of the loss")
     return config, replace(pace, train=1 / (1 / pace.train + 1 / asked))
 
 

@@ -1,7 +1,6 @@
 """The last layer of a model that knows something already: fitted to features that are computed once."""
 
 import copy
-import shlex
 
 import numpy as np
 import torch
@@ -38,7 +37,7 @@ def fit_head(run: Run, state: TrainState, pictures: Pictures, *, reading: float)
         raise Interrupted(
             "stopped before the last layer was fitted",
             where=run.folder.path,
-            mend=f"smalti train --resume {shlex.quote(str(run.folder.path))}",
+            mend=run.folder.resume_command,
         ) from None
 
 

@@ -1,15 +1,12 @@
 """What the report page of a run shows."""
 
-import platform
-
 import numpy as np
-import torch
 from torch import nn
 
-from smalti._version import __version__
 from smalti.evaluate.evaluation import Evaluation, thumbnail
 from smalti.evaluate.report import DataSummary, Report, Timing
 from smalti.recipes.assemble import Run
+from smalti.recipes.training import made_with
 from smalti.train.state import TrainState
 
 __all__ = ["make_report"]
@@ -50,12 +47,7 @@ def make_report(run: Run, state: TrainState, model: nn.Module, evaluation: Evalu
         curves=curves,
         timing=timing,
         run=str(run.folder.path),
-        versions={
-            "smalti": __version__,
-            "torch": torch.__version__,
-            "numpy": np.__version__,
-            "Python": platform.python_version(),
-        },
+        versions=made_with(),
         command=run.setting.command,
     )
 

@@ -152,6 +152,7 @@ class Recipe(Composed):
         teacher: who it learns from beside the labels.
         views: of a picture, whose answers are averaged when the finished model is used.
         seed: of everything random.
+        fraction: of the training pictures that is learned from, in (0, 1].
     """
 
     model: ModelConfig
@@ -166,6 +167,7 @@ class Recipe(Composed):
     teacher: TeacherConfig = TeacherConfig()
     views: Views = Views()
     seed: int = 0
+    fraction: float = 1.0
 
     def __post_init__(self) -> None:
         demand(0 <= self.seed < 2**63, "seed", self.seed, "a whole number from 0 to 9223372036854775807")

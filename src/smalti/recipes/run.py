@@ -7,14 +7,12 @@ import shlex
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
-from smalti._version import __version__
 from smalti.configs import demand
 from smalti.data.loader import Pictures
 from smalti.errors import InputError
@@ -44,15 +42,24 @@ from smalti.recipes.page import make_report
 from smalti.recipes.recipe import Choice, Recipe
 from smalti.recipes.remarks import left_out, short_name, split_sizes, tell
 from smalti.recipes.settings import Setting, gather_settings, is_text_run, read_settings, write_settings
+from smalti.recipes.taught import taught
+from smalti.recipes.teacher import AUTO
 from smalti.recipes.text.recipe import TextRecipe
 from smalti.recipes.text.run import resume_text, train_text
 from smalti.recipes.text.systems import is_text
-from smalti.recipes.training import CLOSING_SECONDS, TrainResult, restore, run_loop, training_seconds
+from smalti.recipes.training import (
+    CLOSING_SECONDS,
+    TrainResult,
+    keep_best,
+    new_state,
+    provenance,
+    result,
+    run_loop,
+    training_seconds,
+)
 from smalti.train.budget import Budget
 from smalti.train.device import describe_device, find_device
-from smalti.train.ema import EMA
 from smalti.train.folder import RunFolder
-from smalti.train.optim import build_optimizers
 from smalti.train.state import TrainState
 
 __all__ = ["TrainResult", "resume", "train"]
@@ -72,6 +79,7 @@ def train(
     config: str | os.PathLike[str] | None = None,
     overrides: Mapping[str, Any] | None = None,
     seed: int | None = None,
+    fraction: float | None = None,
     start: str | os.PathLike[str] | None = None,
     teacher: str | os.PathLike[str] | None = None,
     bad_images: str = "stop",
@@ -96,8 +104,11 @@ def train(
         config: a TOML file of settings, such as run.toml of another run.
         overrides: single settings, {"optim.lr": 0.001}; strings are read as TOML. They go before `config`.
         seed: of weights, order, augmentation and noise; else that of `config`, else 0.
+        fraction: learn from this share of the training pictures only, drawn evenly from the classes; a smaller share is
+            a part of a larger one, and the test pictures stay the same.
         start: a model file or run folder: what that model has learned is where this one begins (`--from`).
-        teacher: a model file or run folder: this model learns from that one's answers too (`--teacher`).
+        teacher: a model file or run folder: this model learns from that one's answers too (`--teacher`); "auto" for a
+            small CNN that is trained first, with a share of the budget.
         bad_images: "skip" trains without pictures that cannot be read; "stop" refuses.
         leaks: "drop" trains without copies of test pictures; "stop" refuses.
         download: whether a standard set may be fetched.
@@ -125,6 +136,7 @@ def train(
         epochs=epochs,
         steps=steps,
         seed=seed,
+        fraction=fraction,
         start=start,
         teacher=teacher,
     )
@@ -144,13 +156,21 @@ def train(
     )
     begun = settings.get("transfer", {}).get("start")
     budget = Budget(**settings["budget"]) if settings.get("budget") else DEFAULT_BUDGET
-    seed = int(settings.get("seed", 0))
+    seed, share = int(settings.get("seed", 0)), settings.get("fraction", 1.0)
     demand(0 <= seed < 2**63, "--seed", seed, "a whole number from 0 to 9223372036854775807")
     if text:
         about = {"settings": settings, "setting": setting, "device": place, "began": began, "show": show}
         return train_text(data, task=task, out=out, budget=budget, **about)
+    demand(0 < share <= 1, "--fraction", share, "above 0, at most 1")
     source, found, parts = open_data(
-        data, task=task, seed=seed, bad_images=bad_images, leaks=leaks, download=download, show=show
+        data,
+        task=task,
+        seed=seed,
+        fraction=share,
+        bad_images=bad_images,
+        leaks=leaks,
+        download=download,
+        show=show,
     )
 
     elapsed = time.monotonic() - began
@@ -197,6 +217,7 @@ def resume(run_folder: str | os.PathLike[str], *, show: bool = True) -> TrainRes
             setting.data,
             task=setting.task,
             seed=recipe.seed,
+            fraction=recipe.fraction,
             bad_images=setting.bad_images,
             leaks=setting.leaks,
             download=setting.download,
@@ -211,17 +232,14 @@ def resume(run_folder: str | os.PathLike[str], *, show: bool = True) -> TrainRes
 
 def carry_out(run: Run) -> TrainResult:
     """Trains, keeps the best model, judges it once on the test pictures, writes the report."""
-    recipe = run.recipe
+    budget, entered = run.recipe.budget, time.monotonic()
+    if run.recipe.teacher.model == AUTO:
+        run = taught(run, carry_out)
+    recipe, teaching = run.recipe, time.monotonic() - entered
     learned, scale = standardise(run.source, run.split)
     pictures = make_pictures(recipe, learned, run.setting.workers, show=run.show)
     model = make_model(recipe, run.source, resumed=run.folder.last.exists()).to(run.device)
-    state = TrainState(
-        model,
-        build_optimizers(model, recipe.optim),
-        EMA(model, recipe.loop.ema_decay) if recipe.loop.ema_decay is not None else None,
-    )
-    if run.folder.last.exists():
-        restore(state.load_state_dict, run.folder.last)
+    state = new_state(model, recipe.optim, recipe.loop, run.folder)
     opened = time.monotonic()
     pictures.load(np.concatenate([run.split.train, run.split.val]))
     prepared = time.monotonic()
@@ -229,62 +247,33 @@ def carry_out(run: Run) -> TrainResult:
     teach(run, state, pictures, reading=prepared - opened)
     trained = time.monotonic()
 
-    best_step = state.step
-    if run.folder.best.exists():
-        best_step = restore(lambda best: model.load_state_dict(best["model"]), run.folder.best)["step"]
-    else:
-        model.load_state_dict(state.averaged.state_dict())
+    step = keep_best(state, run.folder)
     merge_lora(model)
     model = fold_scale(model.eval(), scale)
-    answering = for_inference(
-        copy.deepcopy(model), example_images(model.config)[0].to(run.device)
-    )  # as `smalti evaluate` will
+    (example,) = example_images(model.config)
+    answering = for_inference(copy.deepcopy(model), example.to(run.device))  # as `smalti evaluate` will
     ready = Model(answering, run.source.task, run.source.labels, recipe.preprocess, views=recipe.views)
     test = Pictures(run.source, recipe.preprocess, workers=run.setting.workers)
     evaluation = evaluate_on(ready, run.source, run.split.test, pictures=test) if len(run.split.test) else None
     metrics = evaluation.metrics if evaluation else {}
     family, _ = recipe.model.resolve(recipe.preprocess, len(run.source.labels))
-    provenance = {
-        "smalti": __version__,
-        "torch": torch.__version__,
-        "data": run.source.name,
-        "fingerprint": run.setting.fingerprint,
-        "preset": recipe.model.preset,
-        "budget": str(recipe.budget),
-        "seed": recipe.seed,
-        "step": best_step,
-        "command": run.setting.command,
-        "parameters": sum(p.numel() for p in model.parameters()),
-        "metrics": {name: metric.to_dict() for name, metric in metrics.items()},
-    }
+    about = provenance(run.setting, recipe, run.source.name, step, model, metrics)
+    about |= {"budget": str(budget), "fraction": recipe.fraction}  # of the whole run, its teacher's share included
     task, labels = run.source.task, run.source.labels
-    file = ModelFile(family, model.cpu(), task, labels, recipe.preprocess, recipe.views, provenance)
+    file = ModelFile(family, model.cpu(), task, labels, recipe.preprocess, recipe.views, about)
     write_model(run.folder.model, file)
     seconds = time.monotonic() - run.began
     speed = state.step * recipe.loop.batch_size / state.seconds if state.seconds else 0.0
     timing = Timing(
-        data=prepared - run.began,
+        data=prepared - run.began - teaching,
         train=state.seconds,
         evaluate=time.monotonic() - trained,
         images_per_second=speed,
         hardware=describe_device(run.device),
         peak_memory=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
     )
-    run.folder.write_result(
-        {
-            "run": str(run.folder.path),
-            "model": str(run.folder.model),
-            "task": run.source.task,
-            "n": evaluation.n if evaluation else 0,
-            "skipped": run.check.n - int(run.check.splits.sum()),
-            "metrics": provenance["metrics"],
-            "seconds": seconds,
-            "timing": asdict(timing),
-            "steps": state.step,
-            "best_step": provenance["step"],
-            "parameters": provenance["parameters"],
-        }
-    )
+    n, skipped = evaluation.n if evaluation else 0, run.check.n - int(run.check.splits.sum())
+    run.folder.write_result(result(run.folder, task, n, skipped, about, state, seconds, timing))
     if run.setting.report:
         write_report(run.folder.report, make_report(run, state, model, evaluation, timing))
     return TrainResult(run.folder.path, run.folder.model, run.source.task, metrics, seconds)

@@ -12,6 +12,7 @@ from smalti.configs import fitted
 from smalti.errors import DamagedError, InputError
 from smalti.files import write_durably
 from smalti.recipes.recipe import Choice, Composed, ModelConfig, Recipe, parse_settings, settle
+from smalti.recipes.teacher import AUTO
 from smalti.recipes.toml import dumps
 from smalti.train.folder import RunFolder
 
@@ -65,13 +66,20 @@ def gather_settings(
         ModelConfig(**settings["model"])  # raises where there is no such preset, or it has no such options
     if named["start"] is not None:
         settings["transfer"] = {**settings.get("transfer", {}), "start": os.path.abspath(named["start"])}
+    for name in (name for name in ("fraction", "teacher") if named[name] is not None and name not in known(recipe)):
+        raise InputError(f"--{name} is for pictures", mend="leave it out")
     if named["teacher"] is not None:
-        settings["teacher"] = {**settings.get("teacher", {}), "model": os.path.abspath(named["teacher"])}
+        named_model = AUTO if named["teacher"] == AUTO else os.path.abspath(named["teacher"])
+        settings["teacher"] = {**settings.get("teacher", {}), "model": named_model}
     if not settings.get("transfer", {}).get("start") and settings.get("transfer", {}).get("tune", "all") != "all":
         raise InputError(f"transfer.tune = {settings['transfer']['tune']!r} tunes nothing", mend="add --from MODEL")
-    if named["seed"] is not None:
-        settings["seed"] = named["seed"]
+    settings.update({name: named[name] for name in ("seed", "fraction") if named[name] is not None})
     return settings
+
+
+def known(recipe: type[Composed]) -> set[str]:
+    """The names of its settings."""
+    return {f.name for f in fields(recipe)}
 
 
 def write_settings(folder: RunFolder, setting: Setting, recipe: Composed, choices: tuple[Choice, ...]) -> None:
@@ -86,7 +94,7 @@ def read_settings(folder: RunFolder, recipe: type[R] = Recipe) -> tuple[Setting,
         tree = read_toml(folder.settings)
         about = tree.pop("run")
         choices = tuple(Choice(**choice) for choice in tree.pop("choices", ()))
-        if missing := {f.name for f in fields(recipe)} - set(tree):
+        if missing := known(recipe) - set(tree):
             raise InputError(f"there is no {', '.join(sorted(missing))}")
         return Setting(**fitted(Setting, about, "run")), recipe.from_dict(tree), choices
     except (InputError, KeyError, TypeError, ValueError) as error:

@@ -1,4 +1,6 @@
-"""The teacher of a run: another trained model, made to answer for the student's pictures and labels."""
+"""The teacher of a run: another trained model, made to answer for the student's pictures and labels. It is named, or
+trained first.
+"""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -13,7 +15,10 @@ from smalti.errors import InputError, few
 from smalti.objectives.objective import Forward
 from smalti.ready import Model, load
 
-__all__ = ["TeacherConfig", "load_teacher"]
+__all__ = ["AUTO", "PRESET", "TeacherConfig", "load_teacher"]
+
+AUTO = "auto"  # the teacher is a small CNN (models/cnn.py), trained first: DeiT found convolutions to teach best
+PRESET = "cnn_small_32"  # at the size of the student's pictures
 
 
 @dataclass(frozen=True)
@@ -21,20 +26,23 @@ class TeacherConfig:
     """Who teaches, and how.
 
     Args:
-        model: the model file of the teacher; "" for none.
+        model: the model file of the teacher; "auto" for one that is trained first; "" for none.
         kind: "hard", its choice is a second label (DeiT); "soft", its probabilities at `temperature`.
         share: of the teacher in the loss.
         temperature: softens both answers, for "soft".
+        budget_share: of the run's budget that a teacher trained first gets; the student has the rest.
     """
 
     model: str = ""
     kind: Literal["hard", "soft"] = "hard"
     share: float = 0.5
     temperature: float = 3.0
+    budget_share: float = 0.3
 
     def __post_init__(self) -> None:
         demand(0 < self.share <= 1, "teacher.share", self.share, "above 0, at most 1")
         demand(self.temperature > 0, "teacher.temperature", self.temperature, "a number above 0")
+        demand(0 < self.budget_share < 1, "teacher.budget_share", self.budget_share, "between 0 and 1")
 
 
 def load_teacher(

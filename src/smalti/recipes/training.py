@@ -1,7 +1,6 @@
 """What every kind of run has in common: the loop inside a run folder, and how its time is shared out."""
 
 import platform
-import shlex
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -87,6 +86,7 @@ def run_loop(
     seconds: float | None,
     names: Callable[[Batch], str],
     show: bool,
+    unit: str = "images",
 ) -> None:
     """The loop, with its files in `folder` and a moving line on stderr; arguments as those of `smalti.train.loop.fit`.
 
@@ -95,7 +95,7 @@ def run_loop(
     """
     total = budget.total_steps(len(batches))
     try:
-        with TrainingBar(total, start=state.step, show=show) as bar:
+        with TrainingBar(total, start=state.step, show=show, unit=unit) as bar:
             fit(
                 state,
                 batches,
@@ -114,7 +114,7 @@ def run_loop(
         raise Interrupted(
             f"stopped at step {state.step}; everything is saved",
             where=folder.path,
-            mend=f"smalti train --resume {shlex.quote(str(folder.path))}",
+            mend=folder.resume_command,
         ) from None
 
 
@@ -156,7 +156,14 @@ def provenance(
 
 
 def result(
-    folder: RunFolder, task: str, n: int, skipped: int, about: dict[str, Any], state: TrainState, timing: Timing
+    folder: RunFolder,
+    task: str,
+    n: int,
+    skipped: int,
+    about: dict[str, Any],
+    state: TrainState,
+    seconds: float,
+    timing: Timing,
 ) -> dict[str, Any]:
     """What result.json says of a finished run, whose model has the provenance `about`."""
     return {
@@ -166,7 +173,7 @@ def result(
         "n": n,
         "skipped": skipped,
         "metrics": about["metrics"],
-        "seconds": timing.data + timing.train + timing.evaluate,
+        "seconds": seconds,
         "timing": asdict(timing),
         "steps": state.step,
         "best_step": about["step"],

@@ -1,6 +1,7 @@
 """Continuing texts token by token."""
 
 from collections.abc import Container, Iterator, Sequence
+from itertools import count, islice
 from typing import Any, Protocol
 
 import numpy as np
@@ -8,11 +9,15 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
+from smalti.configs import demand
 from smalti.data.randomness import uniforms
 from smalti.errors import InputError
 from smalti.sample.filters import check_filters, choose
 
 __all__ = ["Generative", "generate", "left_padded", "require_evaluation"]
+
+
+_BLOCK = 64  # steps whose numbers are made at once
 
 
 class Generative(Protocol):
@@ -64,29 +69,37 @@ def generate(
         InputError: a prompt is empty, or a number is out of its range.
     """
     check_filters(temperature, top_k, top_p)
+    demand(max_tokens >= 0, "max_tokens", max_tokens, "0 or more")
     require_evaluation(model)
     texts = [np.asarray(prompt, np.int64).reshape(-1) for prompt in prompts]
     if not texts or not all(map(len, texts)):
         raise InputError("a prompt without a token cannot be continued", mend="give one character or more")
     rows = np.arange(first, first + len(texts))
-    numbers = uniforms(seed, 0, rows, max_tokens, purpose="sample").to(device)  # (B, max_tokens)
+    numbers = islice(_numbers(seed, rows, torch.device(device)), max_tokens)
     manner = {"temperature": temperature, "top_k": top_k, "top_p": top_p}
     reader = _Reader(model, texts, torch.device(device))
     return _ended(_continued(reader, numbers, manner), stop, len(texts))
 
 
-def _continued(reader: "_Reader", numbers: Tensor, manner: dict[str, Any]) -> Iterator[NDArray[np.int64]]:
-    """An endless text each, cut after as many tokens as there are numbers."""
-    for step, u in enumerate(numbers.unbind(1)):
+def _numbers(seed: int, rows: NDArray[np.int64], device: torch.device) -> Iterator[Tensor]:
+    """Uniform numbers (B,) for one step after the other, without end."""
+    for block in count():
+        yield from uniforms(seed, block, rows, _BLOCK, purpose="sample").to(device).unbind(1)
+
+
+def _continued(reader: "_Reader", numbers: Iterator[Tensor], manner: dict[str, Any]) -> Iterator[NDArray[np.int64]]:
+    """As many tokens of each text as there are numbers."""
+    ids = None
+    for u in numbers:
+        if ids is not None:  # not before the next token is asked for
+            reader.extend(ids)
         ids = choose(reader.logits, u, **manner)
         yield ids.cpu().numpy()
-        if step + 1 < numbers.shape[1]:
-            reader.extend(ids)
 
 
-def _ended(steps: Iterator[NDArray[np.int64]], stop: Container[int], count: int) -> Iterator[NDArray[np.int64]]:
+def _ended(steps: Iterator[NDArray[np.int64]], stop: Container[int], texts: int) -> Iterator[NDArray[np.int64]]:
     """-1 for each text behind its first id in `stop`; nothing more when all have ended."""
-    live = np.ones(count, bool)
+    live = np.ones(texts, bool)
     for ids in steps:
         yield np.where(live, ids, -1)
         live &= [i not in stop for i in ids.tolist()]

@@ -20,7 +20,7 @@ from smalti.tokenizers.tokenizer import Ids, Special, Tokenizer, Unit, has_no_re
 if TYPE_CHECKING:
     import tokenizers
 
-__all__ = ["BPE"]
+__all__ = ["BPE", "SIGNS", "signs_of"]
 
 _BLOCK = 1 << 16  # characters the library works on at a time, so that all cores help
 
@@ -113,11 +113,6 @@ class BPE(Tokenizer):
         return tuple(pieces)
 
     @property
-    def signs(self) -> tuple[str, ...]:
-        """The pieces as GPT-2 writes them, in its alphabet of printable signs."""
-        return tuple("".join(SIGNS[byte] for byte in piece) for piece in self.pieces)
-
-    @property
     def size(self) -> int:
         """Bytes and distinct merges."""
         return len(self.pieces)
@@ -147,7 +142,7 @@ class BPE(Tokenizer):
     @cached_property
     def _encoder(self) -> "tokenizers.Tokenizer":
         library = _library()
-        signs = self.signs
+        signs = [signs_of(piece) for piece in self.pieces]
         model = library.models.BPE(
             vocab={sign: i for i, sign in enumerate(signs)},
             merges=[(signs[left], signs[right]) for left, right in self.merges],
@@ -166,6 +161,11 @@ def _signs() -> dict[int, str]:
 
 
 SIGNS = _signs()
+
+
+def signs_of(piece: bytes) -> str:
+    """A piece in GPT-2's printable signs."""
+    return "".join(SIGNS[byte] for byte in piece)
 
 
 def _merges_of(learner: "tokenizers.Tokenizer") -> list[tuple[str, str]]:

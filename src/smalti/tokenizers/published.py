@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from smalti.errors import InputError
-from smalti.tokenizers.bpe import BPE, SIGNS
+from smalti.tokenizers.bpe import BPE, SIGNS, signs_of
 from smalti.tokenizers.stored import tokenizer_from_dict
 from smalti.tokenizers.tokenizer import Special, Tokenizer
 from smalti.tokenizers.wordpiece import WordPiece
@@ -68,10 +68,10 @@ def byte_pairs(pairs: list[list[str]], places: Mapping[str, int]) -> BPE:
     specials: tuple[Special, ...] = ("end",) if END in places else ()
     first = sorted(SIGNS, key=lambda byte: places[SIGNS[byte]])
     made = BPE.from_gpt2([(left, right) for left, right in pairs], specials, order=tuple(first))
-    named = {sign: i for i, sign in enumerate((*made.signs, END))}
-    if any(named.get(piece) != i for piece, i in places.items()):
+    ids = {piece: i for i, piece in enumerate((*map(signs_of, made.pieces), *(END for _ in specials)))}
+    if ids != places:
         raise InputError(
-            "its tokenizer has ids in another order than GPT-2's, or more special ones", mend="use GPT-2's"
+            "the ids of its tokenizer do not follow from its merges", mend="only those like GPT-2's are read"
         )
     return made
 
@@ -85,7 +85,7 @@ def published_files(tokenizer: Tokenizer) -> dict[str, str]:
             {"tokenizer_class": "BertTokenizer", "do_lower_case": tokenizer.lower}
         )
     if isinstance(tokenizer, BPE) and set(tokenizer.specials) <= {"end"}:
-        signs = tokenizer.signs
+        signs = [signs_of(piece) for piece in tokenizer.pieces]
         places = {sign: i for i, sign in enumerate((*signs, *(END for _ in tokenizer.specials)))}
         files["vocab.json"] = json.dumps(places, ensure_ascii=False)
         files["merges.txt"] = "".join(f"{signs[left]} {signs[right]}\n" for left, right in tokenizer.merges)

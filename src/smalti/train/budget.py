@@ -38,5 +38,15 @@ class Budget:
         """Optimiser steps of the run; None where the clock decides."""
         return self.epochs * steps_per_epoch if self.epochs is not None else self.steps
 
+    def divided(self, share: float) -> tuple["Budget", "Budget"]:
+        """That share of the budget, in (0, 1), and the rest; epochs and steps stay whole. Raises InputError where a
+        part would be nothing.
+        """
+        ((unit, value),) = ((k, v) for k, v in vars(self).items() if v is not None)
+        first = value * share if unit == "minutes" else round(value * share)
+        if not 0 < first < value:
+            raise InputError(f"a budget of {self} cannot be shared at {share:g}", mend=f"give more {unit}")
+        return Budget(**{unit: first}), Budget(**{unit: value - first})
+
     def __str__(self) -> str:
         return next(f"{value:g} {unit}" for unit, value in vars(self).items() if value is not None)

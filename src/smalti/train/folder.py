@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,15 +31,26 @@ class RunFolder:
         self.result = self.path / "result.json"
         self.report = self.path / "report.html"
 
+    @property
+    def teacher(self) -> "RunFolder":
+        """Where a teacher that the run trains first keeps its files."""
+        return RunFolder(self.path / "teacher")
+
+    @property
+    def resume_command(self) -> str:
+        """What goes on with the run."""
+        return f"smalti train --resume {shlex.quote(str(self.path))}"
+
     @classmethod
     def create(cls, path: str | os.PathLike[str]) -> "RunFolder":
         """A new run folder. Raises InputError where one is there already, StorageError where none can be made."""
         folder = cls(path)
-        if folder.last.exists() or folder.model.exists():  # one that failed before it saved anything gives way
+        kept = (folder.last, folder.model, folder.teacher.last)
+        if any(file.exists() for file in kept):  # one that failed before it saved anything gives way
             raise InputError(
                 "already holds a run",
                 where=path,
-                mend=f"smalti train --resume {path} goes on with it; another --out starts a new one",
+                mend=f"{folder.resume_command} goes on with it; another --out starts a new one",
             )
         if folder.path.exists() and not folder.path.is_dir():
             raise InputError("is a file, not a folder", where=path, mend="choose another --out")

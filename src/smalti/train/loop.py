@@ -157,9 +157,13 @@ def fit(
         """Share of the budget that is used up."""
         return state.step / total if total is not None else state.seconds / max(seconds, 1e-9)
 
+    def patient() -> bool:
+        """Whether there is still hope for a better model."""
+        return config.patience is None or state.since_best < config.patience
+
     progress = spent()
     with StopRequest() as stop:
-        while progress < 1:
+        while progress < 1 and patient():
             epoch, start = divmod(state.step, len(batches))
             for batch in batches.epoch(epoch, start=start):
                 set_lr(
@@ -185,11 +189,9 @@ def fit(
                 if stop or clock() - saved > SAVE_SECONDS:
                     listener.save(state)
                     saved = clock()
-                if stop and progress < 1:
+                if stop:
                     raise Stopped
-                if config.patience is not None and state.since_best >= config.patience:
-                    return
-                if progress >= 1:
+                if progress >= 1 or not patient():
                     break
 
 

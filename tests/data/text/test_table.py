@@ -53,6 +53,21 @@ def test_equal_sources_stay_in_one_split(tmp_path: Path):
     assert split_texts(pairs.sources, seed=2).test.tolist() != made.test.tolist()
 
 
+def test_rows_of_a_group_stay_in_one_split(tmp_path: Path):
+    rows = "".join(f"text {i},{'ab'[i % 2]},{f'author {i // 5}' if i < 90 else ''}\n" for i in range(100))
+    source = open_sentences(table(tmp_path, "text,label,group\n" + rows))
+    assert len(np.unique(source.groups)) == 18 + 10
+    made = split_texts(source)
+    parts = [set(source.groups[part].tolist()) for part in (made.train, made.val, made.test)]
+    assert all(parts)
+    assert not (parts[0] & parts[1] | parts[0] & parts[2] | parts[1] & parts[2])
+
+
+def test_line_ends_in_a_text_are_line_feeds(tmp_path: Path):
+    (tmp_path / "t.csv").write_bytes(b'source,target\r\n"a\r\nb",c\r\n')
+    assert texts_of(open_pairs(tmp_path / "t.csv").sources) == ["a\nb"]
+
+
 def test_a_given_test_keeps_what_train_has_too(tmp_path: Path):
     rows = "".join(f"{i},x,train\n" for i in range(20)) + "3,x,test\n77,x,test\n"
     pairs = open_pairs(table(tmp_path, "source,target,split\n" + rows))

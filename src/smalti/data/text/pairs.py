@@ -48,7 +48,7 @@ def open_pairs(path: str | os.PathLike[str]) -> PairSource:
     table = read_table(path, ("source", "target"))
     classes = np.zeros(len(table.names), np.int64)
     storage = Texts(table.columns["source"])
-    sources = Source(table.name, "classify", ("pair",), table.names, classes, table.splits, storage)
+    sources = Source(table.name, "classify", ("pair",), table.names, classes, table.splits, storage, table.groups)
     return PairSource(sources, table.columns["target"])
 
 

@@ -28,7 +28,8 @@ def open_sentences(path: str | os.PathLike[str]) -> Source:
     table = read_table(path, ("text", "label"))
     names = [label.strip() for label in table.columns["label"]]
     labels, targets = class_targets(names, table.splits, table.name)
-    return Source(table.name, "classify", labels, table.names, targets, table.splits, Texts(table.columns["text"]))
+    storage = Texts(table.columns["text"])
+    return Source(table.name, "classify", labels, table.names, targets, table.splits, storage, table.groups)
 
 
 class Sentences(Rows):

@@ -45,7 +45,7 @@ class Streams:
     ) -> None:
         self.max_len, self.batch_size, self.seed = max_len, batch_size, seed
         self.length = (len(ids) - 1) // batch_size  # of a stream
-        self.count, self.slack = laid_out(self.length, max_len, f"{batch_size} streams with windows")
+        self.count, self.slack = laid_out(len(ids), max_len, batch_size)
         self.ids = compact(ids).to(device)
 
     def __len__(self) -> int:

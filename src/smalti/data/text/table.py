@@ -5,12 +5,13 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from smalti.data.facts import Facts
-from smalti.data.formats.table import parse, stated_split
+from smalti.data.formats.table import Row, parse, stated_split
 from smalti.data.source import UNASSIGNED, Source
 from smalti.data.split import Split, split
 from smalti.data.text.reading import read_content
@@ -54,16 +55,18 @@ class TextTable:
         names: "line 3", where each row stands.
         columns: N texts for each column asked for.
         splits: (N,) int8, positions in SPLITS, or UNASSIGNED.
+        groups: (N,) int64, rows of one group must stay in one split; None where there is no column group.
     """
 
     name: str
     names: Sequence[str]
     columns: dict[str, list[str]]
     splits: NDArray[np.int8]
+    groups: NDArray[np.int64] | None
 
 
 def read_table(path: str | os.PathLike[str], wanted: Sequence[str]) -> TextTable:
-    """The columns `wanted` of a table, and the splits its rows name.
+    """The columns `wanted` of a table, and the splits and groups its rows name. Line ends become line feeds.
 
     Raises:
         InputError: not a table, a column is missing, or a row has nothing in one; it names file and line.
@@ -79,15 +82,29 @@ def read_table(path: str | os.PathLike[str], wanted: Sequence[str]) -> TextTable
     columns: dict[str, list[str]] = {column: [] for column in wanted}
     for line, values in rows:
         for column, texts in columns.items():
-            text = "" if values.get(column) is None else str(values[column])
+            text = _text(values, column)
             if not text.strip():
                 raise InputError(f"no {column}", where=f"{name}, line {line}", mend="give it a text, or remove the row")
             texts.append(text)
-    stated = [str(values.get("split") or "").strip() for _, values in rows]
+    stated = [_text(values, "split").strip() for _, values in rows]
     splits = [
         stated_split(s, f"{name}, line {row[0]}") if s else UNASSIGNED for s, row in zip(stated, rows, strict=True)
     ]
-    return TextTable(name, [f"line {line}" for line, _ in rows], columns, np.array(splits, np.int8))
+    return TextTable(name, [f"line {line}" for line, _ in rows], columns, np.array(splits, np.int8), _groups(rows))
+
+
+def _text(values: dict[str, Any], column: str) -> str:
+    return "" if values.get(column) is None else str(values[column]).replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _groups(rows: Sequence[Row]) -> NDArray[np.int64] | None:
+    """A number a group; a row without one is a group of its own."""
+    names = [_text(values, "group").strip() for _, values in rows]
+    if not any(names):
+        return None
+    numbers: dict[object, int] = {}
+    keys = [name or (line,) for name, (line, _) in zip(names, rows, strict=True)]
+    return np.array([numbers.setdefault(key, len(numbers)) for key in keys], np.int64)
 
 
 def texts_of(source: Source) -> Sequence[str]:

@@ -46,7 +46,7 @@ class Windows:
         device: torch.device | str = "cpu",
     ) -> None:
         self.max_len, self.batch_size, self.seed = max_len, batch_size, seed
-        self.count, self.slack = laid_out(len(ids) - 1, max_len, "windows")
+        self.count, self.slack = laid_out(len(ids), max_len)
         self.ids = compact(ids).to(device)
 
     def __len__(self) -> int:
@@ -110,15 +110,18 @@ class AllWindows:
         return torch.arange(0, last, self.max_len - self.overlap)
 
 
-def laid_out(length: int, max_len: int, what: str) -> tuple[int, int]:
-    """How many windows of `max_len` go into `length` with room to move, and how far they may move: (count, slack).
+def laid_out(tokens: int, max_len: int, streams: int = 1) -> tuple[int, int]:
+    """How many windows of `max_len` go into each of some streams of a text with room to move, and how far they may
+    move: (count, slack).
 
     Raises InputError where not even one does.
     """
+    length = (tokens - 1) // streams
     if max_len < 1 or length < max_len:
+        what = f"windows of {max_len}" if streams == 1 else f"{streams} streams with windows of {max_len}"
         raise InputError(
-            f"{counted(length + 1, 'token')} are too few for {what} of {max_len}",
-            mend="give a longer text, or a smaller max_len or batch",
+            f"{counted(tokens, 'token')} are too few for {what}",
+            mend=f"give {streams * max_len + 1} or more, or a smaller max_len or batch",
         )
     count = max(1, length // max_len - 1)
     return count, length - count * max_len

@@ -118,6 +118,7 @@ def carry_out(run: TextRun) -> TrainResult:
         seconds=run.setting.seconds,
         names=system.describe,
         show=run.show,
+        unit="samples",
     )
     trained = time.monotonic()
     step = keep_best(state, folder)
@@ -129,6 +130,7 @@ def carry_out(run: TextRun) -> TrainResult:
         folder.model,
         ModelFile(family, model.cpu(), system.task, system.labels, system.tokenizer, provenance=about),
     )
+    seconds = time.monotonic() - run.began
     timing = Timing(
         data=opened - run.began,
         train=state.seconds,
@@ -136,7 +138,7 @@ def carry_out(run: TextRun) -> TrainResult:
         hardware=describe_device(run.device),
         peak_memory=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
     )
-    folder.write_result(result(folder, system.task, n, 0, about, state, timing))
+    folder.write_result(result(folder, system.task, n, 0, about, state, seconds, timing))
     if run.setting.report:
         pace = dict(state.pace)
         page = Report(
@@ -157,4 +159,4 @@ def carry_out(run: TextRun) -> TrainResult:
             unit=system.unit,
         )
         write_report(folder.report, page)
-    return TrainResult(folder.path, folder.model, system.task, metrics, time.monotonic() - run.began)
+    return TrainResult(folder.path, folder.model, system.task, metrics, seconds)

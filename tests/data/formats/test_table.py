@@ -1,0 +1,42 @@
+import pytest
+
+from smalti.data.formats.table import first_columns, parse, stated_split
+from smalti.errors import InputError
+
+
+def test_columns_are_lower_case_and_rows_know_their_lines():
+    columns, rows = parse('\ufeffText;LABEL\n\n"a;\nb";x\nc;y\n'.encode(), "t.csv")
+    assert columns == ("text", "label")
+    assert rows == [(4, {"text": "a;\nb", "label": "x"}), (5, {"text": "c", "label": "y"})]
+
+
+def test_json_lines_may_have_columns_of_their_own():
+    columns, rows = parse(b'{"A": 1}\n\n{"b": [2]}', "t.jsonl")
+    assert columns == ("a", "b")
+    assert rows == [(1, {"a": 1}), (3, {"b": [2]})]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("t.csv", b"a\xff", "not UTF-8 text .at byte 1."),
+        ("t.csv", b"a,A\n", "two columns are called 'a'"),
+        ("t.csv", b"a,b\n1,2,3\n", "line 2: 3 values for 2 columns"),
+        ("t.jsonl", b"{\n", "line 1: not JSON"),
+        ("t.jsonl", b"[1]\n", "line 1: not a JSON object"),
+    ],
+)
+def test_what_is_no_table_is_told_with_its_line(name: str, content: bytes, said: str):
+    with pytest.raises(InputError, match=said):
+        parse(content, name)
+
+
+def test_the_first_line_gives_the_columns_though_the_rest_is_cut_off():
+    assert first_columns(b'text,label\n"half a', "t.csv") == ("text", "label")
+    assert first_columns(b'{"text": "a", "label": 1}\n{"text": "ha', "t.jsonl") == ("text", "label")
+
+
+def test_words_for_splits():
+    assert [stated_split(word, "here") for word in ("Train", "dev", " testing ")] == [0, 1, 2]
+    with pytest.raises(InputError, match=r"here: unknown split 'tset'; did you mean 'test'"):
+        stated_split("tset", "here")

@@ -1,0 +1,131 @@
+"""Runs on text, from a file to a judged model."""
+
+import json
+import math
+
+import pytest
+import torch
+from tests.text_runs import FILES, LINES, SMALL, text_file
+
+import smalti
+from smalti.errors import InputError, Interrupted
+from smalti.modelfile import read_any_model
+from smalti.train.loop import Stopped, fit
+
+TINY = {f"model.options.{name}": value for name, value in SMALL.items()}
+UNITS = {"model.options.embed_dim": 16, "model.options.hidden_dim": 16, "model.options.depth": 1}
+HEADLINES = {
+    "next-token": "loss",
+    "masked-token": "masked_accuracy",
+    "seq2seq": "sequence_accuracy",
+    "classify": "accuracy",
+}
+
+
+@pytest.mark.parametrize("task", FILES)
+def test_the_task_is_found_and_its_figures_are_kept(text_runs, task):
+    _, result = text_runs[task]
+    assert result.task == task
+    assert next(iter(result.metrics)) == HEADLINES[task]
+    told = json.loads((result.run / "result.json").read_text())
+    assert told["metrics"] == {name: metric.to_dict() for name, metric in result.metrics.items()}
+    assert read_any_model(result.model).task == task
+    assert "never seen" in (result.run / "report.html").read_text()
+
+
+@pytest.mark.parametrize("task", FILES)
+def test_evaluation_of_the_file_repeats_the_figures_of_the_run(text_runs, task):
+    data, result = text_runs[task]
+    again = smalti.evaluate(result.model, data, show=False)
+    for name, metric in result.metrics.items():
+        assert again.metrics[name].value == pytest.approx(metric.value, rel=1e-5), name
+
+
+def test_sixty_steps_learn_something(text_runs):
+    assert text_runs["next-token"][1].metrics["loss"].value < 0.8 * math.log(len(set(LINES)))
+    assert text_runs["classify"][1].metrics["accuracy"].value > 0.9
+
+
+@pytest.mark.parametrize(("model", "options"), [("gpt_char_mini", TINY), ("lstm_char", UNITS), ("gru_char", UNITS)])
+def test_a_resumed_run_equals_an_unbroken_one_bit_for_bit(tmp_path, monkeypatch, model, options):
+    """Twelve steps cross the end of an epoch; the memory of recurrent streams is part of what is kept."""
+    data = text_file(tmp_path)
+    call = {"model": model, "steps": 12, "report": False, "show": False}
+    call["overrides"] = {**options, "tokens.max_len": 32, "loop.batch_size": 16, "loop.ema_decay": 0.9}
+    whole = smalti.train(data, out=tmp_path / "whole", **call)
+    with monkeypatch.context() as patch:
+        patch.setattr("smalti.recipes.training.fit", stopping_at(7))
+        with pytest.raises(Interrupted, match="--resume"):
+            smalti.train(data, out=tmp_path / "cut", **call)
+    resumed = smalti.resume(tmp_path / "cut", show=False)
+    a, b = (read_any_model(result.model).module.state_dict() for result in (whole, resumed))
+    assert all(torch.equal(a[name], b[name]) for name in a)
+    rows = [(tmp_path / name / "metrics.jsonl").read_text().splitlines() for name in ("whole", "cut")]
+    judged = [[json.loads(row)["val_loss"] for row in some if "val_loss" in row] for some in rows]
+    assert judged[0] == judged[1]
+
+
+def stopping_at(step):
+    def cut(*args, listener, **kwargs):
+        tell = listener.on_step
+
+        def on_step(state, progress, values):
+            tell(state, progress, values)
+            if state.step == step:
+                listener.save(state)
+                raise Stopped
+
+        listener.on_step = on_step
+        return fit(*args, listener=listener, **kwargs)
+
+    return cut
+
+
+def test_minutes_are_kept(tmp_path):
+    result = smalti.train(
+        text_file(tmp_path), minutes=0.2, out=tmp_path / "run", overrides=TINY, report=False, show=False
+    )
+    assert result.seconds < 0.2 * 60 + 3
+
+
+def test_bytes_read_any_file(tmp_path):
+    path = tmp_path / "latin.txt"
+    path.write_bytes("d\xe9j\xe0 vu, ".encode("latin-1") * 300)
+    with pytest.raises(InputError, match="not UTF-8") as refused:
+        smalti.train(path, steps=1, out=tmp_path / "no", show=False)
+    assert "--bytes" in str(refused.value)
+    result = smalti.train(
+        path,
+        steps=2,
+        out=tmp_path / "run",
+        overrides={**TINY, "tokens.tokenizer": "bytes"},
+        report=False,
+        show=False,
+    )
+    assert read_any_model(result.model).preprocess.kind == "bytes"
+
+
+def test_data_that_changed_is_not_gone_on_with(tmp_path):
+    data = text_file(tmp_path)
+    smalti.train(data, steps=2, out=tmp_path / "run", overrides=TINY, report=False, show=False)
+    data.write_text(LINES * 101)
+    with pytest.raises(InputError, match="changed"):
+        smalti.resume(tmp_path / "run", show=False)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"model": "vit_tiny_patch16_224"}, "model of pictures"),
+        ({"task": "seq2seq"}, "column"),
+        ({"task": "classify"}, "."),
+        ({"overrides": {"tokens.tokenizer": "words"}}, "tokens.tokenizer"),
+        ({"overrides": {"augment.crop": "none"}}, "augment"),
+        ({"overrides": {"tokens.max_len": 100_000}}, "too few"),
+        ({"teacher": "x"}, "teacher"),
+    ],
+)
+def test_what_cannot_be_is_one_clear_line(tmp_path, options, words):
+    with pytest.raises(InputError, match=words):
+        smalti.train(text_file(tmp_path), steps=1, out=tmp_path / "run", show=False, **options)
+    assert not (tmp_path / "run" / "model.safetensors").exists()

@@ -1,0 +1,120 @@
+"""Ready models of text: answers, samples, refusals."""
+
+import numpy as np
+import pytest
+import torch
+
+import smalti
+from smalti.errors import InputError
+from smalti.modelfile import is_text_model, read_model
+from smalti.ready_text import TextModel
+
+
+@pytest.fixture(scope="module")
+def models(text_runs) -> dict[str, TextModel]:
+    return {task: smalti.load(result.model) for task, (_, result) in text_runs.items()}
+
+
+def test_a_class_with_its_probability(models):
+    first, second = models["classify"].predict(["aaaa", "bbbbbb"])
+    assert (first.answer, second.answer) == ("A", "B")
+    assert first.top[0] == ("A", first.probability)
+    assert sum(share for _, share in first.top) == pytest.approx(1, abs=1e-5)
+
+
+def test_answers_do_not_depend_on_the_batch(models):
+    texts = ["aa", "bbbbbbbbb", "abab", "b"]
+    together = models["classify"].predict(texts)
+    alone = [models["classify"].predict(text)[0] for text in texts]
+    for one, other in zip(together, alone, strict=True):
+        assert one.probability == pytest.approx(other.probability, abs=1e-5)
+
+
+def test_masks_are_filled_in(models):
+    (told,) = models["masked-token"].predict("the [MASK]at s[MASK]t", top=3)
+    assert len(told.answer) == len("the cat sat")
+    assert told.answer.startswith("the ")
+    assert told.answer[5:9] == "at s"
+    assert len(told.top) == 3
+    (none,) = models["masked-token"].predict("the cat sat")
+    assert "[MASK]" in none.error.what
+
+
+def test_what_comes_next(models):
+    (told,) = models["next-token"].predict("the ca", top=2)
+    logits = models["next-token"].module(torch.from_numpy(models["next-token"].tokenizer.encode("the ca"))[None])
+    assert told.probability == pytest.approx(logits[0, -1].softmax(-1).max().item(), abs=1e-6)
+    assert told.answer == told.top[0][0]
+    assert len(models["next-token"].predict("the cat " * 100)[0].answer) == 1  # of a long text its end is read
+
+
+def test_a_target_is_what_greedy_decoding_writes(models):
+    model = models["seq2seq"]
+    (told,) = model.predict("123")
+    start, end = model.tokenizer.special("start"), model.tokenizer.special("end")
+    source, said = torch.from_numpy(model.tokenizer.encode("123"))[None], [start]
+    while said[-1] != end and len(said) < 60:
+        said.append(int(model.module(source, torch.tensor([said]))[0, -1].argmax()))
+    assert told.answer == model.tokenizer.decode(said)
+    assert told.to_dict() == {"text": "123", "answer": told.answer}
+
+
+def test_a_text_that_cannot_be_written_does_not_stop_the_others(models):
+    told = models["classify"].predict(["aa", "zz", "", "bb"])
+    assert [bool(one.error) for one in told] == [False, True, True, False]
+    assert "'z'" in told[1].to_dict()["error"]["cause"]
+
+
+def test_samples_are_a_function_of_the_seed(models):
+    model = models["next-token"]
+    once, again = (model.sample("the", n=2, max_tokens=30, seed=3) for _ in range(2))
+    assert once == again
+    assert once[0] != once[1]
+    assert all(len(text) == 30 for text in once)
+    assert model.sample("the", max_tokens=30, seed=3)[0] == once[0]  # whatever else is in the batch
+    assert model.sample("the", max_tokens=30, seed=4)[0] != once[0]
+
+
+def test_a_sample_ends_before_the_text_it_is_told(models):
+    (text,) = models["next-token"].sample("the", max_tokens=200, until=[" "])
+    assert " " not in text
+
+
+def test_features_of_texts(models):
+    features = models["next-token"].embed(["the cat", "a dog ran"])
+    assert features.shape == (2, 16)
+    assert torch.allclose(features[1:], models["next-token"].embed("a dog ran"), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [({"max_tokens": 0}, "max_tokens"), ({"temperature": -1.0}, "temperature"), ({"top_p": 2.0}, "top_p")],
+)
+def test_numbers_out_of_range(models, options, words):
+    with pytest.raises(InputError, match=words):
+        models["next-token"].sample("the", **options)
+
+
+def test_only_models_of_text_that_continues_write(models):
+    with pytest.raises(InputError, match="classify"):
+        models["classify"].sample("a")
+
+
+def test_models_of_text_and_of_pictures_are_told_apart(text_runs, tmp_path):
+    text = text_runs["next-token"][1].model
+    assert is_text_model(text)
+    with pytest.raises(InputError, match="model of text"):
+        read_model(text)
+    with pytest.raises(InputError, match="pictures"):
+        smalti.load(text, merge=2)
+    with pytest.raises(InputError, match="pictures"):
+        smalti.evaluate(text, "digits", merge=2, show=False)
+    picture = smalti.train("digits", steps=1, out=tmp_path / "digits", report=False, show=False).model
+    assert not is_text_model(picture)
+    with pytest.raises(InputError, match="model of pictures"):
+        list(smalti.sample(picture, "a"))
+    assert not is_text_model(tmp_path / "nothing")
+
+
+def test_an_id_is_an_integer(models):
+    assert models["next-token"].tokenizer.encode("cat").dtype == np.int64
