@@ -13,9 +13,12 @@ from torch import Tensor
 from smalti._version import __version__
 from smalti.data.preprocess import Preprocess
 from smalti.errors import InputError
-from smalti.modelfile import ModelFile, read_model, write_model
-from smalti.models import build, preset_config
-from smalti.weights import Published, fit_input, load_strictly, read_published, to_ours
+from smalti.modelfile import ModelFile, read_any_model, read_model, write_model
+from smalti.models import FAMILIES, build, preset_config
+from smalti.models.registry import with_options
+from smalti.tokenizers import read_published_tokenizer
+from smalti.weights import Published, fit_input, load_strictly, options_of, read_published, to_ours
+from smalti.weights.text import TEXT
 
 __all__ = ["RESAMPLE", "Imported", "import_weights"]
 
@@ -38,7 +41,7 @@ class Imported:
     """
 
     path: Path
-    model: ModelFile
+    model: ModelFile[Any]
     names: str
     remarks: tuple[str, ...]
 
@@ -58,7 +61,8 @@ def import_weights(
 
     Args:
         source: timm's .safetensors, a folder of transformers or timm, the .npz of the authors of ViT, the .pth of those
-            of DeiT, BEiT, Swin, MAE, DINO or DINOv2 (read by another process, tensors only).
+            of DeiT, BEiT, Swin, MAE, DINO or DINOv2 (read by another process, tensors only). A folder of GPT-2 or BERT,
+            with its tokenizer, says all by itself.
         out: the model file to write.
         preset: what the weights are of; a timm folder says so itself.
         img_size: side, or (height, width), of the pictures the model shall take, where that is not the preset's.
@@ -72,6 +76,11 @@ def import_weights(
         InputError: they cannot be read.
     """
     published = read_published(source)
+    if published.config.get("model_type") in {about.kind for about in TEXT.values()}:
+        pictures = {"img_size": img_size, "in_chans": in_chans, "mean": mean, "std": std}
+        for name in (name for name, value in pictures.items() if value is not None):
+            raise InputError(f"{name} is for models of pictures", where=source, mend="leave it out")
+        return import_text(published, Path(out), labels)
     preset = preset or published.config.get("architecture")
     if preset is None:
         raise InputError(
@@ -108,6 +117,40 @@ def import_weights(
     path = Path(out)
     write_model(path, model)
     return Imported(path, read_model(path), names, tuple(remarks))
+
+
+def import_text(published: Published, out: Path, labels: object) -> Imported:
+    """A folder of GPT-2 or BERT as a model file of text."""
+    family, options = options_of(published.config, published.state)
+    tokenizer = read_published_tokenizer(published.path)
+    names, state = to_ours(published.state, family)
+    remarks = [f"{len(published.state)} tensors with the names of {names}"]
+    spare = options["vocab_size"] - tokenizer.vocab_size
+    if spare < 0:
+        what = f"its tokenizer has {tokenizer.vocab_size} ids, its weights {options['vocab_size']}"
+        raise InputError(what, where=published.path, mend="get the tokenizer that belongs to the weights")
+    if spare:
+        remarks.append(f"{spare} ids beyond the tokenizer's are left out")
+    for name in ("token_embed.weight", "head.bias"):
+        if name in state and len(state[name]) == options["vocab_size"]:
+            state[name] = state[name][: tokenizer.vocab_size]
+    config = with_options(FAMILIES[family].config(), options | {"vocab_size": tokenizer.vocab_size})
+    with torch.random.fork_rng(devices=[]):
+        module = build(family, config)
+    load_strictly(module, state, where=published.path)
+    classes = options.get("num_classes", 0)
+    task = "classify" if classes else {"gpt": "next-token", "bert": "masked-token"}[family]
+    about = {"source": published.path.name, "checksum": file_checksum(published.path)}
+    model = ModelFile(
+        family,
+        module.eval(),
+        task,
+        find_labels(published, classes, labels, remarks) if classes else (),
+        tokenizer,
+        provenance={"smalti": __version__, "weights": about},
+    )
+    write_model(out, model)
+    return Imported(out, read_any_model(out), names, tuple(remarks))
 
 
 def outputs(state: dict[str, Tensor], *names: str) -> int:

@@ -3,13 +3,14 @@ import json
 import pytest
 
 from smalti.errors import InputError
-from smalti.tokenizers import BPE, Bytes, Characters, tokenizer_from_dict
+from smalti.tokenizers import BPE, Bytes, Characters, WordPiece, tokenizer_from_dict
 
 MADE = [
     Characters("ab\n日", ("mask",)),
     Bytes(("start", "end")),
     BPE(((97, 98), (256, 99)), ("mask",)),
     BPE(((0, 1),), (), tuple(reversed(range(256)))),
+    WordPiece(("[UNK]", "a", "##b"), lower=False),
 ]
 
 

@@ -17,10 +17,12 @@ from smalti.errors import InputError, SmaltiError
 from smalti.export.configs import HUGGINGFACE, TIMM
 from smalti.files import make_folder, write_durably
 from smalti.importing import RESAMPLE
-from smalti.modelfile import ModelFile, read_model
-from smalti.models.registry import example_images
+from smalti.modelfile import ModelFile, read_any_model
+from smalti.models import FAMILIES
+from smalti.tokenizers import Tokenizer, published_files
+from smalti.tokenizers.published import OURS
 from smalti.weights import HUGGINGFACE as HUGGINGFACE_NAMES
-from smalti.weights import to_timm
+from smalti.weights import text_to_huggingface, to_timm
 
 __all__ = ["Exported", "Kind", "export"]
 
@@ -56,7 +58,7 @@ def export(model: str | os.PathLike[str], out: str | os.PathLike[str], *, kind: 
         InputError: the other library has no such model, or there is something at `out`.
         SmaltiError: its answer differs; the folder is left without a config.json, so that nothing loads it.
     """
-    file, folder = read_model(Path(model)), Path(out)
+    file, folder = read_any_model(Path(model)), Path(out)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError("is there already", where=folder, mend="choose another --out")
     configs, write, answer = FORMATS[kind]
@@ -65,11 +67,12 @@ def export(model: str | os.PathLike[str], out: str | os.PathLike[str], *, kind: 
             f"there is no way to {kind} for models of the family {file.family}",
             mend=f"it goes for {', '.join(configs)}",
         )
-    if file.task != "classify" or not file.labels:
+    is_text = isinstance(file.preprocess, Tokenizer)
+    if not is_text and (file.task != "classify" or not file.labels):
         raise InputError(f"a model for {file.task or 'features'} has no form there", mend="use smalti.load")
     arguments = configs[file.family](file.module.config)
     make_folder(folder)
-    config = write(file, folder, *arguments)
+    config = (write_text if is_text else write)(file, folder, *arguments)
     write_durably(folder / "config.json", json.dumps(config, indent=2))
     difference = compare(file, answer, folder)
     if difference is not None and difference > AGREEMENT:
@@ -78,7 +81,7 @@ def export(model: str | os.PathLike[str], out: str | os.PathLike[str], *, kind: 
     return Exported(folder, difference, remarks(file))
 
 
-def write_timm(file: ModelFile, folder: Path, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+def write_timm(file: ModelFile[Any], folder: Path, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
     """The weights, and timm's config.json."""
     rule = file.preprocess
     write_weights(folder, to_timm(file.module.state_dict(), file.family))
@@ -100,7 +103,7 @@ def write_timm(file: ModelFile, folder: Path, name: str, arguments: dict[str, An
     }
 
 
-def write_huggingface(file: ModelFile, folder: Path, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+def write_huggingface(file: ModelFile[Any], folder: Path, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
     """The weights and the preprocessing, and transformers' config.json."""
     kind = arguments["model_type"]
     bare = HUGGINGFACE_NAMES[kind].to_theirs(file.module.state_dict())
@@ -111,9 +114,22 @@ def write_huggingface(file: ModelFile, folder: Path, name: str, arguments: dict[
         "architectures": [name],
         **arguments,
         "num_channels": file.preprocess.in_chans,
-        "id2label": dict(enumerate(file.labels)),
-        "label2id": {label: number for number, label in enumerate(file.labels)},
+        **names_of_outputs(file.labels),
     }
+
+
+def write_text(file: ModelFile[Tokenizer], folder: Path, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    """The weights and the tokenizer, and transformers' config.json, of a model of text."""
+    write_weights(folder, text_to_huggingface(file.module.state_dict(), file.family))
+    for path, text in published_files(file.preprocess).items():
+        write_durably(folder / path, text)
+    return {"architectures": [name], **arguments, **names_of_outputs(file.labels)}
+
+
+def names_of_outputs(labels: tuple[str, ...]) -> dict[str, Any]:
+    """transformers' words for labels; none where outputs are tokens."""
+    told = {"id2label": dict(enumerate(labels)), "label2id": {label: number for number, label in enumerate(labels)}}
+    return told if labels else {}
 
 
 def processor(rule: Preprocess) -> dict[str, Any]:
@@ -145,9 +161,9 @@ def write_weights(folder: Path, state: dict[str, Tensor]) -> None:
     write_durably(folder / "model.safetensors", save(tensors, metadata={"format": "pt"}))
 
 
-def compare(file: ModelFile, answer: Callable[[Path, Tensor], Tensor], folder: Path) -> float | None:
+def compare(file: ModelFile[Any], answer: Callable[[Path, Tensor], Tensor], folder: Path) -> float | None:
     """The difference of the other library's answer to an example; None where it is not installed."""
-    example = example_images(file.module.config)[0]
+    (example,) = FAMILIES[file.family].example(file.module.config)
     with torch.inference_mode():
         ours = file.module(example)
         try:
@@ -157,15 +173,15 @@ def compare(file: ModelFile, answer: Callable[[Path, Tensor], Tensor], folder: P
     return ((theirs - ours).abs().max() / ours.abs().max().clamp(min=1e-6)).item()
 
 
-def answer_timm(folder: Path, images: Tensor) -> Tensor:
+def answer_timm(folder: Path, example: Tensor) -> Tensor:
     """timm's answer."""
-    return library("timm").create_model(f"local-dir:{folder}", pretrained=True).eval()(images)
+    return library("timm").create_model(f"local-dir:{folder}", pretrained=True).eval()(example)
 
 
-def answer_huggingface(folder: Path, images: Tensor) -> Tensor:
+def answer_huggingface(folder: Path, example: Tensor) -> Tensor:
     """transformers' answer."""
     (name,) = json.loads((folder / "config.json").read_text())["architectures"]
-    return getattr(library("transformers"), name).from_pretrained(folder).eval()(images).logits
+    return getattr(library("transformers"), name).from_pretrained(folder).eval()(example).logits
 
 
 def library(name: str) -> Any:
@@ -175,12 +191,17 @@ def library(name: str) -> Any:
     return importlib.import_module(name)
 
 
-def remarks(file: ModelFile) -> tuple[str, ...]:
+def remarks(file: ModelFile[Any]) -> tuple[str, ...]:
     """What of a model does not travel."""
     told = []
     if len(file.views) > 1:
         told.append(f"smalti averages the answers for {len(file.views)} views of a picture; there it is one")
-    if file.preprocess.fit == "pad":
+    rule = file.preprocess
+    if isinstance(rule, Tokenizer):
+        if set(published_files(rule)) == {OURS}:
+            told.append(f"transformers has no tokenizer of {rule.kind}; ours is in {OURS} there")
+        return tuple(told)
+    if rule.fit == "pad":
         told.append("the padding of pictures to a square is not part of what is told there")
     return tuple(told)
 

@@ -3,10 +3,11 @@
 from smalti.tokenizers.bpe import BPE
 from smalti.tokenizers.bytes import Bytes
 from smalti.tokenizers.characters import Characters
-from smalti.tokenizers.published import read_gpt2
+from smalti.tokenizers.published import published_files, read_published_tokenizer
 from smalti.tokenizers.stored import TOKENIZERS, tokenizer_from_dict
 from smalti.tokenizers.streaming import Streaming
 from smalti.tokenizers.tokenizer import Special, Tokenizer, Unit, encode_marked
+from smalti.tokenizers.wordpiece import WordPiece
 
 __all__ = [
     "BPE",
@@ -17,7 +18,9 @@ __all__ = [
     "Streaming",
     "Tokenizer",
     "Unit",
+    "WordPiece",
     "encode_marked",
-    "read_gpt2",
+    "published_files",
+    "read_published_tokenizer",
     "tokenizer_from_dict",
 ]

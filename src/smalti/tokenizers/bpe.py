@@ -20,7 +20,7 @@ from smalti.tokenizers.tokenizer import Ids, Special, Tokenizer, Unit, has_no_re
 if TYPE_CHECKING:
     import tokenizers
 
-__all__ = ["BPE", "signs_of"]
+__all__ = ["BPE", "SIGNS", "signs_of"]
 
 _BLOCK = 1 << 16  # characters the library works on at a time, so that all cores help
 
@@ -88,8 +88,8 @@ class BPE(Tokenizer):
             specials: ("end",) for GPT-2, whose id 50256 ends a text.
             order: of the bytes; by default GPT-2's own.
         """
-        order = order or tuple(_SIGNS)
-        back = {sign: byte for byte, sign in _SIGNS.items()}
+        order = order or tuple(SIGNS)
+        back = {sign: byte for byte, sign in SIGNS.items()}
         ids = {bytes([byte]): i for i, byte in enumerate(order)}
         pairs = []
         for pair in merges:
@@ -160,12 +160,12 @@ def _signs() -> dict[int, str]:
     return {byte: chr(byte) for byte in visible} | {byte: chr(0x100 + i) for i, byte in enumerate(others)}
 
 
-_SIGNS = _signs()
+SIGNS = _signs()
 
 
 def signs_of(piece: bytes) -> str:
     """A piece in GPT-2's printable signs."""
-    return "".join(_SIGNS[byte] for byte in piece)
+    return "".join(SIGNS[byte] for byte in piece)
 
 
 def _merges_of(learner: "tokenizers.Tokenizer") -> list[tuple[str, str]]:

@@ -1,46 +1,93 @@
-"""The tokenizer that lies beside published GPT-2 weights."""
+"""Tokenizers as transformers stores them in a folder beside the weights: GPT-2's byte pairs and BERT's word pieces."""
 
 import json
-import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from smalti.errors import InputError
-from smalti.tokenizers.bpe import BPE, signs_of
+from smalti.tokenizers.bpe import BPE, SIGNS, signs_of
+from smalti.tokenizers.stored import tokenizer_from_dict
+from smalti.tokenizers.tokenizer import Special, Tokenizer
+from smalti.tokenizers.wordpiece import WordPiece
 
-__all__ = ["read_gpt2"]
+__all__ = ["END", "OURS", "published_files", "read_published_tokenizer"]
 
-_END = "<|endoftext|>"
+END = "<|endoftext|>"
+OURS = "smalti_tokenizer.json"  # what folders of ours have beside, of any kind
 
 
-def read_gpt2(folder: str | os.PathLike[str]) -> BPE | None:
-    """The byte pair encoding of a folder with `tokenizer.json`, or with `merges.txt` and `vocab.json`; None where there
-    is none. "<|endoftext|>" is the special id "end".
+def read_published_tokenizer(folder: Path) -> Tokenizer:
+    """The tokenizer in a folder.
 
     Raises:
-        InputError: a file cannot be read, or it is not like GPT-2's: its ids do not follow from its merges.
+        InputError: there is none, or one of another kind.
     """
-    folder = Path(folder)
     try:
-        if (folder / "tokenizer.json").exists():
-            about: dict[str, Any] = json.loads((folder / "tokenizer.json").read_text("utf-8"))
-            if about["model"]["type"] != "BPE":
-                return None
-            vocab = about["model"]["vocab"] | {added["content"]: added["id"] for added in about["added_tokens"]}
-            lines = about["model"]["merges"]
-        elif (folder / "merges.txt").exists():
-            vocab = json.loads((folder / "vocab.json").read_text("utf-8"))
-            text = (folder / "merges.txt").read_text("utf-8")
-            lines = [line for line in text.split("\n") if line and not line.startswith("#version:")]
-        else:
-            return None
-        pairs = (line.split(" ") if isinstance(line, str) else line for line in lines)
-        made = BPE.from_gpt2([(left, right) for left, right in pairs], ("end",) if _END in vocab else ())
-        ids = {signs_of(piece): i for i, piece in enumerate(made.pieces)}
-        if ids | ({_END: made.special("end")} if made.specials else {}) != vocab:
-            raise ValueError("its ids do not follow from its merges")
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        why = f"{error!r}" if isinstance(error, KeyError) else str(error)
-        mend = "only tokenizers like GPT-2's are read"
-        raise InputError("the tokenizer cannot be read", where=folder, why=why, mend=mend) from error
+        if (folder / OURS).is_file():
+            return tokenizer_from_dict(load(folder / OURS))
+        if (folder / "tokenizer.json").is_file():
+            return from_library(load(folder / "tokenizer.json"))
+        if (folder / "merges.txt").is_file() and (folder / "vocab.json").is_file():
+            lines = (folder / "merges.txt").read_text("utf-8").split("\n")
+            pairs = [line.split(" ") for line in lines if line and not line.startswith("#version")]
+            return byte_pairs(pairs, load(folder / "vocab.json"))
+        if (folder / "vocab.txt").is_file():
+            told = folder / "tokenizer_config.json"
+            lower = load(told).get("do_lower_case", True) if told.is_file() else True
+            return WordPiece(tuple((folder / "vocab.txt").read_text("utf-8").splitlines()), lower)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError("its tokenizer cannot be read", where=folder, why=repr(error), mend="get it again") from error
+    files = f"none of {OURS}, tokenizer.json, merges.txt with vocab.json, vocab.txt"
+    raise InputError("has no tokenizer", where=folder, why=files, mend="get the files that belong to the weights")
+
+
+def load(path: Path) -> dict[str, Any]:
+    """The object in a JSON file."""
+    return json.loads(path.read_text("utf-8"))
+
+
+def from_library(told: Mapping[str, Any]) -> Tokenizer:
+    """The tokenizer a tokenizer.json describes."""
+    model, added = told["model"], {one["content"]: one["id"] for one in told.get("added_tokens", ())}
+    if model.get("type") == "WordPiece":
+        pieces = model["vocab"] | added
+        return WordPiece(
+            tuple(sorted(pieces, key=pieces.__getitem__)), (told.get("normalizer") or {}).get("lowercase", True)
+        )
+    if model.get("type") == "BPE" and "ByteLevel" in json.dumps(told.get("pre_tokenizer")):
+        pairs = [one.split(" ") if isinstance(one, str) else one for one in model["merges"]]
+        return byte_pairs(pairs, model["vocab"] | added)
+    raise InputError(f"a tokenizer of the kind {model.get('type')} is not known", mend="GPT-2's and BERT's are")
+
+
+def byte_pairs(pairs: list[list[str]], places: Mapping[str, int]) -> BPE:
+    """Merges in GPT-2's alphabet, whose ids are in GPT-2's order: bytes, merges, the end of a text."""
+    specials: tuple[Special, ...] = ("end",) if END in places else ()
+    first = sorted(SIGNS, key=lambda byte: places[SIGNS[byte]])
+    made = BPE.from_gpt2([(left, right) for left, right in pairs], specials, order=tuple(first))
+    ids = {piece: i for i, piece in enumerate((*map(signs_of, made.pieces), *(END for _ in specials)))}
+    if ids != places:
+        raise InputError(
+            "the ids of its tokenizer do not follow from its merges", mend="only those like GPT-2's are read"
+        )
     return made
+
+
+def published_files(tokenizer: Tokenizer) -> dict[str, str]:
+    """The files that transformers reads a tokenizer from, where it has one of this kind, and ours; by name."""
+    files = {OURS: json.dumps(tokenizer.to_dict())}
+    if isinstance(tokenizer, WordPiece):
+        files["vocab.txt"] = "".join(f"{piece}\n" for piece in tokenizer.vocabulary)
+        files["tokenizer_config.json"] = json.dumps(
+            {"tokenizer_class": "BertTokenizer", "do_lower_case": tokenizer.lower}
+        )
+    if isinstance(tokenizer, BPE) and set(tokenizer.specials) <= {"end"}:
+        signs = [signs_of(piece) for piece in tokenizer.pieces]
+        places = {sign: i for i, sign in enumerate((*signs, *(END for _ in tokenizer.specials)))}
+        files["vocab.json"] = json.dumps(places, ensure_ascii=False)
+        files["merges.txt"] = "".join(f"{signs[left]} {signs[right]}\n" for left, right in tokenizer.merges)
+        files["tokenizer_config.json"] = json.dumps({"tokenizer_class": "GPT2Tokenizer"})
+    return files

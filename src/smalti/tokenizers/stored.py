@@ -9,10 +9,13 @@ from smalti.tokenizers.bpe import BPE
 from smalti.tokenizers.bytes import Bytes
 from smalti.tokenizers.characters import Characters
 from smalti.tokenizers.tokenizer import Tokenizer
+from smalti.tokenizers.wordpiece import WordPiece
 
 __all__ = ["TOKENIZERS", "tokenizer_from_dict"]
 
-TOKENIZERS: dict[str, type[Characters | Bytes | BPE]] = {made.kind: made for made in (Characters, Bytes, BPE)}
+TOKENIZERS: dict[str, type[Characters | Bytes | BPE | WordPiece]] = {
+    made.kind: made for made in (Characters, Bytes, BPE, WordPiece)
+}
 
 
 def tokenizer_from_dict(data: Mapping[str, Any]) -> Tokenizer:

@@ -1,0 +1,116 @@
+"""GPT-2 and BERT: folders of transformers become model files, and go back, with the same logits and the same ids."""
+
+import json
+
+import pytest
+import torch
+
+import smalti
+from smalti.cli import run
+from smalti.errors import InputError
+from smalti.export import export
+from smalti.modelfile import ModelFile, read_any_model, write_model
+from smalti.models import preset_config
+from smalti.tokenizers import BPE, Bytes, WordPiece
+from smalti.tokenizers.published import OURS, published_files
+
+transformers = pytest.importorskip("transformers")
+pytest.importorskip("tokenizers")
+
+SIZES = {"max_len": 16, "embed_dim": 24, "depth": 2, "num_heads": 4}
+TEXT = "the cat sat on the mat, the cats sat on the mats. " * 4
+PIECES = WordPiece(("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "the", "cat", "##s", "sat", "on", "mat", ",", "."))
+LEARNED = BPE.learn([TEXT], 270)
+PAIRS = BPE(tuple((p, q) for p, q in LEARNED.merges), ("end",))
+CASES = {  # preset, options, tokenizer, task, labels
+    "gpt2": ("gpt_char_mini", {"mlp": "gelu_tanh"}, PAIRS, "next-token", ()),
+    "gpt on bytes": ("gpt_char_mini", {}, Bytes(), "next-token", ()),
+    "bert": ("bert_mini", {}, PIECES, "masked-token", ()),
+    "bert, classes": ("bert_mini", {"num_classes": 2}, PIECES, "classify", ("good", "bad")),
+}
+
+
+def write(path, case):
+    preset, options, tokenizer, task, labels = CASES[case]
+    options = {**SIZES, **options, "vocab_size": tokenizer.vocab_size}
+    torch.manual_seed(0)
+    module = smalti.create_model(preset, **options).eval()
+    for parameter in module.parameters():
+        torch.nn.init.normal_(parameter, std=0.2)
+    write_model(path, ModelFile(preset_config(preset)[0], module, task, labels, tokenizer))
+    return path
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_there_and_back(case, tmp_path):
+    path = write(tmp_path / "m.safetensors", case)
+    made = export(path, tmp_path / "out", kind="hf")
+    assert made.difference is not None
+    assert made.difference < 1e-5
+    assert any("no tokenizer of bytes" in remark for remark in made.remarks) == (case == "gpt on bytes")
+    back = smalti.import_weights(tmp_path / "out", tmp_path / "back.safetensors")
+    first, again = read_any_model(path), read_any_model(back.path)
+    assert (again.task, again.labels, again.preprocess) == (first.task, first.labels, first.preprocess)
+    state = first.module.state_dict()
+    assert all(torch.equal(state[name], tensor) for name, tensor in again.module.state_dict().items())
+    tokens = torch.randint(first.preprocess.vocab_size, (2, 9))
+    with torch.no_grad():
+        assert torch.equal(first.module(tokens), again.module(tokens))
+
+
+@pytest.mark.parametrize("case", ["gpt2", "bert"])
+@pytest.mark.parametrize("kept", ["their files", "tokenizer.json"])
+def test_ids_are_theirs_and_theirs_are_ours(case, kept, tmp_path):
+    export(write(tmp_path / "m.safetensors", case), tmp_path / "out", kind="hf")
+    (tmp_path / "out" / OURS).unlink()
+    cls = transformers.GPT2Tokenizer if case == "gpt2" else transformers.BertTokenizer
+    theirs = cls.from_pretrained(tmp_path / "out")
+    if kept == "tokenizer.json":
+        theirs.save_pretrained(tmp_path / "out")
+        assert (tmp_path / "out" / "tokenizer.json").is_file()
+    made = smalti.import_weights(tmp_path / "out", tmp_path / "back.safetensors")
+    ours = made.model.preprocess
+    assert ours.vocab_size == CASES[case][2].vocab_size
+    for text in ("the cats sat.", "on the mat,the", "dogs sat"):
+        assert ours.encode(text).tolist() == theirs.encode(text, add_special_tokens=False)
+
+
+def test_spare_ids_are_left_out_and_missing_ones_refused(tmp_path):
+    folder = tmp_path / "wide"
+    config = transformers.GPT2Config(vocab_size=300, n_positions=16, n_embd=24, n_layer=1, n_head=2,
+                                     bos_token_id=0, eos_token_id=0)  # fmt: skip
+    model = transformers.GPT2LMHeadModel(config).eval()
+    model.save_pretrained(folder)
+    (folder / OURS).write_text(published_files(PAIRS)[OURS])
+    made = smalti.import_weights(folder, tmp_path / "m.safetensors")
+    assert made.remarks[-1] == f"{300 - PAIRS.vocab_size} ids beyond the tokenizer's are left out"
+    tokens = torch.randint(PAIRS.vocab_size, (2, 9))
+    with torch.no_grad():
+        wanted = model(tokens).logits[..., : PAIRS.vocab_size]
+        torch.testing.assert_close(made.model.module(tokens), wanted, rtol=1e-5, atol=1e-6)
+    many = {**PAIRS.to_dict(), "merges": [[i, i + 1] for i in range(100)]}
+    (folder / OURS).write_text(json.dumps(many))
+    with pytest.raises(InputError, match="has 357 ids, its weights 300"):
+        smalti.import_weights(folder, tmp_path / "m.safetensors")
+    (folder / OURS).unlink()
+    with pytest.raises(InputError, match="has no tokenizer"):
+        smalti.import_weights(folder, tmp_path / "m.safetensors")
+    with pytest.raises(InputError, match="img_size is for models of pictures"):
+        smalti.import_weights(folder, tmp_path / "m.safetensors", img_size=32)
+
+
+def test_the_commands_do_it(tmp_path, capsys):
+    path = write(tmp_path / "m.safetensors", "bert")
+    assert run(["export", str(path), "--format", "hf", "--out", str(tmp_path / "out")]) == 0
+    assert "transformers gives the same answers" in capsys.readouterr().out
+    assert run(["import-weights", str(tmp_path / "out"), "--out", str(tmp_path / "b.safetensors"), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["outputs"] == 0
+    assert told["preprocess"]["kind"] == "wordpiece"
+    assert run(["predict", str(tmp_path / "b.safetensors"), "[START]the [MASK] sat[END]", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["answer"].startswith("the ")
+
+
+def test_timm_has_no_models_of_text(tmp_path):
+    with pytest.raises(InputError, match="no way to timm for models of the family gpt"):
+        export(write(tmp_path / "m.safetensors", "gpt2"), tmp_path / "out", kind="timm")
