@@ -4,8 +4,8 @@
         [--only gpt_char_mini,lstm_char,gru_char,rnn_char,public,bert_mini,dates,numbers]
 
 Rows of characters: plain `smalti train FILE --minutes M --model PRESET` and nothing else; `gpt_char_mini` with no model
-named is the rule's own choice. "public" is the setting that nanoGPT's README names for a CPU: 2,000 steps of 12 windows of
-64 characters. "bert_mini" hides tokens of the same text. "dates" and "numbers" are pairs that benchmarks/pairs.py
+named is the rule's own choice. "public" is the setting that nanoGPT's README names for a CPU: 2,000 steps of 12 windows
+of 64 characters. "bert_mini" hides tokens of the same text. "dates" and "numbers" are pairs that benchmarks/pairs.py
 makes, by the Transformer and by the LSTM. Rows that FILE.json has are not run again; the table goes to stdout.
 """
 
