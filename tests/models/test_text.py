@@ -29,7 +29,7 @@ LANGUAGE = {
     "own gru": ("gru_char", {**RNN, "fused": False}),
 }
 SEQ2SEQ = {
-    "today": ("seq2seq_mini", {**PAIRS, "drop_rate": 0.0}),
+    "today": ("seq2seq_mini", {**PAIRS, "pos_embed": "rope", "drop_rate": 0.0}),
     "first published": ("seq2seq_base", {**PAIRS, "drop_rate": 0.0}),
     "lstm": ("lstm_seq2seq_mini", {"vocab_size": V, "embed_dim": 48, "drop_rate": 0.0}),
     "gru without attention": (

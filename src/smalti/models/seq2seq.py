@@ -1,7 +1,7 @@
 """A Transformer that reads one text and writes another: the encoder-decoder of the first paper (arXiv:1706.03762).
 
 Encoder and decoder are the trunk of `models.vit`; the decoder's blocks have a third residual, in which every token
-written reads all of the source. `wiring="post"` with sines is the original, "pre" with rotary positions today's.
+written reads all of the source. `wiring="post"` with scaled embeddings is the original, "pre" today's.
 
 Shapes: B batch, M source tokens, N target tokens, D width, V vocabulary.
 """
@@ -144,7 +144,7 @@ def build_decoder_block(config: Seq2SeqConfig) -> DecoderBlock:
 
 PRESETS = {
     "seq2seq_mini": Seq2SeqConfig(
-        max_len=128, embed_dim=128, depth=2, decoder_depth=2, num_heads=4, pos_embed="rope", drop_rate=0.1
+        max_len=128, embed_dim=128, depth=2, decoder_depth=2, num_heads=4, pos_embed="sincos", drop_rate=0.1
     ),
     "seq2seq_base": Seq2SeqConfig(  # the base model of the paper
         37000, 512, 512, num_heads=8, pos_embed="sincos", mlp="relu", wiring="post", scale_embed=True, drop_rate=0.1
