@@ -420,10 +420,34 @@ def empty_folder(g: Ground) -> list[str]:
     return train()
 
 
-@case(2, "d", "no pictures found", "notes.txt")
+@case(2, "d", "no pictures found", "notes.pdf")
 def folder_without_pictures(g: Ground) -> list[str]:
+    g.write("d/notes.pdf", "hello")
+    return train()
+
+
+@case(2, "d", "5 characters are too few", "read as text", "notes.txt", "no pictures")
+def folder_with_a_note_instead_of_pictures(g: Ground) -> list[str]:
     g.write("d/notes.txt", "hello")
     return train()
+
+
+@case(2, "d.txt", "not UTF-8", "byte 400", "--bytes")
+def text_of_another_encoding(g: Ground) -> list[str]:
+    g.write("d.txt", b"a" * 400 + "\xe9".encode("latin-1"))
+    return ["train", "d.txt"]
+
+
+@case(2, "d.csv", "no column", "source", "target")
+def pairs_without_a_column(g: Ground) -> list[str]:
+    g.write("d.csv", "text,label\na,b\n")
+    return ["train", "d.csv", "--task", "seq2seq"]
+
+
+@case(2, "d.csv, line 3", "no target")
+def pair_without_a_target(g: Ground) -> list[str]:
+    g.write("d.csv", "source,target\na,b\nc,\n")
+    return ["train", "d.csv"]
 
 
 @case(2, "d", "8 pictures but no class folders", "<class>/<picture>")

@@ -228,7 +228,7 @@ def parse(path: Path, text: str) -> dict[str, Any]:
             why="a newer smalti wrote it",
             mend="pip install -U smalti",
         )
-    missing = FIELDS - set(about)
+    missing = FIELDS - set(about) | (set() if RULES.keys() & about.keys() else {"preprocess"})
     if missing:
         raise DamagedError(f"its metadata lacks {', '.join(sorted(missing))}", where=path, mend="copy it again")
     return about

@@ -103,8 +103,12 @@ def read_settings(folder: RunFolder, recipe: type[R] = Recipe) -> tuple[Setting,
 
 
 def is_text_run(folder: RunFolder) -> bool:
-    """Whether a run is on text: its recipe says how text becomes tokens."""
-    return "tokens" in read_toml(folder.settings)
+    """Whether a run is on text: its recipe says how text becomes tokens. No, where run.toml cannot be read: whoever
+    reads it says why."""
+    try:
+        return "tokens" in read_toml(folder.settings)
+    except InputError:
+        return False
 
 
 def read_toml(path: Path) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from smalti.data.formats.walk import walk
 from smalti.data.source import SPLITS
 from smalti.data.text.kinds import is_text_name
 from smalti.data.text.reading import read_text
-from smalti.errors import InputError, counted
+from smalti.errors import InputError, counted, few
 
 __all__ = ["Corpus", "open_corpus"]
 
@@ -47,6 +47,7 @@ class Corpus:
             raise InputError(
                 f"{counted(len(self.text), 'character')} are too few to split and learn from",
                 where=self.name,
+                why=f"read as text, {few(self.names)}: there are no pictures",
                 mend=f"give {SHORTEST} or more; a model worth having needs a hundred thousand",
             )
 
