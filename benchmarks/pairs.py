@@ -69,6 +69,12 @@ def numbers(n: int, draw: random.Random) -> list[tuple[str, str]]:
     return [(number_words(number), str(number)) for number in found]
 
 
+def write(path: Path, pairs: list[tuple[str, str]]) -> None:
+    """The table that `smalti train` reads."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file, lineterminator="\n").writerows([("source", "target"), *pairs])
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("kind", choices=("dates", "numbers"))
@@ -77,8 +83,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
     pairs = {"dates": dates, "numbers": numbers}[options.kind](options.n, random.Random(options.seed))
-    with options.out.open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file, lineterminator="\n").writerows([("source", "target"), *pairs])
+    write(options.out, pairs)
 
 
 if __name__ == "__main__":

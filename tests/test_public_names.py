@@ -22,6 +22,7 @@ NAMES = [
     "probe",
     "quickstart",
     "resume",
+    "sample",
     "train",
 ]
 CALLS = [name for name in NAMES if not name.startswith("_")]

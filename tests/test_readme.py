@@ -47,7 +47,8 @@ PYTHON = [page for page in READER if blocks(page, "python")]
 
 @pytest.fixture
 def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A reader's desk: `photos` and `signs` with class folders, new pictures to name, published weights."""
+    """A reader's desk: `photos` and `signs` with class folders, new pictures to name, published weights; a book, pairs
+    of texts, labelled texts."""
     digits = load_digits()
     pictures = np.rint(digits.images * (255 / 16)).astype(np.uint8)
     classes = ("daisy", "rose", "tulip")
@@ -61,6 +62,11 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("new/a.png", "new/b.png", "new.jpg"):
         save(pictures[200], tmp_path / name)
     save_file(create_model("vit_tiny_patch16_224").state_dict(), tmp_path / "vit_tiny.safetensors")
+    (tmp_path / "book.txt").write_text("ROMEO: The cat sat on the mat. (Exit)\n" * 100)
+    days = [f"{day} May 1987,1987-05-{day:02}" for day in range(1, 31)]
+    (tmp_path / "dates.csv").write_text("\n".join(["source,target", *days]))
+    reviews = [f"{'good' if i % 2 else 'bad'} one {i},{'yes' if i % 2 else 'no'}" for i in range(60)]
+    (tmp_path / "reviews.csv").write_text("\n".join(["text,label", *reviews]))
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SMALTI_CACHE", str(tmp_path / "cache"))
     return tmp_path

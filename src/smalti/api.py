@@ -1,7 +1,7 @@
 """The calls behind the commands: what `smalti X` does, `smalti.X(...)` does."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 from typing import Any
 
@@ -21,6 +21,7 @@ from smalti.export import export
 from smalti.importing import import_weights
 from smalti.modelfile import is_text_model
 from smalti.models import FAMILIES, build, create_model, list_models, preset_config
+from smalti.nn.precision import Precision
 from smalti.ready import Model, Prediction, as_pictures
 from smalti.ready import load as load_pictures
 from smalti.ready_text import TextModel, TextPrediction, load_text
@@ -173,23 +174,47 @@ def probe(
     )
 
 
-def load(path: str | os.PathLike[str], **options: Any) -> Model | TextModel:
-    """The ready model in a model file or a run folder: `smalti.ready.Model` of pictures, with the options of
-    `smalti.ready.load`, or `smalti.ready_text.TextModel`.
+def load(
+    path: str | os.PathLike[str],
+    *,
+    device: str | None = None,
+    precision: Precision | None = None,
+    int8: Any = None,
+    merge: int = 0,
+    patch_size: int | None = None,
+) -> Any:
+    """The ready model in a model file or a run folder: a `smalti.ready.Model` of pictures, or a
+    `smalti.ready_text.TextModel`.
+
+    Args:
+        path: model.safetensors, or the folder of a finished run.
+        device: where it shall run, "cuda" for instance; else the CPU.
+        precision: of a model of pictures, as in `smalti.ready.load`, and so are the others.
+        int8: pictures to calibrate int8 on.
+        merge: how many tokens each block merges into others.
+        patch_size: one of those that a FlexiViT was trained for.
 
     Raises:
         InputError: there is no model there, or an option is not for it.
         DamagedError: it is not what it was when it was written.
     """
-    if not is_text_model(path):
-        return load_pictures(path, **options)
-    for name in (name for name in options if name != "device"):
-        raise InputError(f"{name} is for models of pictures", where=path, mend="leave it out")
-    return load_text(path, **options)
+    if is_text_model(path):
+        no_picture_options(precision=precision, int8=int8, merge=merge, patch_size=patch_size)
+        return load_text(path, device=device)
+    return load_pictures(path, device=device, precision=precision, int8=int8, merge=merge, patch_size=patch_size)
 
 
 def sample(
-    model: TextModel | str | os.PathLike[str], prompt: str = "", *, n: int = 1, **options: Any
+    model: TextModel | str | os.PathLike[str],
+    prompt: str = "",
+    *,
+    n: int = 1,
+    max_tokens: int = 500,
+    temperature: float = 0.8,
+    top_k: int | None = None,
+    top_p: float | None = None,
+    seed: int = 0,
+    until: Sequence[str] = (),
 ) -> Iterator[list[str]]:
     """Continues a text `n` times; yields what each has grown by, as it comes.
 
@@ -197,12 +222,18 @@ def sample(
         model: a model file, a run folder or a loaded model, of text.
         prompt: what the texts begin with.
         n: how many.
-        options: max_tokens, temperature, top_k, top_p, seed, until, as of `TextModel.write`.
+        max_tokens: how many tokens follow at most.
+        temperature: below 1 for the likelier, above 1 for variety; 0 always takes the likeliest.
+        top_k: how many of the likeliest tokens may follow; None for all.
+        top_p: the share of probability that may follow; None for all.
+        seed: equal seeds draw equal texts.
+        until: texts that end a text, and are not part of it.
     """
     if n < 1:
         raise InputError(f"-n {n} is not 1 or more", mend="give a number above 0")
     ready = model if isinstance(model, TextModel) else load_text(model)
-    return ready.write([prompt] * n, **options)
+    options = {"max_tokens": max_tokens, "temperature": temperature, "top_k": top_k, "top_p": top_p, "seed": seed}
+    return ready.write([prompt] * n, until=until, **options)
 
 
 def predict(

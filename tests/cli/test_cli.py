@@ -22,6 +22,7 @@ def test_the_commands_are_these():
         "evaluate",
         "predict",
         "probe",
+        "sample",
         "export",
         "import-weights",
         "models",
