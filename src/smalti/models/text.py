@@ -16,7 +16,20 @@ from smalti.embed import AddedPositions, RotaryPositions
 from smalti.errors import InputError
 from smalti.nn import Attention, Block, Mlp, Residual, SumNormResidual, SwiGLU, rope_1d, sincos_1d
 
-__all__ = ["ACTS", "MLPS", "NORMS", "POSITIONS", "WIRINGS", "TextConfig", "block_parts", "build_norm", "check_length"]
+__all__ = [
+    "ACTS",
+    "MLPS",
+    "NORMS",
+    "POSITIONS",
+    "WIRINGS",
+    "TextConfig",
+    "block_parts",
+    "build_block",
+    "build_norm",
+    "check_length",
+    "init_normal",
+    "last_norm",
+]
 
 
 @dataclass(frozen=True)

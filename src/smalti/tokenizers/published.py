@@ -35,7 +35,8 @@ def read_published_tokenizer(folder: Path) -> Tokenizer:
         if (folder / "vocab.txt").is_file():
             told = folder / "tokenizer_config.json"
             lower = load(told).get("do_lower_case", True) if told.is_file() else True
-            return WordPiece(tuple((folder / "vocab.txt").read_text("utf-8").splitlines()), lower)
+            pieces = (folder / "vocab.txt").read_text("utf-8").removesuffix("\n").split("\n")
+            return WordPiece(tuple(pieces), lower)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         if isinstance(error, InputError):
             raise
