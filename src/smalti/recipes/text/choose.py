@@ -29,8 +29,9 @@ MODELS = {
 }
 WINDOW = 128  # tokens of a running text that the rule's own model sees at once
 BATCH_SIZES = {"next-token": 16, "masked-token": 32, "seq2seq": 64, "classify": 32}
-RECURRENT = ("rnn", "rnn_seq2seq")  # families whose matrices are in no block, for which Muon was made
-MUON_LR, ADAMW_LR = 1e-2, 3e-3
+RECURRENT_BATCH = 32  # streams of a running text; more rows cost a recurrent model little
+RECURRENT_LR = {"rnn": 3e-3, "lstm": 6e-3, "gru": 6e-3}  # of AdamW, since Muon is for the matrices of blocks
+MUON_LR, ADAMW_LR = 1e-2, 1e-3
 
 
 def choose_text(
@@ -51,23 +52,24 @@ def choose_text(
     ids = f"{system.tokenizer.vocab_size:,} ids"
     choose("tokens", "tokenizer", "tokens", tokens.tokenizer, f"one id a {system.tokenizer.unit}; {ids}")
     preset = choose("model", "preset", "model", MODELS[system.task], "small enough to learn on a CPU")
-    family, config = preset_config(preset)
+    _, config = preset_config(preset)
     if not hasattr(config, "vocab_size"):
         raise InputError(
             f'"{preset}" is a model of pictures, and the task is {system.task}', mend="smalti models lists"
         )
-    recurrent = family in RECURRENT
+    cell = getattr(config, "cell", None)
     if tokens.max_len is None and "preset" not in settings.get("model", {}) and system.task == "next-token":
         tokens = replace(tokens, max_len=WINDOW)
     if system.task in ("next-token", "masked-token"):
         width = tokens.max_len or getattr(config, "max_len", WINDOW)
         choose("tokens", "max_len", "window", width, "tokens that are seen at once")
-    size = choose("loop", "batch_size", "batch size", BATCH_SIZES[system.task], "small steps, and many of them")
-    fitting = "AdamW for recurrent layers" if recurrent else "Muon for the matrices of the blocks, AdamW for the rest"
-    name = choose("optim", "name", "optimiser", "adamw" if recurrent else "muon", fitting)
-    rate = MUON_LR if name == "muon" else ADAMW_LR
+    rows = RECURRENT_BATCH if cell and system.task == "next-token" else BATCH_SIZES[system.task]
+    size = choose("loop", "batch_size", "batch size", rows, "small steps, and many of them")
+    fitting = "AdamW for recurrent layers" if cell else "Muon for the matrices of the blocks, AdamW for the rest"
+    name = choose("optim", "name", "optimiser", "adamw" if cell else "muon", fitting)
+    rate = RECURRENT_LR.get(cell, ADAMW_LR) if name != "muon" else MUON_LR
     lr = choose("optim", "lr", "learning rate", rate, "measured for small models")
-    precision, why = ("fp32", "recurrent layers compute in it") if recurrent else best_precision(device)
+    precision, why = ("fp32", "recurrent layers compute in it") if cell else best_precision(device)
     precision = choose("loop", "precision", "precision", precision, why)
     recipe = TextRecipe(
         model=ModelConfig(preset),
