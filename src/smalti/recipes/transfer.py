@@ -19,7 +19,7 @@ from smalti.weights import fit_classes, fit_input, load_strictly
 __all__ = ["TransferConfig", "Tune", "fitted_preprocess", "freeze", "kept_options", "load_start"]
 
 Tune = Literal["all", "last", "lora", "head"]
-FROM_DATA = ("img_size", "in_chans", "num_classes")
+FROM_DATA = ("img_size", "in_chans", "num_classes", "vocab_size", "max_len")
 LEFT = ("pre_logits",)  # the hidden layer of the paper's pre-training head is taken off, as in the paper
 
 
@@ -45,7 +45,7 @@ class TransferConfig:
             demand(getattr(self, name) >= 1, f"transfer.{name}", getattr(self, name), "1 or more")
 
 
-def kept_options(file: ModelFile) -> tuple[str, dict[str, Any]]:
+def kept_options(file: ModelFile[Any]) -> tuple[str, dict[str, Any]]:
     """The preset of a model file, and what of its config differs from it; the data decides on sizes and classes."""
     preset = file.provenance.get("preset", "")
     _, plain = preset_config(preset)

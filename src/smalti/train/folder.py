@@ -23,6 +23,7 @@ class RunFolder:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
         self.settings = self.path / "run.toml"
+        self.tokenizer = self.path / "tokenizer.json"  # of a run on text
         self.metrics = self.path / "metrics.jsonl"
         self.checkpoints = self.path / "checkpoints"
         self.last = self.checkpoints / "last.safetensors"

@@ -10,10 +10,10 @@ SHAKESPEARE = Path(__file__).resolve().parents[4] / "shared" / "data" / "tinysha
 
 def test_the_parts_are_the_text_in_order():
     made = Corpus("x", "".join(chr(0x100 + i) for i in range(1000)), ("x",))
-    parts = [made.part(split) for split in ("train", "val", "test")]
-    assert list(map(len, parts)) == [880, 20, 100]
+    parts = [made.part(split) for split in ("val", "train", "test")]
+    assert list(map(len, parts)) == [20, 880, 100]
     assert "".join(parts) == made.text
-    assert made.reason.endswith("test the last 10 %, val the 2 % before it: train 880, val 20, test 100 characters")
+    assert made.reason.endswith("test the last 10 %, val the first 2 %: train 880, val 20, test 100 characters")
     with pytest.raises(InputError, match="no split 'all'"):
         made.part("all")
 
@@ -72,7 +72,7 @@ def test_the_fingerprint_is_that_of_the_text():
         ({"test.txt": "c" * 20, "train.txt": "a" * 100, "valid.txt": "b" * 10}, ("a" * 100, "b" * 10, "c" * 20)),
         (
             {"test/1.txt": "c" * 20, "train/1.txt": "a" * 50, "train/2.txt": "b" * 49},
-            ("a" * 50 + "\n" + "b" * 47, "bb", "c" * 20),
+            ("a" * 48 + "\n" + "b" * 49, "aa", "c" * 20),
         ),
         ({"train.txt": "a" * 100, "val.txt": "b" * 10, "README.md": "x"}, ("a" * 98, "aa", "b" * 10)),
     ],

@@ -116,7 +116,9 @@ def test_data_that_changed_is_not_gone_on_with(tmp_path):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"model": "vit_tiny_patch16_224"}, "model of pictures"),
+        ({"model": "vit_tiny_patch16_224"}, "no model for next-token"),
+        ({"model": "bert_mini"}, "no model for next-token"),
+        ({"overrides": {"tokens.tokenizer": "wordpiece"}}, "--from"),
         ({"task": "seq2seq"}, "column"),
         ({"task": "classify"}, "."),
         ({"overrides": {"tokens.tokenizer": "words"}}, "tokens.tokenizer"),
@@ -129,3 +131,38 @@ def test_what_cannot_be_is_one_clear_line(tmp_path, options, words):
     with pytest.raises(InputError, match=words):
         smalti.train(text_file(tmp_path), steps=1, out=tmp_path / "run", show=False, **options)
     assert not (tmp_path / "run" / "model.safetensors").exists()
+
+
+def test_a_run_begins_with_what_another_has_learned(text_runs, tmp_path):
+    """Going on is better than starting over; the tokenizer is that of the start, and the start may then go."""
+    data, first = text_runs["next-token"]
+    start = tmp_path / "start.safetensors"
+    start.write_bytes(first.model.read_bytes())
+    call = {"start": start, "steps": 6, "report": False, "show": False}
+    tuned = smalti.train(data, out=tmp_path / "tuned", **call)
+    fresh = smalti.train(data, steps=6, out=tmp_path / "fresh", overrides=TINY, report=False, show=False)
+    assert tuned.metrics["loss"].value < fresh.metrics["loss"].value
+    assert read_any_model(tuned.model).preprocess == read_any_model(first.model).preprocess
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("smalti.recipes.training.fit", stopping_at(3))
+        with pytest.raises(Interrupted):
+            smalti.train(data, out=tmp_path / "cut", **call)
+    start.unlink()
+    resumed = smalti.resume(tmp_path / "cut", show=False)
+    a, b = (read_any_model(result.model).module.state_dict() for result in (tuned, resumed))
+    assert all(torch.equal(a[name], b[name]) for name in a)
+
+
+def test_a_classifier_begins_with_a_model_of_hidden_tokens(text_runs, tmp_path):
+    _, masked = text_runs["masked-token"]
+    data = tmp_path / "reviews.csv"
+    data.write_text("text,label\n" + "".join(f"the {'cat' if i % 2 else 'dog'},{'AB'[i % 2]}\n" for i in range(40)))
+    result = smalti.train(data, start=masked.model, steps=4, out=tmp_path / "run", report=False, show=False)
+    assert result.task == "classify"
+    assert smalti.load(result.model).labels == ("A", "B")
+
+
+def test_a_model_of_pictures_is_no_start_for_text(tmp_path):
+    picture = smalti.train("digits", steps=1, out=tmp_path / "digits", report=False, show=False).model
+    with pytest.raises(InputError, match="model of pictures"):
+        smalti.train(text_file(tmp_path), start=picture, steps=1, out=tmp_path / "run", show=False)

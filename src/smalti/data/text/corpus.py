@@ -16,6 +16,7 @@ from smalti.errors import InputError, counted, few
 
 __all__ = ["Corpus", "open_corpus"]
 
+Span = tuple[int, int]  # the first character, and that behind the last
 SHORTEST = 100  # characters; below, a split of 2 % is not even two of them
 
 
@@ -24,8 +25,9 @@ class Corpus:
     """A running text and where it is cut.
 
     Where nothing else is given, the last 10 % of the characters are the test, as in nanoGPT, whose validation part they
-    are; the 2 % before them are val, and all that comes first is train. A split by position is the honest one: any
-    other puts the neighbours of a line, which give it away, on the other side.
+    are; the first 2 % are val, and all between is train. A split by position is the honest one: any other puts the
+    neighbours of a line, which give it away, on the other side. Val comes first since what stands right before the test
+    teaches most about it: with the 2 % before it as val, a model is 0.1 nats worse on Tiny Shakespeare (docs/log.md).
 
     Args:
         name: what the person called it, for messages.
@@ -33,14 +35,14 @@ class Corpus:
             between two of which the first does not end in one.
         names: the files.
         notes: remarks on what was found.
-        given: the characters with which val and test begin, where the files say it.
+        given: where train, val and test begin and end, where the files say it.
     """
 
     name: str
     text: str
     names: Sequence[str]
     notes: tuple[str, ...] = ()
-    given: tuple[int, int] | None = None
+    given: tuple[Span, Span, Span] | None = None
 
     def __post_init__(self) -> None:
         if len(self.text) < SHORTEST:
@@ -55,27 +57,24 @@ class Corpus:
         return len(self.text)
 
     @property
-    def cuts(self) -> tuple[int, int]:
-        """The character with which val begins, and that with which test begins."""
-        return self.given or (int(len(self.text) * 0.88), int(len(self.text) * 0.9))
+    def spans(self) -> tuple[Span, Span, Span]:
+        """The characters with which train, val and test begin and end."""
+        n = len(self.text)
+        return self.given or spans(int(n * 0.9), n)
 
     def part(self, split: str) -> str:
         """The text of "train", "val" or "test". Raises InputError for another word."""
         if split not in SPLITS:
             raise InputError(f"there is no split {split!r}", mend=f"use {', '.join(SPLITS)}")
-        bounds = (0, *self.cuts, len(self.text))
-        place = SPLITS.index(split)
-        return self.text[bounds[place] : bounds[place + 1]]
+        begin, end = self.spans[SPLITS.index(split)]
+        return self.text[begin:end]
 
     @property
     def reason(self) -> str:
         """How it is split, as a line to print."""
-        val, test = self.cuts
-        sizes = (val, test - val, len(self) - test)
-        parts = ", ".join(f"{name} {size:,}" for name, size in zip(SPLITS, sizes, strict=True))
-        if self.given:
-            return f"split as the files are named: {parts} characters"
-        return f"split by position, test the last 10 %, val the 2 % before it: {parts} characters"
+        sizes = (f"{name} {end - begin:,}" for name, (begin, end) in zip(SPLITS, self.spans, strict=True))
+        how = "as the files are named" if self.given else "by position, test the last 10 %, val the first 2 %"
+        return f"split {how}: {', '.join(sizes)} characters"
 
     def fingerprint(self) -> str:
         """A digest that changes when the text does."""
@@ -111,7 +110,7 @@ def open_corpus(path: str | os.PathLike[str], *, raw: bool = False) -> Corpus:
     notes = (*tree.notes, *([f"{counted(left, 'file')} left out that are no text or of no split"] if left else []))
     if not named:
         return Corpus(name, _joined(list(texts.values()), raw), used, notes)
-    return Corpus(name, "".join(parts), used, notes, _cuts(*map(len, parts)))
+    return Corpus(name, "".join(parts), used, notes, given(*map(len, parts)))
 
 
 def _stated(file: str) -> int | None:
@@ -120,12 +119,18 @@ def _stated(file: str) -> int | None:
     return split_of(top.lower().removesuffix(".gz").rsplit(".", 1)[0] if top == file else top)
 
 
-def _cuts(train: int, val: int, test: int) -> tuple[int, int]:
-    """Where val and test begin, of parts of these lengths. A given val is the test where there is none; val is then the
-    last 2 % of train, as where none is given."""
+def given(train: int, val: int, test: int) -> tuple[Span, Span, Span]:
+    """Where train, val and test begin and end, of parts of these lengths. A given val is the test where there is none;
+    val is then the beginning of train, as where none is given."""
     if val and test:
-        return train, train + val
-    return int(train * 0.98), train
+        return (0, train), (train, train + val), (train + val, train + val + test)
+    return spans(train, train + val + test)
+
+
+def spans(train: int, end: int) -> tuple[Span, Span, Span]:
+    """Train, val and test of a text that is test from `train` to `end`: val is the beginning, 2 % of the whole."""
+    val = train // 45
+    return (val, train), (0, val), (train, end)
 
 
 def _joined(texts: Sequence[str], raw: bool) -> str:

@@ -10,11 +10,13 @@ from typing import Any
 import torch
 
 from smalti.errors import InputError
+from smalti.modelfile import ModelFile
 from smalti.models import preset_config
 from smalti.nn.precision import best_precision
 from smalti.recipes.recipe import Choice, ModelConfig
 from smalti.recipes.text.recipe import TextRecipe, TokensConfig
 from smalti.recipes.text.systems import System
+from smalti.recipes.transfer import TransferConfig, kept_options
 from smalti.train.budget import Budget
 from smalti.train.loop import LoopConfig
 from smalti.train.optim import OptimConfig
@@ -29,16 +31,35 @@ MODELS = {
 }
 WINDOW = 128  # tokens of a running text that the rule's own model sees at once
 BATCH_SIZES = {"next-token": 16, "masked-token": 32, "seq2seq": 64, "classify": 32}
+FITTING = {  # family: the tasks its head is for
+    "gpt": ("next-token",),
+    "rnn": ("next-token",),
+    "bert": ("masked-token", "classify"),
+    "seq2seq": ("seq2seq",),
+    "rnn_seq2seq": ("seq2seq",),
+}
 RECURRENT_BATCH = 32  # streams of a running text; more rows cost a recurrent model little
 RECURRENT_LR = {"rnn": 3e-3, "lstm": 6e-3, "gru": 6e-3}  # of AdamW, since Muon is for the matrices of blocks
 MUON_LR, ADAMW_LR = 1e-2, 1e-3
+TUNE_LR, DEEP_LR = 1e-3, 5e-5  # of AdamW, for a model that knows something already: a small one, a published one
+DEEP = 8  # blocks
 
 
 def choose_text(
-    system: System, budget: Budget, settings: Mapping[str, Any], device: torch.device
+    system: System,
+    budget: Budget,
+    settings: Mapping[str, Any],
+    device: torch.device,
+    begun: ModelFile[Any] | None = None,
 ) -> tuple[TextRecipe, tuple[Choice, ...]]:
-    """A complete recipe for what is to be learned; what the person settled stands. Raises InputError where a model of
-    pictures is named."""
+    """A complete recipe for what is to be learned; what the person settled stands.
+
+    Args:
+        begun: the model that training begins with; None for fresh weights.
+
+    Raises:
+        InputError: a model is named that is not for the task.
+    """
     choices = [Choice("split", ", ".join(f"{n:,} {name}" for name, n in system.sizes.items()), system.reason)]
 
     def choose(section: str, field: str, name: str, value: Any, reason: str) -> Any:
@@ -48,15 +69,19 @@ def choose_text(
         choices.append(Choice(name, f"{value:g}" if isinstance(value, float) else str(value), reason))
         return value
 
-    tokens = TokensConfig(**settings.get("tokens", {}))
+    tokens, options = TokensConfig(**settings.get("tokens", {})), {}
+    preset, why = MODELS[system.task], "small enough to learn on a CPU"
+    if begun is not None:
+        preset, options = kept_options(begun)
+        why, width = "the one it begins with", getattr(begun.module.config, "max_len", tokens.max_len)
+        tokens = replace(tokens, tokenizer=system.tokenizer.kind, max_len=width)
     ids = f"{system.tokenizer.vocab_size:,} ids"
     choose("tokens", "tokenizer", "tokens", tokens.tokenizer, f"one id a {system.tokenizer.unit}; {ids}")
-    preset = choose("model", "preset", "model", MODELS[system.task], "small enough to learn on a CPU")
-    _, config = preset_config(preset)
-    if not hasattr(config, "vocab_size"):
-        raise InputError(
-            f'"{preset}" is a model of pictures, and the task is {system.task}', mend="smalti models lists"
-        )
+    preset = choose("model", "preset", "model", preset, why)
+    family, config = preset_config(preset)
+    if system.task not in FITTING.get(family, ()):
+        what = f'"{preset}" is no model for {system.task}'
+        raise InputError(what, mend=f"leave out --model, or name one like {MODELS[system.task]}")
     cell = getattr(config, "cell", None)
     if tokens.max_len is None and "preset" not in settings.get("model", {}) and system.task == "next-token":
         tokens = replace(tokens, max_len=WINDOW)
@@ -66,17 +91,22 @@ def choose_text(
     rows = RECURRENT_BATCH if cell and system.task == "next-token" else BATCH_SIZES[system.task]
     size = choose("loop", "batch_size", "batch size", rows, "small steps, and many of them")
     fitting = "AdamW for recurrent layers" if cell else "Muon for the matrices of the blocks, AdamW for the rest"
-    name = choose("optim", "name", "optimiser", "adamw" if cell else "muon", fitting)
-    rate = RECURRENT_LR.get(cell, ADAMW_LR) if name != "muon" else MUON_LR
-    lr = choose("optim", "lr", "learning rate", rate, "measured for small models")
+    fitting = fitting if begun is None else "for a model that knows something already"
+    name = choose("optim", "name", "optimiser", "adamw" if cell or begun else "muon", fitting)
+    rate, why = RECURRENT_LR.get(cell or "", ADAMW_LR) if name != "muon" else MUON_LR, "measured for small models"
+    if begun is not None:
+        deep = getattr(config, "depth", 0) >= DEEP
+        rate, why = (DEEP_LR, "as published models are fine-tuned") if deep else (TUNE_LR, "lower than from scratch")
+    lr = choose("optim", "lr", "learning rate", rate, why)
     precision, why = ("fp32", "recurrent layers compute in it") if cell else best_precision(device)
     precision = choose("loop", "precision", "precision", precision, why)
     recipe = TextRecipe(
-        model=ModelConfig(preset),
+        model=ModelConfig(preset, options),
         tokens=tokens,
         budget=budget,
         optim=OptimConfig(name=name, lr=lr, weight_decay=0.05),
         loop=LoopConfig(batch_size=size, precision=precision, warmup=0.05),
+        transfer=TransferConfig(str(settings.get("transfer", {}).get("start", ""))),
         seed=int(settings.get("seed", 0)),
     )
     return recipe.with_settings(settings), tuple(choices)

@@ -22,13 +22,14 @@ class TokensConfig:
     """How a text becomes tokens.
 
     Args:
-        tokenizer: one id a character of the data, a byte, or a piece that byte pair encoding learned from the data.
+        tokenizer: one id a character of the data, a byte, or a piece that byte pair encoding learned from the data;
+            of a run that begins with a model, that model's own, which for BERT is "wordpiece".
         vocab_size: ids that byte pair encoding ends up with.
         max_len: tokens the model sees at once; a window of a running text has so many. None for the preset's own.
         mask_share: of the tokens that masked-token training hides.
     """
 
-    tokenizer: Literal["characters", "bytes", "bpe"] = "characters"
+    tokenizer: Literal["characters", "bytes", "bpe", "wordpiece"] = "characters"
     vocab_size: int = 1024
     max_len: int | None = None
     mask_share: float = 0.15

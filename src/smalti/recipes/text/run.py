@@ -1,5 +1,6 @@
 """One complete run on text, from files to a judged model."""
 
+import json
 import os
 import resource
 import time
@@ -9,14 +10,16 @@ from typing import Any
 
 import torch
 
-from smalti.errors import InputError
+from smalti.errors import DamagedError, InputError
 from smalti.evaluate.report import DataSummary, Report, Timing, write_report
+from smalti.files import write_durably
 from smalti.modelfile import ModelFile, write_model
 from smalti.recipes.recipe import Choice
 from smalti.recipes.remarks import short_name, tell
 from smalti.recipes.settings import Setting, read_settings, write_settings
 from smalti.recipes.text.choose import choose_text
 from smalti.recipes.text.recipe import TextRecipe, TokensConfig
+from smalti.recipes.text.start import load_start, read_start
 from smalti.recipes.text.systems import System, open_system
 from smalti.recipes.training import (
     TrainResult,
@@ -28,6 +31,7 @@ from smalti.recipes.training import (
     run_loop,
     training_seconds,
 )
+from smalti.tokenizers import Tokenizer, tokenizer_from_dict
 from smalti.train.budget import Budget
 from smalti.train.device import describe_device, find_device
 from smalti.train.folder import RunFolder
@@ -68,8 +72,13 @@ def train_text(
         setting: what run.toml says of the command; what follows from the data is filled in here.
         began: when the command began, of `time.monotonic`.
     """
-    system = open_system(data, task, TokensConfig(**settings.get("tokens", {})), seed=int(settings.get("seed", 0)))
-    recipe, choices = choose_text(system, budget, settings, device)
+    start = settings.get("transfer", {}).get("start")
+    begun = read_start(start) if start else None
+    tokens, tokenizer = TokensConfig(**settings.get("tokens", {})), begun.preprocess if begun else None
+    system = open_system(data, task, tokens, seed=int(settings.get("seed", 0)), tokenizer=tokenizer)
+    recipe, choices = choose_text(system, budget, settings, device, begun)
+    if recipe.transfer.tune != "all":
+        raise InputError(f'transfer.tune = "{recipe.transfer.tune}" is for pictures', mend="leave it out")
     folder = RunFolder.create(out or RunFolder.next_free(short_name(system.name)))
     with folder.lock():
         tell(choices, show)
@@ -82,6 +91,7 @@ def train_text(
                 setting, seconds=training_seconds(budget.minutes * 60 - (time.monotonic() - began), testing)
             )
         setting = replace(setting, task=system.task, fingerprint=system.fingerprint())
+        write_durably(folder.tokenizer, json.dumps(system.tokenizer.to_dict()))
         write_settings(folder, setting, recipe, choices)
         return carry_out(TextRun(folder, setting, recipe, choices, system, device, began, show))
 
@@ -89,7 +99,8 @@ def train_text(
 def resume_text(folder: RunFolder, *, show: bool, began: float) -> TrainResult:
     """Goes on with a run on text; the folder is locked. As `smalti.recipes.run.resume`."""
     setting, recipe, choices = read_settings(folder, TextRecipe)
-    system = open_system(setting.data, setting.task, recipe.tokens, seed=recipe.seed)
+    tokenizer = read_tokenizer(folder)
+    system = open_system(setting.data, setting.task, recipe.tokens, seed=recipe.seed, tokenizer=tokenizer)
     if system.fingerprint() != setting.fingerprint:
         raise InputError(
             "the data has changed since the run began", where=setting.data, mend="start a new run with smalti train"
@@ -98,11 +109,22 @@ def resume_text(folder: RunFolder, *, show: bool, began: float) -> TrainResult:
     return carry_out(TextRun(folder, setting, recipe, choices, system, device, began, show))
 
 
+def read_tokenizer(folder: RunFolder) -> Tokenizer:
+    """The tokenizer of an interrupted run: what it began with may be gone. Raises DamagedError where it is damaged."""
+    try:
+        return tokenizer_from_dict(json.loads(folder.tokenizer.read_text("utf-8")))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        mend = "restore the files of the run, or start a new one"
+        raise DamagedError("is no tokenizer of a run", where=folder.tokenizer, why=str(error), mend=mend) from error
+
+
 def carry_out(run: TextRun) -> TrainResult:
     """Trains, keeps the best model, judges it once on the test texts, writes the report."""
     recipe, system, folder = run.recipe, run.system, run.folder
     torch.manual_seed(recipe.seed)
     model = recipe.build(**system.found).to(run.device)
+    if recipe.transfer.start and not folder.last.exists():
+        load_start(model, read_start(recipe.transfer.start), system.task, system.labels)
     state = new_state(model, recipe.optim, recipe.loop, folder)
     opened = time.monotonic()
     run_loop(

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from smalti.errors import InputError
 from smalti.recipes.text.recipe import TokensConfig
 from smalti.tokenizers import BPE, Bytes, Characters, Special, Tokenizer
 
@@ -18,9 +19,14 @@ def make_tokenizer(
         all_texts: whose characters make the alphabet: one that is in the test alone would have no id.
         train_texts: from which pieces are learned.
         specials: names of the special ids the task needs.
+
+    Raises:
+        InputError: pieces cannot be learned here.
     """
     if config.tokenizer == "bytes":
         return Bytes(specials)
+    if config.tokenizer == "wordpiece":
+        raise InputError("word pieces are not learned, they come with a model", mend="add --from MODEL, or use bpe")
     if config.tokenizer == "bpe":
         return BPE.learn(train_texts, config.vocab_size, specials)
     return Characters.of(all_texts, specials)

@@ -1,0 +1,32 @@
+"""Beginning with what another model of text has learned."""
+
+from typing import Any
+
+from torch import nn
+
+from smalti.data.preprocess import Preprocess
+from smalti.errors import InputError
+from smalti.modelfile import ModelFile, read_any_model
+from smalti.weights import load_strictly
+
+__all__ = ["load_start", "read_start"]
+
+HEADS = ("head.", "pre_logits.")
+
+
+def read_start(path: str) -> ModelFile[Any]:
+    """The model file that a run on text begins with. Raises InputError where it is of pictures."""
+    file = read_any_model(path)
+    if isinstance(file.preprocess, Preprocess):
+        raise InputError("is a model of pictures, not of text", where=path, mend="name a model trained on text")
+    return file
+
+
+def load_start(model: nn.Module, file: ModelFile[Any], task: str, labels: tuple[str, ...]) -> None:
+    """Gives a fresh `model` the weights of another; of one for another task or other labels, all but its head."""
+    state = file.module.state_dict()
+    if (file.task, file.labels) != (task, labels):
+        fresh = model.state_dict().items()
+        state = {name: tensor for name, tensor in state.items() if not name.startswith(HEADS)}
+        state |= {name: tensor for name, tensor in fresh if name.startswith(HEADS)}
+    load_strictly(model, state, where="--from")
