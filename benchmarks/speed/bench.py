@@ -1,7 +1,7 @@
 """Speed beside named peers: runs the parts one after the other, each in a process of its own, and writes the table of
 docs/performance.md.
 
-    python benchmarks/speed/bench.py [--only training,inference,families,images,start,memory] [--rounds 7]
+    python benchmarks/speed/bench.py [--only training,inference,families,language,images,start,memory] [--rounds 7]
 
 Nothing else should run on the machine. Results go to benchmarks/results/speed-DATE.json as they come.
 """
@@ -19,8 +19,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 HERE = Path(__file__).parent
-PARTS = ("training", "inference", "families", "images", "start", "memory")
-PEERS = ("torch", "torchvision", "timm", "openvino", "pillow", "simplejpeg", "numpy")
+PARTS = ("training", "inference", "families", "language", "images", "start", "memory")
+PEERS = ("torch", "torchvision", "timm", "transformers", "openvino", "pillow", "simplejpeg", "numpy")
 
 
 def main() -> None:

@@ -13,11 +13,14 @@ from smalti.data.preprocess import Preprocess
 from smalti.data.text.rows import padded
 from smalti.errors import InputError, SmaltiError
 from smalti.modelfile import ModelFile, read_any_model
+from smalti.models import FAMILIES
+from smalti.nn.inference import for_inference
 from smalti.sample import translate, write
 from smalti.tokenizers import Tokenizer, encode_marked
 
-__all__ = ["TextModel", "TextPrediction", "load_text"]
+__all__ = ["TextModel", "TextPrediction", "load_text", "prepared"]
 
+WIDE = 256  # from which width on packed weights and bf16 pay
 LONGEST = 1000  # tokens of a target, of a model that names no limit
 
 
@@ -158,9 +161,13 @@ class TextModel:
         return ((self.module.forward_features(tokens) * real).sum(1) / real.sum(1).clamp(min=1)).float().cpu()
 
     def encode(self, text: str) -> Any:
-        """The ids (N,) of a text with marks such as [MASK]; or why it has none."""
+        """The ids (N,) of a text with marks such as [MASK], between start and end where an encoder knows them; or why
+        it has none."""
         try:
             ids = encode_marked(self.tokenizer, text)
+            if self.task in ("masked-token", "classify") and {"start", "end"} <= set(self.tokenizer.specials):
+                start, end = (self.tokenizer.special(name) for name in ("start", "end"))
+                ids = np.concatenate([[start], ids, [end]])
             most = getattr(self.module.config, "max_len", None)
             if not len(ids):
                 raise InputError("an empty text", mend="give one character or more")
@@ -242,6 +249,16 @@ def named(shares: Tensor, top: int, name: Any) -> tuple[tuple[str, float], ...]:
 ANSWERS = {"classify": classes, "masked-token": fillings, "next-token": nexts, "seq2seq": targets}
 
 
+def prepared(family: str, module: nn.Module) -> nn.Module:
+    """`module` as it answers fastest, changed in place: by `smalti.nn.inference` where it is wide. For a narrow or
+    recurrent one plain layers are the fastest (docs/log.md)."""
+    config: Any = module.config
+    if hasattr(config, "cell") or config.embed_dim < WIDE:
+        return module.eval()
+    place = next(module.parameters()).device
+    return for_inference(module, tuple(one.to(place) for one in FAMILIES[family].example(config)))
+
+
 def load_text(path: str | os.PathLike[str], *, device: str | None = None) -> TextModel:
     """The ready model of text in a model file or a run folder.
 
@@ -253,4 +270,5 @@ def load_text(path: str | os.PathLike[str], *, device: str | None = None) -> Tex
     if isinstance(file.preprocess, Preprocess):
         raise InputError("is a model of pictures, not of text", where=path, mend="name a model trained on text")
     about = {"provenance": file.provenance, "checksum": file.checksum}
-    return TextModel(file.module.to(device or "cpu"), file.task, file.labels, file.preprocess, **about)
+    module = prepared(file.family, file.module.to(device or "cpu"))
+    return TextModel(module, file.task, file.labels, file.preprocess, **about)

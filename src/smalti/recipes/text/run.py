@@ -1,5 +1,6 @@
 """One complete run on text, from files to a judged model."""
 
+import copy
 import json
 import os
 import resource
@@ -14,6 +15,7 @@ from smalti.errors import DamagedError, InputError
 from smalti.evaluate.report import DataSummary, Report, Timing, write_report
 from smalti.files import write_durably
 from smalti.modelfile import ModelFile, write_model
+from smalti.ready_text import prepared
 from smalti.recipes.recipe import Choice
 from smalti.recipes.remarks import short_name, tell
 from smalti.recipes.settings import Setting, read_settings, write_settings
@@ -144,10 +146,9 @@ def carry_out(run: TextRun) -> TrainResult:
     )
     trained = time.monotonic()
     step = keep_best(state, folder)
-    model.eval()
-    n, metrics = system.measure(model, "test")
-    about = provenance(run.setting, recipe, system.name, step, model, metrics)
     family, _ = recipe.resolve(**system.found)
+    n, metrics = system.measure(prepared(family, copy.deepcopy(model)), "test")  # as `smalti evaluate` will
+    about = provenance(run.setting, recipe, system.name, step, model, metrics)
     write_model(
         folder.model,
         ModelFile(family, model.cpu(), system.task, system.labels, system.tokenizer, provenance=about),
