@@ -65,7 +65,11 @@ OURS = {
     "jinja2",
     "simplejpeg",
 }
-EXTRAS = {"tokenizers", "sacrebleu", "huggingface_hub"}  # imported by the functions that use them, never needed otherwise
+EXTRAS = {
+    "tokenizers",
+    "sacrebleu",
+    "huggingface_hub",
+}  # imported by the functions that use them, never needed otherwise
 NAMED = {"PIL": "pillow", "sklearn": "scikit-learn"}  # where the distribution has another name
 PART_OF = {"markupsafe": "jinja2"}
 SLOW = {"torchvision", "sklearn", "rich", "matplotlib", "jinja2"}  # imported by the functions that use them

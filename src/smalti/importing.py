@@ -139,6 +139,8 @@ def published_model(
     wanted: dict[str, Any] = {"num_classes": outputs(state, "head.weight", "head.fc.weight")}
     if hidden := outputs(state, "pre_logits.fc.weight"):
         wanted["pre_logits"] = hidden
+    if (eps := published.config.get("layer_norm_eps")) and hasattr(config, "norm_eps"):
+        wanted["norm_eps"] = eps  # transformers' 1e-12 where others have 1e-6
     if img_size is not None:
         wanted["img_size"] = img_size
     if in_chans is not None:

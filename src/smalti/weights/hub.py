@@ -67,7 +67,7 @@ def find(name: str, download: bool) -> tuple[Path, str]:
     if folder is None or lacks:
         if not download:
             here = f"not all of these weights are on this machine: {lacks} is missing" if lacks else NOT_HERE
-            raise InputError(here, where=name, mend=f"add --download to fetch them, or {BRING}")
+            raise InputError(here, where=name, mend=f"check the path, add --download to fetch them, or {BRING}")
         folder = fetched(name, repository, revision)
     refuse_code(name, folder)
     return folder, repository
@@ -139,6 +139,7 @@ def refuse_code(name: str, folder: Path) -> None:
 
 
 def _library(name: str) -> Any:
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # it would tell of programs around it
     try:
         import huggingface_hub
         import huggingface_hub.errors
@@ -164,5 +165,7 @@ def _refused(name: str, library: Any, error: Exception) -> InputError | StorageE
     if isinstance(error, OSError) and error.errno in (13, 28, 30):
         return StorageError("cannot be kept", where=name, why=why, mend="free space, or set HF_HOME to another folder")
     if library.constants.HF_HUB_OFFLINE:
-        return InputError("is not on this machine", where=name, why="HF_HUB_OFFLINE is set", mend=f"unset it, or {BRING}")
+        return InputError(
+            "is not on this machine", where=name, why="HF_HUB_OFFLINE is set", mend=f"unset it, or {BRING}"
+        )
     return InputError("could not be fetched", where=name, why=why, mend=f"check the network, or {BRING}")
