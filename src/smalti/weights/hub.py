@@ -18,7 +18,7 @@ from smalti.weights.text import TEXT
 
 __all__ = ["is_hub_name", "pinned", "read_hub"]
 
-NAME = re.compile(r"(\w[\w.-]*/\w[\w.-]*)(?:@([\w.-]+))?", re.ASCII)  # OWNER/NAME, or OWNER/NAME@COMMIT
+NAME = re.compile(r"(\w[\w.-]*/\w[\w.-]*)(?:@(\w[\w.-]*))?", re.ASCII)  # OWNER/NAME, or OWNER/NAME@COMMIT
 LOCAL = (".safetensors", ".npz", ".pth", ".pt", ".bin")  # what ends so is a file that is not there
 TOKENIZERS = ("tokenizer.json", "vocab.json", "vocab.txt", "smalti_tokenizer.json")
 BESIDE = (*TOKENIZERS, "config.json", "preprocessor_config.json", "tokenizer_config.json", "merges.txt")
