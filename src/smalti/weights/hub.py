@@ -25,7 +25,6 @@ BESIDE = (*TOKENIZERS, "config.json", "preprocessor_config.json", "tokenizer_con
 FILES = (*BESIDE, ONE, SHARDS, "model-*-of-*.safetensors")
 NOT_HERE = "there is no such file or folder, and no such weights of the hub are on this machine"
 BRING = "bring the file: smalti import-weights FILE --preset NAME"
-PICKLES = "no other files are fetched, since they could hold code; where you trust them"
 
 
 def is_hub_name(source: str | os.PathLike[str]) -> bool:
@@ -96,8 +95,11 @@ def fetched(name: str, repository: str, revision: str | None) -> Path:
         raise _refused(name, library, error) from error
     if not read_json(folder / "config.json"):
         raise InputError("does not say what it is", where=name, why="it has no config.json", mend=BRING)
-    if lacks := lacking_weights(folder):
-        raise InputError("has no safetensors", where=name, why=f"{lacks} is missing", mend=f"{PICKLES}, {BRING}")
+    if lacks := lacking_weights(folder):  # cut off from the hub, the library gives what part it has
+        why = f"{lacks} is missing, and pickles are not fetched"
+        raise InputError(
+            "no safetensors of it could be had", where=name, why=why, mend=f"check the network, or {BRING}"
+        )
     return folder
 
 
