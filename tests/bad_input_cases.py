@@ -367,6 +367,16 @@ def standard_set_that_is_not_here(g: Ground) -> list[str]:
     return train("cifar100")
 
 
+@case(2, "runs/digits-9", "no such file or folder", "--download")
+def start_that_is_not_here(g: Ground) -> list[str]:
+    return train(g.classes(), "--from", "runs/digits-9")
+
+
+@case(2, "timm/vit_tiny_patch16_224.augreg_in21k", "--download", "import-weights FILE --preset")
+def weights_of_the_hub_that_are_not_here(g: Ground) -> list[str]:
+    return ["import-weights", "timm/vit_tiny_patch16_224.augreg_in21k", "--out", "m.safetensors"]
+
+
 @case(2, "pipe", "neither a folder nor a file")
 def data_is_a_fifo(g: Ground) -> list[str]:
     os.mkfifo("pipe")

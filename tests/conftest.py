@@ -7,4 +7,4 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import smalti._torchvision  # noqa: F401 - timm imports torchvision; the guard has to come first
 
-pytest_plugins = ["tests.text_runs"]  # a fixture of many rooms
+pytest_plugins = ["tests.hub_cache", "tests.text_runs"]  # fixtures of many rooms

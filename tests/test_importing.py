@@ -1,5 +1,6 @@
 """Published weights as model files: the same answers, labels and preprocessing, at their own size and at others."""
 
+import hashlib
 import json
 import shutil
 
@@ -14,6 +15,7 @@ from smalti.cli import run
 from smalti.errors import InputError
 from smalti.modelfile import read_model
 from smalti.weights import DifferenceError
+from tests.hub_cache import COMMIT, NAME, timm_files
 
 timm = pytest.importorskip("timm")
 
@@ -135,3 +137,80 @@ def test_what_is_missing_is_said(weights, tmp_path):
     names.write_text("a\nb\n\nc\n")
     made = smalti.import_weights(weights, tmp_path / "m.safetensors", preset="vit_tiny_patch16_224", labels=names)
     assert read_model(made.path).labels == ("a", "b", "c")
+
+
+def test_a_name_of_the_hub_is_fetched_when_asked_for_and_becomes_a_model_file(hub, tmp_path, capsys):
+    out = tmp_path / "m.safetensors"
+    command = ["import-weights", NAME, "--out", str(out)]
+    assert run(command) == 2
+    assert "--download" in capsys.readouterr().err
+    assert not out.exists()
+    assert run([*command, "--download"]) == 0
+    assert run(command) == 0  # it is in the cache now
+    model = smalti.load(out)
+    assert model.labels == ("cat", "dog", "cow")
+    assert (model.preprocess.mean[0], model.preprocess.crop_pct) == (0.4, 0.95)
+    files = timm_files()
+    assert model.provenance["weights"] == {
+        "architecture": "vit_nano_patch4_32",
+        "source": f"{NAME}@{COMMIT}",
+        "checksum": hashlib.sha256(files["model.safetensors"]).hexdigest(),
+    }
+    (tmp_path / "plain").mkdir()
+    for name in ("config.json", "model.safetensors"):
+        (tmp_path / "plain" / name).write_bytes(files[name])
+    plain = smalti.import_weights(tmp_path / "plain", tmp_path / "plain.safetensors").model
+    state = plain.module.state_dict()
+    assert all(torch.equal(state[name], tensor) for name, tensor in read_model(out).module.state_dict().items())
+
+
+def test_a_folder_goes_before_the_name(hub, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    hub.keep(NAME, timm_files())
+    folder = tmp_path / NAME
+    folder.mkdir(parents=True)
+    for name, content in timm_files(label_names=["a", "b", "c"]).items():
+        (folder / name).write_bytes(content)
+    assert smalti.import_weights(NAME, tmp_path / "m.safetensors").model.labels == ("a", "b", "c")
+
+
+def test_a_model_nobody_here_knows_is_named(hub, tmp_path):
+    hub.repositories["timm/other"] = timm_files(architecture="vit_nano_patch4_23")
+    with pytest.raises(InputError, match="vit_nano_patch4_32"):
+        smalti.import_weights("timm/other", tmp_path / "m.safetensors", download=True)
+
+
+KINDS = {  # a model of transformers, small in depth only where a preset is
+    "vit": (
+        "ViT",
+        {"hidden_size": 192, "num_attention_heads": 3, "intermediate_size": 768, "image_size": 48},
+        "vit_tiny_",
+    ),
+    "dinov2": (
+        "Dinov2",
+        {"hidden_size": 384, "num_attention_heads": 6, "patch_size": 14, "image_size": 56},
+        "vit_small_",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_transformers_tell_the_preset_by_the_sizes(kind, hub, tmp_path):
+    transformers = pytest.importorskip("transformers")
+    prefix, sizes, preset = KINDS[kind]
+    config = getattr(transformers, f"{prefix}Config")(**sizes)
+    theirs = getattr(transformers, f"{prefix}Model")(config, **({"add_pooling_layer": False} if kind == "vit" else {}))
+    theirs.save_pretrained(tmp_path / "theirs")
+    about = {"size": {"shortest_edge": 64}, "crop_size": {"height": 48, "width": 48}, "do_center_crop": True}
+    told = {**about, "image_mean": [0.4] * 3, "image_std": [0.2] * 3, "resample": 3}
+    (tmp_path / "theirs" / "preprocessor_config.json").write_text(json.dumps(told))
+    hub.keep(f"x/{kind}", {file.name: file.read_bytes() for file in (tmp_path / "theirs").iterdir()})
+    model = smalti.import_weights(f"x/{kind}", tmp_path / "m.safetensors").model
+    assert model.provenance["preset"].startswith(preset)
+    assert model.preprocess.img_size == (config.image_size, config.image_size)
+    assert (model.preprocess.crop_pct, model.preprocess.mean[0]) == (0.75, 0.4)
+    images = torch.randn(1, 3, config.image_size, config.image_size)
+    with torch.no_grad():
+        expected = theirs.eval()(images).last_hidden_state
+        ours = model.module.forward_features(images)
+    assert ((ours - expected).abs().max() / expected.abs().max()).item() < 1e-5

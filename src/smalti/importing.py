@@ -13,14 +13,24 @@ from torch import Tensor
 from smalti._version import __version__
 from smalti.data.preprocess import Preprocess
 from smalti.errors import InputError
-from smalti.modelfile import ModelFile, read_any_model, read_model, write_model
+from smalti.modelfile import ModelFile, read_any_model, write_model
 from smalti.models import FAMILIES, build, preset_config
 from smalti.models.registry import with_options
 from smalti.tokenizers import read_published_tokenizer
-from smalti.weights import Published, fit_input, load_strictly, options_of, read_published, to_ours
+from smalti.weights import (
+    Published,
+    fit_input,
+    is_hub_name,
+    load_strictly,
+    options_of,
+    preset_of,
+    read_hub,
+    read_published,
+    to_ours,
+)
 from smalti.weights.text import TEXT
 
-__all__ = ["RESAMPLE", "Imported", "import_weights"]
+__all__ = ["RESAMPLE", "Imported", "Translated", "import_weights", "published_model"]
 
 Normalisation = tuple[tuple[float, ...], tuple[float, ...]]  # mean and deviation, a value a channel
 
@@ -30,20 +40,32 @@ RESAMPLE = {0: "nearest", 2: "bilinear", 3: "bicubic"}  # Pillow's numbers, as t
 
 
 @dataclass(frozen=True)
-class Imported:
-    """What came out of an import.
+class Translated:
+    """Published weights as one of our models.
 
     Args:
-        path: the model file.
-        model: what is in it.
+        model: what a model file holds.
         names: whose names the weights had.
         remarks: what was found or assumed, a line each.
     """
 
-    path: Path
     model: ModelFile[Any]
     names: str
     remarks: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Imported(Translated):
+    """What came out of an import.
+
+    Args:
+        model: what is in the model file, read again.
+        names: whose names the weights had.
+        remarks: what was found or assumed, a line each.
+        path: the model file.
+    """
+
+    path: Path
 
 
 def import_weights(
@@ -56,31 +78,55 @@ def import_weights(
     labels: Iterable[str] | str | os.PathLike[str] | None = None,
     mean: Sequence[float] | None = None,
     std: Sequence[float] | None = None,
+    download: bool = False,
 ) -> Imported:
     """Published weights as a model file.
 
     Args:
         source: timm's .safetensors, a folder of transformers or timm, the .npz of the authors of ViT, the .pth of those
             of DeiT, BEiT, Swin, MAE, DINO or DINOv2 (read by another process, tensors only). A folder of GPT-2 or BERT,
-            with its tokenizer, says all by itself.
+            with its tokenizer, says all by itself. Or a name on Hugging Face's hub, OWNER/NAME or OWNER/NAME@COMMIT.
         out: the model file to write.
-        preset: what the weights are of; a timm folder says so itself.
+        preset: what the weights are of; a timm folder says so itself, one of transformers by its sizes.
         img_size: side, or (height, width), of the pictures the model shall take, where that is not the preset's.
         in_chans: channels it shall take; else 3.
         labels: names of the outputs in order, or a text file with one a line; else as the folder says, or numbers.
         mean: of the pixels, a value a channel; else as the folder says, or as the published models have it.
         std: their deviation, likewise.
+        download: whether weights named on the hub may be fetched; without it nothing touches the network.
 
     Raises:
         DifferenceError: the weights are not those of the preset; it has a row for each tensor that differs.
         InputError: they cannot be read.
+        StorageError: there is no room for them.
     """
-    published = read_published(source)
+    pictures = {"img_size": img_size, "in_chans": in_chans, "mean": mean, "std": std}
+    made = published_model(source, preset=preset, labels=labels, download=download, **pictures)  # type: ignore[arg-type]
+    path = Path(out)
+    write_model(path, made.model)
+    return Imported(read_any_model(path), made.names, made.remarks, path)
+
+
+def published_model(
+    source: str | os.PathLike[str],
+    *,
+    preset: str | None = None,
+    img_size: int | Sequence[int] | None = None,
+    in_chans: int | None = None,
+    labels: Iterable[str] | str | os.PathLike[str] | None = None,
+    mean: Sequence[float] | None = None,
+    std: Sequence[float] | None = None,
+    download: bool = False,
+) -> Translated:
+    """As `import_weights`, in memory."""
+    published = read_hub(source, download=download) if is_hub_name(source) else read_published(source)
     if published.config.get("model_type") in {about.kind for about in TEXT.values()}:
         pictures = {"img_size": img_size, "in_chans": in_chans, "mean": mean, "std": std}
         for name in (name for name, value in pictures.items() if value is not None):
             raise InputError(f"{name} is for models of pictures", where=source, mend="leave it out")
-        return import_text(published, Path(out), labels)
+        return text_model(published, labels)
+    if preset is None and (preset := preset_of(published.config)):
+        img_size = img_size or published.config.get("image_size")
     preset = preset or published.config.get("architecture")
     if preset is None:
         raise InputError(
@@ -93,6 +139,8 @@ def import_weights(
     wanted: dict[str, Any] = {"num_classes": outputs(state, "head.weight", "head.fc.weight")}
     if hidden := outputs(state, "pre_logits.fc.weight"):
         wanted["pre_logits"] = hidden
+    if (eps := published.config.get("layer_norm_eps")) and hasattr(config, "norm_eps"):
+        wanted["norm_eps"] = eps  # transformers' 1e-12 where others have 1e-6
     if img_size is not None:
         wanted["img_size"] = img_size
     if in_chans is not None:
@@ -105,7 +153,7 @@ def import_weights(
     chans: int = config.in_chans
     found = find_normalisation(published, preset, bool(config.num_classes), mean, std, remarks)
     mean, std = (recycled(values, chans) for values in found)
-    about = {"architecture": preset, "source": published.path.name, "checksum": file_checksum(published.path)}
+    about = {"architecture": preset, **where_from(published)}
     model = ModelFile(
         family,
         module.eval(),
@@ -114,13 +162,11 @@ def import_weights(
         Preprocess(config.size, chans, mean, std, **find_fit(published, config.size)),
         provenance={"smalti": __version__, "preset": preset, "weights": about},
     )
-    path = Path(out)
-    write_model(path, model)
-    return Imported(path, read_model(path), names, tuple(remarks))
+    return Translated(model, names, tuple(remarks))
 
 
-def import_text(published: Published, out: Path, labels: object) -> Imported:
-    """A folder of GPT-2 or BERT as a model file of text."""
+def text_model(published: Published, labels: object) -> Translated:
+    """A folder of GPT-2 or BERT as a model of text."""
     family, options = options_of(published.config, published.state)
     tokenizer = read_published_tokenizer(published.path)
     names, state = to_ours(published.state, family)
@@ -140,17 +186,20 @@ def import_text(published: Published, out: Path, labels: object) -> Imported:
     load_strictly(module, state, where=published.path)
     classes = options.get("num_classes", 0)
     task = "classify" if classes else {"gpt": "next-token", "bert": "masked-token"}[family]
-    about = {"source": published.path.name, "checksum": file_checksum(published.path)}
     model = ModelFile(
         family,
         module.eval(),
         task,
         find_labels(published, classes, labels, remarks) if classes else (),
         tokenizer,
-        provenance={"smalti": __version__, "weights": about},
+        provenance={"smalti": __version__, "weights": where_from(published)},
     )
-    write_model(out, model)
-    return Imported(out, read_any_model(out), names, tuple(remarks))
+    return Translated(model, names, tuple(remarks))
+
+
+def where_from(published: Published) -> dict[str, str]:
+    """For the provenance: what the weights were called, and the SHA-256 of their files in order."""
+    return {"source": published.origin or published.path.name, "checksum": checksum_of(published.files)}
 
 
 def outputs(state: dict[str, Tensor], *names: str) -> int:
@@ -232,12 +281,11 @@ def find_fit(published: Published, size: tuple[int, int]) -> dict[str, Any]:
     return {"fit": fit, "crop_pct": share, "interpolation": told.get("interpolation", "bicubic")}
 
 
-def file_checksum(path: Path) -> str:
-    """SHA-256 of a file; of all files of a folder, in the order of their names."""
+def checksum_of(files: Iterable[Path]) -> str:
+    """SHA-256 of files, one after the other."""
     digest = hashlib.sha256()
-    for file in sorted(path.iterdir()) if path.is_dir() else [path]:
-        if file.is_file():
-            with open(file, "rb") as opened:
-                while block := opened.read(1 << 20):
-                    digest.update(block)
+    for file in files:
+        with open(file, "rb") as opened:
+            while block := opened.read(1 << 20):
+                digest.update(block)
     return digest.hexdigest()

@@ -114,3 +114,13 @@ def test_the_commands_do_it(tmp_path, capsys):
 def test_timm_has_no_models_of_text(tmp_path):
     with pytest.raises(InputError, match="no way to timm for models of the family gpt"):
         export(write(tmp_path / "m.safetensors", "gpt2"), tmp_path / "out", kind="timm")
+
+
+@pytest.mark.parametrize("case", ["gpt2", "bert"])
+def test_a_name_of_the_hub_brings_its_tokenizer_along(case, hub, tmp_path):
+    path = write(tmp_path / "m.safetensors", case)
+    export(path, tmp_path / "out", kind="hf")
+    hub.repositories["x/text"] = {file.name: file.read_bytes() for file in (tmp_path / "out").iterdir()}
+    made = smalti.import_weights("x/text", tmp_path / "back.safetensors", download=True)
+    assert made.model.preprocess == read_any_model(path).preprocess
+    assert made.model.provenance["weights"]["source"].startswith("x/text@")

@@ -44,6 +44,37 @@ def arrays(prefix: str = "") -> dict[str, np.ndarray]:
     return {prefix + name: array for name, array in found.items()}
 
 
+def stacked() -> dict[str, np.ndarray]:
+    """The same weights as big_vision writes them: other numbers in the names, all blocks in one array."""
+    old, new = (
+        ("MultiHeadDotProductAttention_1", "LayerNorm_2", "MlpBlock_3"),
+        (
+            "MultiHeadDotProductAttention_0",
+            "LayerNorm_1",
+            "MlpBlock_0",
+        ),
+    )
+    found, blocks = {}, {}
+    for name, array in arrays().items():
+        first, _, rest = name.partition("encoderblock_")
+        if not rest:
+            found[f"params/{name.replace('Transformer/posembed_input/', '')}"] = array
+            continue
+        rest = rest.partition("/")[2]
+        for one, other in zip(old, new, strict=True):
+            rest = rest.replace(one, other)
+        blocks.setdefault(f"params/{first}encoderblock/{rest}", []).append(array)
+    return found | {name: np.stack(parts) for name, parts in blocks.items()}
+
+
+def test_blocks_in_one_array_are_the_same_blocks(tmp_path):
+    np.savez(tmp_path / "apart.npz", **arrays())
+    np.savez(tmp_path / "stacked.npz", **stacked())
+    first, second = (read_published(tmp_path / f"{name}.npz").state for name in ("apart", "stacked"))
+    assert first.keys() == second.keys()
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
 @pytest.mark.parametrize("prefix", ["", "opt/target/"])
 def test_equals_timm(prefix, tmp_path):
     path = tmp_path / "weights.npz"

@@ -5,12 +5,14 @@ import json
 import numpy as np
 import pytest
 import torch
+from tests.hub_cache import COMMIT, NAME
 
 import smalti
 from smalti.cli import run
 from smalti.errors import InputError, Interrupted
-from smalti.modelfile import read_model, write_model
+from smalti.modelfile import ModelFile, read_model, write_model
 from smalti.recipes.transfer import FREEZE, TransferConfig, freeze, kept_options
+from smalti.tokenizers import Bytes
 from smalti.weights import load_strictly
 
 
@@ -199,3 +201,36 @@ def test_freezing_the_first_blocks_leaves_the_last_ones():
     learning = {name for name, p in model.named_parameters() if p.requires_grad}
     assert all(name.startswith(("layers.2.blocks.", "norm.", "head.")) for name in learning)
     assert {"layers.2.blocks.0.norm1.weight", "norm.weight", "head.fc.weight"} <= learning
+
+
+def test_a_run_begins_with_weights_of_the_hub_and_goes_on_without_the_network(hub, tmp_path, monkeypatch):
+    """The commit is in run.toml, so the run is the same one whatever the hub's main branch becomes."""
+    options = {"steps": 2, "out": tmp_path / "run", "overrides": {"transfer.tune": "all"}, "report": False}
+    with pytest.raises(InputError, match="--download"):
+        smalti.train("digits", start=NAME, show=False, **options)
+    assert not (tmp_path / "run").exists()
+    result = smalti.train("digits", start=NAME, download=True, show=False, **options)
+    asked = len(hub.asked)
+    assert f'start = "{NAME}@{COMMIT}"' in (tmp_path / "run" / "run.toml").read_text()
+    assert read_model(result.model).provenance["start"] == f"{NAME}@{COMMIT}"
+    assert read_model(result.model).preprocess.mean[0] == 0.4
+    for file in ("last", "best"):  # killed before it had saved anything
+        (tmp_path / "run" / "checkpoints" / f"{file}.safetensors").unlink()
+    again = smalti.resume(tmp_path / "run", show=False)
+    first, second = weights(result.model), weights(again.model)
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    options["out"] = tmp_path / "copy"
+    copied = smalti.train("digits", config=tmp_path / "run" / "run.toml", show=False, **options)
+    assert all(torch.equal(first[name], tensor) for name, tensor in weights(copied.model).items())
+    assert len(hub.asked) == asked
+
+
+def test_a_model_of_text_is_no_start_for_pictures(hub, tmp_path):
+    tokenizer = Bytes()
+    pytest.importorskip("transformers")
+    module = smalti.create_model("gpt_char_mini", vocab_size=tokenizer.vocab_size, embed_dim=16, depth=1, num_heads=2)
+    write_model(tmp_path / "m.safetensors", ModelFile("gpt", module, "next-token", (), tokenizer))
+    smalti.export(tmp_path / "m.safetensors", tmp_path / "out", kind="hf")
+    hub.keep("x/text", {file.name: file.read_bytes() for file in (tmp_path / "out").iterdir()})
+    with pytest.raises(InputError, match="is a model of text"):
+        smalti.train("digits", start="x/text", steps=1, out=tmp_path / "run", show=False)

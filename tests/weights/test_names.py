@@ -5,7 +5,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smalti.weights import timm
+from smalti.models import create_model
+from smalti.weights import timm, to_ours
 from smalti.weights.google import NAMES as GOOGLE
 from smalti.weights.huggingface import HUGGINGFACE
 from smalti.weights.names import Names, fill, find, match
@@ -58,6 +59,36 @@ def test_every_place_of_the_authors_rows_can_be_filled():
     for ours, theirs in (*GOOGLE.rows, *timm.AUTHORS.rows):
         assert names(ours)
         assert names(theirs)
+
+
+def test_the_merged_gate_and_value_of_the_authors_of_dinov2_are_read():
+    """The first half of w12 is the gate, the second what it gates; w3 goes out (dinov2's SwiGLUFFN)."""
+    sizes = {"img_size": 28, "embed_dim": 32, "depth": 2, "num_heads": 2, "num_classes": 0}
+    torch.manual_seed(0)
+    model = create_model("vit_giant_patch14_reg4_dinov2", **sizes).eval()
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter, std=0.2)
+    ours = model.state_dict()
+    theirs = {"mask_token": torch.zeros(1, 32)}
+    for name, tensor in ours.items():
+        if ".fc1_x." in name:
+            continue
+        if ".fc1_g." in name:
+            theirs[name.replace("fc1_g", "w12")] = torch.cat([tensor, ours[name.replace("fc1_g", "fc1_x")]])
+        else:
+            theirs[name.replace("mlp.fc2", "mlp.w3").replace("reg_token", "register_tokens")] = tensor
+    assert any("w12" in name for name in theirs)
+    publisher, read = to_ours(theirs, "vit")
+    assert publisher == "timm or the authors"
+    assert read.keys() == ours.keys()
+    assert all(torch.equal(read[name], tensor) for name, tensor in ours.items())
+    x, mlp = torch.randn(1, 3, 32), model.blocks[0].mlp
+    gate, value = torch.nn.functional.linear(
+        x, theirs["blocks.0.mlp.w12.weight"], theirs["blocks.0.mlp.w12.bias"]
+    ).chunk(2, dim=-1)
+    hidden = torch.nn.functional.silu(gate) * value
+    out = torch.nn.functional.linear(hidden, theirs["blocks.0.mlp.w3.weight"], theirs["blocks.0.mlp.w3.bias"])
+    torch.testing.assert_close(mlp(x), out)
 
 
 def test_names_without_a_row_stay_and_unused_ones_go():

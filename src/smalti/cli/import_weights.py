@@ -5,14 +5,20 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from smalti.cli.options import Json, Whole
+from smalti.cli.options import Download, Json, Whole
 from smalti.cli.output import show, table, write_json
 
 __all__ = ["import_weights"]
 
 
 def import_weights(
-    file: Annotated[Path, Parameter(help="A .safetensors, .npz or .pth file, or a folder with a config.json.")],
+    file: Annotated[
+        str,
+        Parameter(
+            help="A .safetensors, .npz or .pth file, a folder with a config.json, or a name on Hugging Face's hub, "
+            "OWNER/NAME or OWNER/NAME@COMMIT."
+        ),
+    ],
     /,
     *,
     out: Annotated[Path, Parameter(help="The model file to write.")],
@@ -22,6 +28,7 @@ def import_weights(
     labels: Annotated[Path | None, Parameter(help="A text file with the names of the outputs, one a line.")] = None,
     mean: Annotated[tuple[float, ...] | None, Parameter(help="Of the pixels in [0, 1], a value a channel.")] = None,
     std: Annotated[tuple[float, ...] | None, Parameter(help="Their deviation.")] = None,
+    download: Download = False,
     json: Json = False,
 ) -> None:
     """Make a model file of published weights."""
@@ -29,9 +36,8 @@ def import_weights(
     from smalti.weights import DifferenceError
 
     try:
-        made = api.import_weights(
-            file, out, preset=preset, img_size=img_size, in_chans=in_chans, labels=labels, mean=mean, std=std
-        )
+        pictures = {"img_size": img_size, "in_chans": in_chans, "mean": mean, "std": std}
+        made = api.import_weights(file, out, preset=preset, labels=labels, download=download, **pictures)
     except DifferenceError as error:
         if not json:
             rows = [(name, theirs or "-", ours or "-") for name, theirs, ours in error.rows[:20]]

@@ -30,7 +30,7 @@ TaskName = Annotated[
     Literal["classify", "multilabel", "regress", "next-token", "masked-token", "seq2seq"] | None,
     Parameter(help="What the targets mean; found from the data where it can be."),
 ]
-Download = Annotated[bool, Parameter(help="Allow fetching a standard set that is not on this disk.")]
+Download = Annotated[bool, Parameter(help="Allow fetching what is named and not on this disk.")]
 Int8 = Annotated[
     Path | None,
     Parameter(

@@ -22,7 +22,11 @@ class Options:
     model: Annotated[str | None, Parameter(help="A preset (see: smalti models); else chosen from the data.")] = None
     start: Annotated[
         str | None,
-        Parameter(name="--from", help="A model file or run folder: begin with what that model has learned."),
+        Parameter(
+            name="--from",
+            help="A model file, a run folder, or a name on Hugging Face's hub (OWNER/NAME): begin with what that model "
+            "has learned.",
+        ),
     ] = None
     teacher: Annotated[
         str | None,

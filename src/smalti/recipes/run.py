@@ -18,7 +18,7 @@ from smalti.data.loader import Pictures
 from smalti.errors import InputError
 from smalti.evaluate.evaluation import evaluate_on
 from smalti.evaluate.report import Timing, write_report
-from smalti.modelfile import ModelFile, read_model, write_model
+from smalti.modelfile import ModelFile, write_model
 from smalti.models.registry import example_images
 from smalti.nn.inference import for_inference
 from smalti.nn.lora import merge_lora
@@ -57,6 +57,7 @@ from smalti.recipes.training import (
     run_loop,
     training_seconds,
 )
+from smalti.recipes.transfer import find_start, read_start
 from smalti.train.budget import Budget
 from smalti.train.device import describe_device, find_device
 from smalti.train.folder import RunFolder
@@ -106,12 +107,13 @@ def train(
         seed: of weights, order, augmentation and noise; else that of `config`, else 0.
         fraction: learn from this share of the training pictures only, drawn evenly from the classes; a smaller share is
             a part of a larger one, and the test pictures stay the same.
-        start: a model file or run folder: what that model has learned is where this one begins (`--from`).
+        start: a model file, a run folder, or OWNER/NAME on Hugging Face's hub: what that model has learned is where
+            this one begins (`--from`).
         teacher: a model file or run folder: this model learns from that one's answers too (`--teacher`); "auto" for a
             small CNN that is trained first, with a share of the budget.
         bad_images: "skip" trains without pictures that cannot be read; "stop" refuses.
         leaks: "drop" trains without copies of test pictures; "stop" refuses.
-        download: whether a standard set may be fetched.
+        download: whether a standard set, or weights named on the hub, may be fetched.
         workers: threads or processes that read pictures.
         device: "cpu", "cuda", ...; else the best there is.
         report: whether to write report.html.
@@ -154,10 +156,12 @@ def train(
         report=report,
         command=shlex.join(["smalti", *sys.argv[1:]]) if called else "smalti.train(...)",
     )
-    begun = settings.get("transfer", {}).get("start")
     budget = Budget(**settings["budget"]) if settings.get("budget") else DEFAULT_BUDGET
     seed, share = int(settings.get("seed", 0)), settings.get("fraction", 1.0)
     demand(0 <= seed < 2**63, "--seed", seed, "a whole number from 0 to 9223372036854775807")
+    begun = settings.get("transfer", {}).get("start")
+    if begun:
+        settings["transfer"]["start"] = begun = find_start(begun, download=download)
     if text:
         about = {"settings": settings, "setting": setting, "device": place, "began": began, "show": show}
         return train_text(data, task=task, out=out, budget=budget, **about)
@@ -176,7 +180,7 @@ def train(
     elapsed = time.monotonic() - began
     seconds = None if budget.minutes is None else max(budget.minutes * 60 - elapsed - CLOSING_SECONDS, 1.0)
     chosen = choose(
-        Given(source, found, parts, budget, seconds or 0.0, place, settings, seed, read_model(begun) if begun else None)
+        Given(source, found, parts, budget, seconds or 0.0, place, settings, seed, read_start(begun) if begun else None)
     )
     recipe = chosen.recipe.with_settings(settings)
     folder = RunFolder.create(out or RunFolder.next_free(short_name(source.name)))
@@ -259,6 +263,7 @@ def carry_out(run: Run) -> TrainResult:
     family, _ = recipe.model.resolve(recipe.preprocess, len(run.source.labels))
     about = provenance(run.setting, recipe, run.source.name, step, model, metrics)
     about |= {"budget": str(budget), "fraction": recipe.fraction}  # of the whole run, its teacher's share included
+    about |= {"start": recipe.transfer.start} if recipe.transfer.start else {}
     task, labels = run.source.task, run.source.labels
     file = ModelFile(family, model.cpu(), task, labels, recipe.preprocess, recipe.views, about)
     write_model(run.folder.model, file)

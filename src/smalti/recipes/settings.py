@@ -65,7 +65,7 @@ def gather_settings(
         settings["model"] = {**settings.get("model", {}), "preset": named["model"]}
         ModelConfig(**settings["model"])  # raises where there is no such preset, or it has no such options
     if named["start"] is not None:
-        settings["transfer"] = {**settings.get("transfer", {}), "start": os.path.abspath(named["start"])}
+        settings["transfer"] = {**settings.get("transfer", {}), "start": os.fspath(named["start"])}
     for name in (name for name in ("fraction", "teacher") if named[name] is not None and name not in known(recipe)):
         raise InputError(f"--{name} is for pictures", mend="leave it out")
     if named["teacher"] is not None:

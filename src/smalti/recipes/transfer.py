@@ -1,5 +1,6 @@
 """Beginning with what another model has learned."""
 
+import os
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
@@ -9,14 +10,25 @@ from smalti.configs import demand
 from smalti.data.check import Check
 from smalti.data.preprocess import Preprocess
 from smalti.errors import InputError, counted
-from smalti.modelfile import ModelFile, read_model
+from smalti.importing import published_model
+from smalti.modelfile import ModelFile, read_any_model
 from smalti.models import preset_config
 from smalti.nn import Block
 from smalti.nn.lora import add_lora
 from smalti.nn.precision import last_layers
-from smalti.weights import fit_classes, fit_input, load_strictly
+from smalti.weights import fit_classes, fit_input, is_hub_name, load_strictly, pinned
 
-__all__ = ["TransferConfig", "Tune", "fitted_preprocess", "freeze", "kept_options", "load_start"]
+__all__ = [
+    "TransferConfig",
+    "Tune",
+    "find_start",
+    "fitted_preprocess",
+    "freeze",
+    "kept_options",
+    "load_start",
+    "read_any_start",
+    "read_start",
+]
 
 Tune = Literal["all", "last", "lora", "head"]
 FROM_DATA = ("img_size", "in_chans", "num_classes", "vocab_size", "max_len")
@@ -28,7 +40,8 @@ class TransferConfig:
     """What a run begins with, and what of it learns.
 
     Args:
-        start: the model file whose weights it begins with; "" for fresh weights.
+        start: the model file whose weights it begins with, or OWNER/NAME@COMMIT on Hugging Face's hub; "" for fresh
+            weights.
         tune: "all"; "last", the last `blocks` blocks and what comes after them; "lora", low-rank parts of attentions
             and MLPs, and the head; "head", the last layer alone, on features that are computed once.
         blocks: with "last", how many learn.
@@ -43,6 +56,29 @@ class TransferConfig:
     def __post_init__(self) -> None:
         for name in ("blocks", "rank"):
             demand(getattr(self, name) >= 1, f"transfer.{name}", getattr(self, name), "1 or more")
+
+
+def find_start(start: str, *, download: bool) -> str:
+    """What a run begins with, in words that mean the same tomorrow: an absolute path, or OWNER/NAME@COMMIT.
+
+    Args:
+        start: a model file, a run folder, or a name on the hub.
+        download: whether weights named on the hub may be fetched; they are on this machine afterwards.
+    """
+    return pinned(start, download=download) if is_hub_name(start) else os.path.abspath(start)
+
+
+def read_any_start(start: str) -> ModelFile[Any]:
+    """The model that a run begins with, as `find_start` says it, of pictures or of text."""
+    return published_model(start).model if is_hub_name(start) else read_any_model(start)
+
+
+def read_start(start: str) -> ModelFile[Preprocess]:
+    """The same, of pictures. Raises InputError where it is of text."""
+    model = read_any_start(start)
+    if not isinstance(model.preprocess, Preprocess):
+        raise InputError("is a model of text, not of pictures", where=start, mend="name a model of pictures")
+    return model
 
 
 def kept_options(file: ModelFile[Any]) -> tuple[str, dict[str, Any]]:
@@ -74,7 +110,7 @@ def load_start(model: nn.Module, config: TransferConfig, labels: tuple[str, ...]
     """Gives a fresh `model` the weights of `config.start`. Outputs whose label the other model knows begin with what it
     knows of them; those of a regression begin fresh, since a finished one answers in the units of its data.
     """
-    file = read_model(config.start)
+    file = read_start(config.start)
     old = {label: row for row, label in enumerate(file.labels) if file.task != "regress"}
     rows = {row: old[label] for row, label in enumerate(labels) if label in old}
     state = {name: t for name, t in file.module.state_dict().items() if name.split(".")[0] not in LEFT}

@@ -2,7 +2,8 @@
 
 from smalti.weights.fit import DifferenceError, fit_classes, fit_input, load_strictly
 from smalti.weights.google import from_google
-from smalti.weights.huggingface import HUGGINGFACE
+from smalti.weights.hub import is_hub_name, pinned, read_hub
+from smalti.weights.huggingface import HUGGINGFACE, preset_of
 from smalti.weights.reading import Published, read_published
 from smalti.weights.text import options_of, text_from_huggingface, text_to_huggingface
 from smalti.weights.timm import from_timm, to_timm
@@ -16,8 +17,12 @@ __all__ = [
     "fit_input",
     "from_google",
     "from_timm",
+    "is_hub_name",
     "load_strictly",
     "options_of",
+    "pinned",
+    "preset_of",
+    "read_hub",
     "read_published",
     "text_from_huggingface",
     "text_to_huggingface",

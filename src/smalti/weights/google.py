@@ -1,6 +1,6 @@
 """The .npz files of the authors of ViT (vision_transformer, big_vision): JAX's layouts and names."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import torch
 from numpy.typing import NDArray
@@ -11,6 +11,7 @@ from smalti.weights.names import Names, Row
 __all__ = ["from_google"]
 
 PREFIXES = ("opt/target/", "params/")
+STACK = "Transformer/encoderblock/"  # of all blocks at once, by big_vision's scan: depth is the first axis
 BLOCK = "Transformer/encoderblock_{i}"
 
 
@@ -56,8 +57,18 @@ def from_google(arrays: Mapping[str, NDArray]) -> dict[str, Tensor]:
     for name, array in arrays.items():
         for prefix in PREFIXES:
             name = name.removeprefix(prefix)
-        state[name] = turned(name, torch.from_numpy(array).float())
+        for one, part in unstacked(name, array):
+            state[one] = turned(one, torch.from_numpy(part).float())
     return NAMES.to_ours(state)
+
+
+def unstacked(name: str, array: NDArray) -> Iterator[tuple[str, NDArray]]:
+    """An array of all blocks as one a block; others as they are."""
+    if not name.startswith(STACK):
+        yield name, array
+        return
+    for i, part in enumerate(array):
+        yield f"{BLOCK.format(i=i)}/{name.removeprefix(STACK)}", part
 
 
 def turned(name: str, tensor: Tensor) -> Tensor:

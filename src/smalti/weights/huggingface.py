@@ -3,11 +3,30 @@
 Names of a model with a head start with its kind ("vit.encoder..."), those of a bare trunk do not: `KINDS` says which.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
+from smalti.models import list_models, preset_config
 from smalti.weights.names import Names, Row
 
-__all__ = ["HUGGINGFACE", "KINDS"]
+__all__ = ["HUGGINGFACE", "KINDS", "preset_of"]
 
-KINDS = ("vit", "deit", "beit", "swin", "swinv2", "dinov2", "dinov2_with_registers")
+KINDS = {  # their "model_type", and our presets of it
+    "vit": "vit_*_patch*_[0-9]*",
+    "deit": "deit_*_distilled_*",
+    "beit": "beit*",
+    "swin": "swin_*",
+    "swinv2": "swinv2_*",
+    "dinov2": "vit_*_patch*_dinov2",
+    "dinov2_with_registers": "vit_*_reg4_dinov2",
+}
+SIZES = {
+    "embed_dim": "hidden_size",
+    "depth": "num_hidden_layers",
+    "num_heads": "num_attention_heads",
+    "patch_size": "patch_size",
+}
+STAGES = {one: one for one in ("embed_dim", "depths", "num_heads", "patch_size")} | {"window": "window_size"}
 
 
 def block(ours: str, theirs: str, inner: str) -> tuple[Row, ...]:
@@ -90,3 +109,13 @@ HUGGINGFACE = {
     "swinv2": Names(SWINV2, (*UNUSED, "{rest}relative_coords_table")),
     "dinov2": Names(DINOV2, UNUSED),
 }
+
+
+def preset_of(told: Mapping[str, Any]) -> str | None:
+    """The preset that a config.json of transformers describes, if possible at its image size; None where none fits."""
+    names = STAGES if "depths" in told else SIZES
+    sizes = {ours: told.get(theirs) for ours, theirs in names.items()}
+    sizes = {ours: tuple(size) if isinstance(size, list) else size for ours, size in sizes.items()}
+    configs = {name: preset_config(name)[1] for name in list_models(KINDS.get(str(told.get("model_type")), ""))}
+    fit = [name for name, one in configs.items() if all(getattr(one, ours) == sizes[ours] for ours in sizes)]
+    return next((name for name in fit if configs[name].img_size == told.get("image_size")), fit[0] if fit else None)

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,8 @@ from smalti.weights.google import from_google
 
 __all__ = ["Published", "read_published"]
 
-SHARDS = "model.safetensors.index.json"
-BEST_FIRST = ("model.safetensors", SHARDS, "pytorch_model.bin")
+ONE, SHARDS = "model.safetensors", "model.safetensors.index.json"
+BEST_FIRST = (ONE, SHARDS, "pytorch_model.bin")
 PREFIXES = ("module.", "_orig_mod.", "backbone.")  # of wrappers: data parallel, compiled, DINO's
 KNOWN = ".safetensors, .npz, .pth, .pt, .bin, or a folder of one with a config.json"
 
@@ -37,6 +38,8 @@ class Published:
         config: config.json beside them, if any.
         preprocessor: preprocessor_config.json beside them, if any.
         ours: the names are ours already.
+        files: those the tensors were in.
+        origin: OWNER/NAME@COMMIT where they came from the hub.
     """
 
     path: Path
@@ -44,6 +47,8 @@ class Published:
     config: dict[str, Any] = field(default_factory=dict)
     preprocessor: dict[str, Any] = field(default_factory=dict)
     ours: bool = False
+    files: tuple[Path, ...] = ()
+    origin: str = ""
 
 
 def read_published(path: str | os.PathLike[str]) -> Published:
@@ -58,26 +63,29 @@ def read_published(path: str | os.PathLike[str]) -> Published:
     if not path.is_file():
         raise InputError("does not exist", where=path, mend=f"name a file ({KNOWN})")
     if path.suffix == ".npz":
-        return Published(path, from_google(read_arrays(path)), ours=True)
-    return Published(path, unwrapped(read_tensors(path)))
+        return Published(path, from_google(read_arrays(path)), ours=True, files=(path,))
+    return Published(path, unwrapped(read_tensors(path)), files=(path,))
 
 
-def read_folder(path: Path) -> Published:
-    """Weights from a folder, with the JSON files beside them."""
+def read_folder(path: Path, read: Callable[[Path], dict[str, Tensor]] | None = None) -> Published:
+    """Weights from a folder, with the JSON files beside them; `read` reads a file of tensors, else any kind is read."""
     name = next((name for name in BEST_FIRST if (path / name).is_file()), None)
     if name is None:
         raise InputError("holds no weights", where=path, why=f"none of {', '.join(BEST_FIRST)}", mend="name the file")
-    files = [name]
-    if name == SHARDS:
-        files = sorted(set(map(str, read_json(path / name).get("weight_map", {}).values())))
-        if any(Path(one).name != one for one in files):
-            raise InputError("names a file outside of its folder", where=path / name, mend="get the folder again")
+    files = tuple(path / one for one in (shards(path) if name == SHARDS else [name]))
     state: dict[str, Tensor] = {}
     for file in files:
-        state |= read_tensors(path / file)
-    return Published(
-        path, unwrapped(state), read_json(path / "config.json"), read_json(path / "preprocessor_config.json")
-    )
+        state |= (read or read_tensors)(file)
+    config, preprocessor = read_json(path / "config.json"), read_json(path / "preprocessor_config.json")
+    return Published(path, unwrapped(state), config, preprocessor, files=files)
+
+
+def shards(path: Path) -> list[str]:
+    """The names of the files that the index in a folder names."""
+    files = sorted(set(map(str, read_json(path / SHARDS).get("weight_map", {}).values())))
+    if any(Path(one).name != one for one in files):
+        raise InputError("names a file outside of its folder", where=path / SHARDS, mend="get the folder again")
+    return files
 
 
 def read_json(path: Path) -> dict[str, Any]:

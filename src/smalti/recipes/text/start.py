@@ -6,7 +6,8 @@ from torch import nn
 
 from smalti.data.preprocess import Preprocess
 from smalti.errors import InputError
-from smalti.modelfile import ModelFile, read_any_model
+from smalti.modelfile import ModelFile
+from smalti.recipes.transfer import read_any_start
 from smalti.weights import load_strictly
 
 __all__ = ["load_start", "read_start"]
@@ -14,11 +15,11 @@ __all__ = ["load_start", "read_start"]
 HEADS = ("head.", "pre_logits.")
 
 
-def read_start(path: str) -> ModelFile[Any]:
-    """The model file that a run on text begins with. Raises InputError where it is of pictures."""
-    file = read_any_model(path)
+def read_start(start: str) -> ModelFile[Any]:
+    """The model that a run on text begins with, as `find_start` says it. Raises InputError where it is of pictures."""
+    file = read_any_start(start)
     if isinstance(file.preprocess, Preprocess):
-        raise InputError("is a model of pictures, not of text", where=path, mend="name a model trained on text")
+        raise InputError("is a model of pictures, not of text", where=start, mend="name a model trained on text")
     return file
 
 
