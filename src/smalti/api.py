@@ -12,6 +12,7 @@ from smalti import data
 from smalti.data.check import Check
 from smalti.data.loader import Batches, Pictures
 from smalti.data.split import split as split_source
+from smalti.data.text.check import TextCheck, check_text
 from smalti.errors import InputError, counted
 from smalti.evaluate.evaluation import Evaluation, evaluate_on, match_labels
 from smalti.evaluate.probing import Probed, probe_on
@@ -31,6 +32,7 @@ from smalti.recipes.recipe import Choice
 from smalti.recipes.remarks import left_out, tell
 from smalti.recipes.run import resume, train
 from smalti.recipes.text.evaluate import TextEvaluation, evaluate_text
+from smalti.recipes.text.systems import is_text
 from smalti.recipes.training import TrainResult
 
 __all__ = [
@@ -56,15 +58,17 @@ TIMED = 32  # pictures on which the gain of merging is measured
 
 def check(
     source: str | os.PathLike[str], *, task: str | None = None, download: bool = False, show: bool = True
-) -> Check:
-    """Looks at every picture of a data set: what is there, what is wrong with it.
+) -> Check | TextCheck:
+    """Looks at every picture of a data set: what is there, what is wrong with it; or at its texts.
 
     Args:
-        source: a folder, archive, file or name.
+        source: a folder, archive, file or name; or a text, a folder of texts, a table of texts.
         task: what the targets mean, where that could be more than one thing.
         download: whether a standard set may be fetched.
         show: whether to show progress on stderr.
     """
+    if is_text(source, task):
+        return check_text(source)
     return checked(data.open(source, download=download, task=task), show=show)  # type: ignore[arg-type]
 
 

@@ -1,7 +1,8 @@
 """`smalti check`."""
 
 from smalti.cli.options import Data, Download, Json, TaskName
-from smalti.cli.output import show, write_json
+from smalti.cli.output import show, table, write_json
+from smalti.errors import printable
 
 __all__ = ["check"]
 
@@ -9,11 +10,14 @@ __all__ = ["check"]
 def check(data: Data, /, *, task: TaskName = None, download: Download = False, json: Json = False) -> int:
     """Say what is in the data and what is wrong with it; exit code 2 where training should not start."""
     from smalti import api
+    from smalti.data.check import Check
     from smalti.data.check_table import check_table
 
     result = api.check(data, task=task, download=download)
     if json:
         write_json(result.to_dict())
-    else:
+    elif isinstance(result, Check):
         show(check_table(result))
+    else:
+        show(table(printable(result.name), ("", ""), ((name, printable(words)) for name, words in result.facts)))
     return 0 if result.trainable else 2

@@ -94,8 +94,10 @@ def choose_text(
     fitting = fitting if begun is None else "for a model that knows something already"
     name = choose("optim", "name", "optimiser", "adamw" if cell or begun else "muon", fitting)
     rate, why = RECURRENT_LR.get(cell or "", ADAMW_LR) if name != "muon" else MUON_LR, "measured for small models"
+    deep = config.depth >= DEEP
+    if deep:
+        rate, why = rate / 3, "a guess: measured for small models only"
     if begun is not None:
-        deep = getattr(config, "depth", 0) >= DEEP
         rate, why = (DEEP_LR, "as published models are fine-tuned") if deep else (TUNE_LR, "lower than from scratch")
     lr = choose("optim", "lr", "learning rate", rate, why)
     precision, why = ("fp32", "recurrent layers compute in it") if cell else best_precision(device)

@@ -1,0 +1,98 @@
+"""What is in a data set of text. What cannot be read at all is an error that names file and line."""
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from smalti.data.source import SPLITS, Source
+from smalti.data.split import Split
+from smalti.data.text.corpus import Corpus, open_corpus
+from smalti.data.text.kinds import text_kind
+from smalti.data.text.pairs import open_pairs
+from smalti.data.text.sentences import open_sentences
+from smalti.data.text.table import split_texts, texts_of
+from smalti.errors import few
+
+__all__ = ["TextCheck", "check_text"]
+
+
+@dataclass(frozen=True)
+class TextCheck:
+    """What is there.
+
+    Args:
+        name: of the data.
+        task: what is learned from it, where nothing else is said.
+        n: characters, pairs or texts.
+        unit: which of them.
+        classes: texts of each class, for labelled texts.
+        facts: (name, words) each, for a person.
+    """
+
+    name: str
+    task: str
+    n: int
+    unit: str
+    classes: dict[str, int]
+    facts: tuple[tuple[str, str], ...]
+    trainable: bool = True
+
+    def to_dict(self) -> dict[str, Any]:
+        """The stable shape of `check --json`."""
+        return {"n": self.n, "classes": self.classes, "problems": [], "trainable": self.trainable}
+
+
+def check_text(path: str | os.PathLike[str]) -> TextCheck:
+    """Opens text and says what it is. Raises InputError where it cannot be read."""
+    return CHECKS[text_kind(path) or "corpus"](path)
+
+
+def check_corpus(path: str | os.PathLike[str]) -> TextCheck:
+    """Of running text."""
+    corpus: Corpus = open_corpus(path)
+    lines, alphabet = corpus.text.count("\n"), len(set(corpus.text))
+    facts = (
+        ("text", f"{len(corpus):,} characters of {alphabet:,} kinds, {lines:,} lines"),
+        ("files", few(corpus.names)),
+        ("learns", "the next character of the text; --task masked-token for hidden ones"),
+        ("splits", corpus.reason),
+        *(("remark", note) for note in corpus.notes),
+    )
+    return TextCheck(corpus.name, "next-token", len(corpus), "characters", {}, facts)
+
+
+def check_pairs(path: str | os.PathLike[str]) -> TextCheck:
+    """Of sources and targets."""
+    pairs = open_pairs(path)
+    longest = max(map(len, texts_of(pairs.sources))), max(map(len, pairs.targets))
+    facts = (
+        ("pairs", f"{len(pairs):,}, sources of up to {longest[0]:,} characters, targets of up to {longest[1]:,}"),
+        ("learns", "to write the target of a source"),
+        ("splits", told(split_texts(pairs.sources))),
+    )
+    return TextCheck(pairs.sources.name, "seq2seq", len(pairs), "pairs", {}, facts)
+
+
+def check_sentences(path: str | os.PathLike[str]) -> TextCheck:
+    """Of labelled texts."""
+    source: Source = open_sentences(path)
+    counts = np.bincount(np.asarray(source.targets, np.int64), minlength=len(source.labels)).tolist()
+    classes = dict(zip(source.labels, counts, strict=True))
+    facts = (
+        ("texts", f"{len(source):,}, of up to {max(map(len, texts_of(source))):,} characters"),
+        ("learns", f"one of {len(classes):,} classes a text"),
+        ("splits", told(split_texts(source))),
+        *((label, f"{count:,}") for label, count in classes.items()),
+    )
+    return TextCheck(source.name, "classify", len(source), "texts", classes, facts)
+
+
+def told(parts: Split) -> str:
+    """Sizes and reason."""
+    sizes = ", ".join(f"{name} {len(getattr(parts, name)):,}" for name in SPLITS)
+    return f"{sizes} ({parts.reason})"
+
+
+CHECKS = {"corpus": check_corpus, "pairs": check_pairs, "sentences": check_sentences}
