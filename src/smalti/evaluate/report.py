@@ -165,6 +165,7 @@ def render(report: Report) -> str:
         headline=_headline(report),
         figures=[_figure_row(name, metric, report) for name, metric in report.metrics.items()],
         unit=report.unit,
+        texts=[(title, _lines(text)) for title, text in report.texts],
         confusion=Markup(_confusion_svg(report)),
         confusions=_top_confusions(report),
         table=_table(report.per_class),
@@ -177,6 +178,11 @@ def render(report: Report) -> str:
         times=_times(report.timing),
         usage=_usage(report),
     )
+
+
+def _lines(text: str) -> str:
+    """A text that models wrote, of which nothing but line breaks moves what stands around it."""
+    return "".join(c if c.isprintable() or c == "\n" else "\ufffd" for c in text)
 
 
 def _lede(report: Report) -> str:

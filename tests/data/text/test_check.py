@@ -2,9 +2,10 @@
 
 import json
 
+from tests.text_runs import label_file, pair_file, text_file
+
 from smalti.cli import run
 from smalti.data.text.check import check_text
-from tests.text_runs import label_file, pair_file, text_file
 
 
 def test_running_text(tmp_path):

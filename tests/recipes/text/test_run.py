@@ -41,6 +41,14 @@ def test_evaluation_of_the_file_repeats_the_figures_of_the_run(text_runs, task):
         assert again.metrics[name].value == pytest.approx(metric.value, rel=1e-5), name
 
 
+def test_the_report_shows_what_is_written(text_runs):
+    for task, shown in {"next-token": "A text that it wrote", "seq2seq": "wanted: "}.items():
+        page = (text_runs[task][1].run / "report.html").read_text()
+        assert shown in page
+        assert "What it writes" in page
+    assert "What it writes" not in (text_runs["classify"][1].run / "report.html").read_text()
+
+
 def test_sixty_steps_learn_something(text_runs):
     assert text_runs["next-token"][1].metrics["loss"].value < 0.8 * math.log(len(set(LINES)))
     assert text_runs["classify"][1].metrics["accuracy"].value > 0.9

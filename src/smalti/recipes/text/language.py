@@ -25,6 +25,7 @@ from smalti.evaluate.language import (
 from smalti.evaluate.metrics import Metric
 from smalti.evaluate.outputs import device_of
 from smalti.objectives import Batch, CarriedNextToken, MaskedToken, NextToken, Objective
+from smalti.ready_text import TextModel
 from smalti.recipes.text.recipe import TextRecipe, TokensConfig
 from smalti.recipes.text.tokens import make_tokenizer
 from smalti.tokenizers import Tokenizer
@@ -33,6 +34,7 @@ from smalti.train.state import TrainState
 
 __all__ = ["Language"]
 
+SAMPLE = 400  # tokens of the text in the report
 CARRIED = 128  # tokens through which gradients go back in a recurrent model, where nothing else is said
 
 
@@ -75,8 +77,8 @@ class Language:
 
     @property
     def reason(self) -> str:
-        """Where the text is cut."""
-        return self.corpus.reason
+        """Where the text is cut, and what of the data is left out."""
+        return "; ".join((self.corpus.reason, *self.corpus.notes))
 
     @property
     def unit(self) -> str:
@@ -118,6 +120,13 @@ class Language:
             return int(outputs.counts.sum()), masked_metrics(outputs)
         metrics = language_metrics(outputs, self.tokenizer, self.ids[split], context=pieces.context)
         return int(outputs.counts.sum()), metrics
+
+    def examples(self, model: nn.Module) -> list[tuple[str, str]]:
+        """A text that the model wrote, where it does."""
+        if self.task != "next-token":
+            return []
+        writer = TextModel(model, self.task, (), self.tokenizer)
+        return [("A text that it wrote, temperature 0.8", writer.sample(max_tokens=SAMPLE)[0])]
 
     def describe(self, batch: Batch) -> str:
         """Where the windows begin."""

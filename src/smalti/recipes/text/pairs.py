@@ -24,6 +24,7 @@ from smalti.train.state import TrainState
 __all__ = ["Translation"]
 
 ROWS = 128  # pairs at a time, where nothing is learned
+EXAMPLES = 12  # pairs in the report
 LONGEST = 1000  # tokens of a target, of a model that names no limit
 
 
@@ -107,12 +108,20 @@ class Translation:
             )
         return len(indices), metrics
 
-    def written(self, model: Any, split: str) -> dict[int, str]:
-        """What the model makes of the sources of a split, by their position."""
+    def examples(self, model: nn.Module) -> list[tuple[str, str]]:
+        """What it made of the first sources of the test."""
+        texts, said = texts_of(self.pairs.sources), self.written(model, "test", EXAMPLES)
+        lines = [f"{texts[i]}\n  {text}  (wanted: {self.pairs.targets[i]})" for i, text in said.items()]
+        return [("What it makes of sources it had never seen", "\n".join(lines))] if lines else []
+
+    def written(self, model: Any, split: str, count: int | None = None) -> dict[int, str]:
+        """What the model makes of the sources of a split, or of the first of them, by their position."""
         start, end = self.tokenizer.special("start"), self.tokenizer.special("end")
         said: dict[int, str] = {}
+        if not len(getattr(self.parts, split)):
+            return said
         model.eval()
-        for batch in self.rows(model, split, ROWS):
+        for batch in self.rows(model, split, ROWS, count=count):
             found = translate(model, batch["source"], start=start, end=end, max_tokens=LONGEST)
             said |= dict(zip(batch["id"].tolist(), map(self.tokenizer.decode, found), strict=True))
         return said
@@ -121,8 +130,8 @@ class Translation:
         """The lines."""
         return ", ".join(str(self.pairs.sources.names[i]) for i in batch["id"].tolist()[:4])
 
-    def rows(self, model: Any, split: str, batch_size: int, **order: Any) -> Pairs:
-        """The pairs of a split."""
-        indices, width = getattr(self.parts, split), getattr(model.config, "max_len", None)
+    def rows(self, model: Any, split: str, batch_size: int, *, count: int | None = None, **order: Any) -> Pairs:
+        """The pairs of a split, or the first of them."""
+        indices, width = getattr(self.parts, split)[:count], getattr(model.config, "max_len", None)
         options = {"batch_size": batch_size, "max_len": width, "device": device_of(model), **order}
         return Pairs(self.pairs, indices, self.tokenizer, **options)

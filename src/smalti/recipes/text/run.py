@@ -86,9 +86,10 @@ def train_text(
         tell(choices, show)
         if budget.minutes is not None:
             model = recipe.build(**system.found).to(device)
-            start = time.monotonic()
+            asked = time.monotonic()
             dict(system.evaluator(recipe, model)(model))
-            testing = (time.monotonic() - start) * system.sizes["test"] / max(system.sizes["val"], 1)
+            judged = system.sizes["val"] or system.sizes["train"]
+            testing = (time.monotonic() - asked) * system.sizes["test"] / judged
             setting = replace(
                 setting, seconds=training_seconds(budget.minutes * 60 - (time.monotonic() - began), testing)
             )
@@ -147,7 +148,8 @@ def carry_out(run: TextRun) -> TrainResult:
     trained = time.monotonic()
     step = keep_best(state, folder)
     family, _ = recipe.resolve(**system.found)
-    n, metrics = system.measure(prepared(family, copy.deepcopy(model)), "test")  # as `smalti evaluate` will
+    answering = prepared(family, copy.deepcopy(model))  # as `smalti evaluate` will
+    n, metrics = system.measure(answering, "test")
     about = provenance(run.setting, recipe, system.name, step, model, metrics)
     write_model(
         folder.model,
@@ -180,6 +182,7 @@ def carry_out(run: TextRun) -> TrainResult:
             versions=made_with(),
             command=run.setting.command,
             unit=system.unit,
+            texts=system.examples(answering),
         )
         write_report(folder.report, page)
     return TrainResult(folder.path, folder.model, system.task, metrics, seconds)

@@ -99,6 +99,10 @@ class Labelling:
         targets = outputs.targets.astype("int64")
         return len(outputs), classification_metrics(softmax(outputs.logits), targets, self.labels)
 
+    def examples(self, model: nn.Module) -> list[tuple[str, str]]:
+        """None: it writes no text."""
+        return []
+
     def describe(self, batch: Batch) -> str:
         """The lines."""
         return ", ".join(str(self.source.names[i]) for i in batch["id"].tolist()[:4])

@@ -63,6 +63,10 @@ class System(Protocol):
         """How many tokens or rows a part has, and what the model reaches on it."""
         ...
 
+    def examples(self, model: nn.Module) -> list[tuple[str, str]]:
+        """Texts that a finished model writes, with their titles, to look at."""
+        ...
+
     def describe(self, batch: Batch) -> str:
         """Where a batch is from, for a message."""
         ...
