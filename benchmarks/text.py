@@ -30,9 +30,9 @@ ROWS: dict[str, tuple[str, dict[str, Any]]] = {
     "public": ("text", {"model": "gpt_char_mini", "steps": 2000, "set": ["loop.batch_size=12", "tokens.max_len=64"]}),
     "bert_mini": ("text", {"task": "masked-token"}),
     "dates": ("dates", {}),
-    "dates, LSTM": ("dates", {"model": "lstm_seq2seq_mini"}),
+    "dates LSTM": ("dates", {"model": "lstm_seq2seq_mini"}),
     "numbers": ("numbers", {}),
-    "numbers, LSTM": ("numbers", {"model": "lstm_seq2seq_mini"}),
+    "numbers LSTM": ("numbers", {"model": "lstm_seq2seq_mini"}),
 }
 PAIRS = {"dates": (pairs.dates, 10_000), "numbers": (pairs.numbers, 20_000)}
 
@@ -92,7 +92,7 @@ def main() -> None:
         for seed in args.seeds.split(","):
             for name in (name for name in args.only.split(",") if seed not in rows.get(name, {})):
                 kind, options = ROWS[name]
-                out = Path(folder, f"{name}-{seed}".replace(", ", "-"))
+                out = Path(folder, f"{name}-{seed}".replace(" ", "-"))
                 row = train(files[kind], args.minutes, int(seed), options, out)
                 if kind == "text" and "task" not in options:
                     row["sample"] = written(out)
