@@ -442,6 +442,11 @@ def folder_with_a_note_instead_of_pictures(g: Ground) -> list[str]:
     return train()
 
 
+@case(2, "gpt2", "model of text", "--model")
+def a_model_of_text_for_pictures(g: Ground) -> list[str]:
+    return ["train", "digits", "--model", "gpt2", "--steps", "1"]
+
+
 @case(2, "d.txt", "not UTF-8", "byte 400", "--bytes")
 def text_of_another_encoding(g: Ground) -> list[str]:
     g.write("d.txt", b"a" * 400 + "\xe9".encode("latin-1"))

@@ -190,6 +190,8 @@ def try_model(
 def choose_model(given: Given, trial: Trial, batch_size: int, note: Note) -> tuple[ModelConfig, Preprocess, Pace]:
     """The preset and the size of its input: near the pictures' own if they are small, else as large as time allows."""
     named, sized = given.setting("model", "preset"), given.setting("preprocess", "img_size")
+    if named is not None and not hasattr(preset_config(named)[1], "size"):
+        raise InputError(f'"{named}" is a model of text', mend="leave out --model, or name one of pictures")
     check = given.check
     height, width = check.sizes[1].tolist()
     middle = f"the middle picture is {width} x {height} pixels"
