@@ -11,6 +11,7 @@ from smalti.evaluate.metrics import Metric
 __all__ = ["has_sacrebleu", "translation_metrics"]
 
 DRAWS = 1000
+WORDS = 4  # that BLEU looks at together: of shorter texts it says nothing
 
 
 def has_sacrebleu() -> bool:
@@ -19,7 +20,7 @@ def has_sacrebleu() -> bool:
 
 
 def translation_metrics(said: Sequence[str], wanted: Sequence[str]) -> dict[str, Metric]:
-    """bleu and chrf, 0 to 100, with sacrebleu's bootstrap interval and its signature as the note.
+    """bleu (of texts of four words or more) and chrf, 0 to 100, with sacrebleu's bootstrap interval and its signature as the note.
 
     Args:
         said: N texts.
@@ -36,11 +37,16 @@ def translation_metrics(said: Sequence[str], wanted: Sequence[str]) -> dict[str,
             "BLEU and chrF need sacrebleu, which is not installed", mend="pip install 'smalti[text]'"
         ) from error
     metrics = {}
-    for name, scorer in (("bleu", BLEU(force=True)), ("chrf", CHRF())):  # force: no remarks on how a text is spaced
+    scorers = {"bleu": BLEU(force=True), "chrf": CHRF()}  # force: no remarks on how a text is spaced
+    if max(len(text.split()) for text in wanted) < WORDS:
+        del scorers["bleu"]
+    for name, scorer in scorers.items():
         score = scorer.corpus_score(list(said), [list(wanted)], n_bootstrap=DRAWS)
         signature = str(scorer.get_signature())
         told = json.loads(score.format(width=9, signature=signature, is_json=True))
         half = told.get("confidence_var")
-        ends = (None, None) if half is None else (max(0.0, score.score - half), min(100.0, score.score + half))
-        metrics[name] = Metric(score.score, *ends, len(said), share=False, note=f"sacrebleu {signature}")
+        ends = (
+            (None, None) if half is None else (min(100.0, max(0.0, score.score - half)), min(100.0, score.score + half))
+        )
+        metrics[name] = Metric(min(score.score, 100.0), *ends, len(said), share=False, note=f"sacrebleu {signature}")
     return metrics

@@ -112,7 +112,7 @@ def in_place(*tokens: Tensor) -> tuple[Tensor, ...]:
 
 
 PRESETS = {
-    "bert_mini": BERTConfig(max_len=128, embed_dim=128, depth=4, num_heads=4),
+    "bert_mini": BERTConfig(max_len=128, embed_dim=128, depth=4, num_heads=4, wiring="pre"),  # docs/log.md
     "bert_base": BERTConfig(30522, drop_rate=0.1, attn_drop=0.1),
     "bert_large": BERTConfig(30522, embed_dim=1024, depth=24, num_heads=16, drop_rate=0.1, attn_drop=0.1),
 }
