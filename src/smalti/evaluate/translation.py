@@ -20,7 +20,8 @@ def has_sacrebleu() -> bool:
 
 
 def translation_metrics(said: Sequence[str], wanted: Sequence[str]) -> dict[str, Metric]:
-    """bleu (of texts of four words or more) and chrf, 0 to 100, with sacrebleu's bootstrap interval and its signature as the note.
+    """bleu and chrf, 0 to 100, with sacrebleu's bootstrap interval and its signature as the note; bleu only of texts of
+    four words or more.
 
     Args:
         said: N texts.
@@ -45,8 +46,7 @@ def translation_metrics(said: Sequence[str], wanted: Sequence[str]) -> dict[str,
         signature = str(scorer.get_signature())
         told = json.loads(score.format(width=9, signature=signature, is_json=True))
         half = told.get("confidence_var")
-        ends = (
-            (None, None) if half is None else (min(100.0, max(0.0, score.score - half)), min(100.0, score.score + half))
-        )
-        metrics[name] = Metric(min(score.score, 100.0), *ends, len(said), share=False, note=f"sacrebleu {signature}")
+        value = min(score.score, 100.0)  # which sums may exceed by a rounding
+        ends = (None, None) if half is None else (max(0.0, value - half), min(100.0, value + half))
+        metrics[name] = Metric(value, *ends, len(said), share=False, note=f"sacrebleu {signature}")
     return metrics
