@@ -31,7 +31,7 @@ ROWS: dict[str, tuple[str, dict[str, Any]]] = {
     "bert_mini": ("text", {"task": "masked-token"}),
     "dates": ("dates", {}),
     "dates LSTM": ("dates", {"model": "lstm_seq2seq_mini"}),
-    "numbers": ("numbers", {}),
+    "numbers": ("numbers", {"steps": 3500}),
     "numbers LSTM": ("numbers", {"model": "lstm_seq2seq_mini"}),
 }
 PAIRS = {"dates": (pairs.dates, 10_000), "numbers": (pairs.numbers, 20_000)}
