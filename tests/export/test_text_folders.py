@@ -25,8 +25,8 @@ PAIRS = BPE(tuple((p, q) for p, q in LEARNED.merges), ("end",))
 CASES = {  # preset, options, tokenizer, task, labels
     "gpt2": ("gpt_char_mini", {"mlp": "gelu_tanh"}, PAIRS, "next-token", ()),
     "gpt on bytes": ("gpt_char_mini", {}, Bytes(), "next-token", ()),
-    "bert": ("bert_mini", {}, PIECES, "masked-token", ()),
-    "bert, classes": ("bert_mini", {"num_classes": 2}, PIECES, "classify", ("good", "bad")),
+    "bert": ("bert_mini", {"wiring": "post"}, PIECES, "masked-token", ()),
+    "bert, classes": ("bert_mini", {"wiring": "post", "num_classes": 2}, PIECES, "classify", ("good", "bad")),
 }
 
 

@@ -91,8 +91,8 @@ def test_our_config_json_makes_their_model():
     for name, options in (
         ("gpt_char_mini", {"mlp": "gelu_tanh", "mlp_ratio": 2.5}),
         ("gpt_char_mini", {"drop_rate": 0.1}),
-        ("bert_mini", {"mlp": "relu", "mlp_ratio": 3}),
-        ("bert_mini", {"num_classes": 5}),
+        ("bert_mini", {"wiring": "post", "mlp": "relu", "mlp_ratio": 3}),
+        ("bert_mini", {"wiring": "post", "num_classes": 5}),
     ):
         torch.manual_seed(0)
         mine = create_model(name, vocab_size=50, max_len=16, embed_dim=24, depth=2, num_heads=4, **options).eval()
@@ -114,7 +114,7 @@ def test_our_config_json_makes_their_model():
         ("gpt_char_mini", {"pos_embed": "rope"}, '"rope" positions'),
         ("gpt_char_mini", {"tied": False}, "a head of its own"),
         ("bert_mini", {"wiring": "pre"}, '"pre" wiring'),
-        ("bert_mini", {"norm": "rms"}, "RMSNorm"),
+        ("bert_mini", {"wiring": "post", "norm": "rms"}, "RMSNorm"),
     ],
 )
 def test_what_transformers_has_no_class_for_is_refused(name, options, message):

@@ -174,3 +174,11 @@ def test_a_model_of_pictures_is_no_start_for_text(tmp_path):
     picture = smalti.train("digits", steps=1, out=tmp_path / "digits", report=False, show=False).model
     with pytest.raises(InputError, match="model of pictures"):
         smalti.train(text_file(tmp_path), start=picture, steps=1, out=tmp_path / "run", show=False)
+
+
+@pytest.mark.parametrize("model", [None, "lstm_char"])
+def test_a_very_short_text_is_learned_from_too(tmp_path, model):
+    path = tmp_path / "note.txt"
+    path.write_text("a note of a few words. " * 10)
+    result = smalti.train(path, model=model, steps=2, out=tmp_path / "run", report=False, show=False)
+    assert result.metrics["loss"].value > 0

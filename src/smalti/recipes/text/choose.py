@@ -84,11 +84,13 @@ def choose_text(
         raise InputError(what, mend=f"leave out --model, or name one like {MODELS[system.task]}")
     cell = getattr(config, "cell", None)
     if tokens.max_len is None and "preset" not in settings.get("model", {}) and system.task == "next-token":
-        tokens = replace(tokens, max_len=WINDOW)
+        tokens = replace(tokens, max_len=min(WINDOW, max(2, system.sizes["train"] // 4)))
+    width = tokens.max_len or getattr(config, "max_len", WINDOW)
     if system.task in ("next-token", "masked-token"):
-        width = tokens.max_len or getattr(config, "max_len", WINDOW)
         choose("tokens", "max_len", "window", width, "tokens that are seen at once")
-    rows = RECURRENT_BATCH if cell and system.task == "next-token" else BATCH_SIZES[system.task]
+    rows = BATCH_SIZES[system.task]
+    if cell and system.task == "next-token":  # streams side by side, each of two windows at least
+        rows = min(RECURRENT_BATCH, max(1, system.sizes["train"] // (2 * width + 1)))
     size = choose("loop", "batch_size", "batch size", rows, "small steps, and many of them")
     fitting = "AdamW for recurrent layers" if cell else "Muon for the matrices of the blocks, AdamW for the rest"
     fitting = fitting if begun is None else "for a model that knows something already"
