@@ -436,6 +436,7 @@ def test_leaving_a_stream_early_ends_its_workers(workers, background):
 INTERRUPTED = """
 import os, signal, sys, threading, time
 import numpy as np
+signal.signal(signal.SIGINT, signal.default_int_handler)  # jobs in the background of a shell are born deaf to it
 sys.path.insert(0, {here!r})
 from test_loader import *
 
