@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from interleaved import Work, interleaved
 from torch import Tensor, nn
 
+import smalti._torchvision  # noqa: F401 - before transformers
 from smalti.models.gpt import GPT, GPTConfig
 from smalti.nn._allocator import keep_blocks
 from smalti.objectives import NextToken
