@@ -36,7 +36,7 @@ def test_the_loss_that_was_named_is_the_one_that_is_learned(task, name):
     source = replace(circumstances.source, task=task, targets=targets.astype(np.float32))
     target = TargetConfig(loss=name, gamma=1.5)
     recipe = replace(choose(circumstances).recipe, target=target)
-    objective = target_objective(recipe, source, circumstances.split)
+    objective = target_objective(recipe.target, source, circumstances.split)
     logits, batch = torch.randn(30, 3), {"image": torch.empty(0), "target": torch.from_numpy(targets)}
     loss, _ = objective(lambda _: logits, {name: t.float() if task != "classify" else t for name, t in batch.items()})
     about = {"gamma": 1.5} if name == "focal" else {}

@@ -24,7 +24,7 @@ from smalti.objectives.distill import hard, soft
 from smalti.objectives.losses import LOSSES, find_loss
 from smalti.progress import progress, progress_callback
 from smalti.recipes.choose import is_measured
-from smalti.recipes.recipe import Choice, Recipe
+from smalti.recipes.recipe import Choice, Recipe, TargetConfig
 from smalti.recipes.settings import Setting
 from smalti.recipes.teacher import load_teacher
 from smalti.recipes.transfer import freeze, load_start
@@ -45,6 +45,7 @@ __all__ = [
     "must_find_lr",
     "open_data",
     "standardise",
+    "target_objective",
 ]
 
 
@@ -166,7 +167,7 @@ def make_evaluator(recipe: Recipe, pictures: Pictures, parts: Split, device: tor
 
 def make_objective(recipe: Recipe, source: Source, parts: Split, student: nn.Module) -> Objective:
     """What `student` learns: the targets, and where there is a teacher, its answers too."""
-    objective, teacher = target_objective(recipe, source, parts), recipe.teacher
+    objective, teacher = target_objective(recipe.target, source, parts), recipe.teacher
     if not teacher.model:
         return objective
     match = hard if teacher.kind == "hard" else partial(soft, temperature=teacher.temperature)
@@ -174,9 +175,8 @@ def make_objective(recipe: Recipe, source: Source, parts: Split, student: nn.Mod
     return Distill(objective, answers, match=match, share=teacher.share, student=student)
 
 
-def target_objective(recipe: Recipe, source: Source, parts: Split) -> Objective:
-    """The loss of the task."""
-    target = recipe.target
+def target_objective(target: TargetConfig, source: Source, parts: Split) -> Objective:
+    """The loss of the task, of pictures or of labelled texts."""
     name = find_loss(source.task, target.loss)
     loss = LOSSES[source.task][name]
     if name == "focal":
@@ -218,7 +218,9 @@ def find_rate(
     pictures = make_pictures(recipe, learned, workers, show=False)
     batches = make_batches(recipe, pictures, parts, device)
     stream = (batch for epoch in range(60) for batch in batches.epoch(epoch))
-    lr = find_lr(model, target_objective(recipe, source, parts), stream, recipe.optim, recipe.loop, seed=recipe.seed)
+    lr = find_lr(
+        model, target_objective(recipe.target, source, parts), stream, recipe.optim, recipe.loop, seed=recipe.seed
+    )
     choice = Choice(
         "learning rate",
         f"{lr:g}",

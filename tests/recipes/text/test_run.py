@@ -10,6 +10,10 @@ from tests.text_runs import FILES, LINES, SMALL, text_file
 import smalti
 from smalti.errors import InputError, Interrupted
 from smalti.modelfile import read_any_model
+from smalti.recipes.recipe import ModelConfig
+from smalti.recipes.text.recipe import TextRecipe, TokensConfig
+from smalti.recipes.text.systems import open_system
+from smalti.train.budget import Budget
 from smalti.train.loop import Stopped, fit
 
 TINY = {f"model.options.{name}": value for name, value in SMALL.items()}
@@ -133,6 +137,8 @@ def test_data_that_changed_is_not_gone_on_with(tmp_path):
         ({"overrides": {"augment.crop": "none"}}, "augment"),
         ({"overrides": {"tokens.max_len": 100_000}}, "too few"),
         ({"teacher": "x"}, "teacher"),
+        ({"overrides": {"target.sampling": "balanced"}}, "target.sampling"),
+        ({"overrides": {"target.smoothing": 0.1}}, "for classes"),
     ],
 )
 def test_what_cannot_be_is_one_clear_line(tmp_path, options, words):
@@ -182,3 +188,14 @@ def test_a_very_short_text_is_learned_from_too(tmp_path, model):
     path.write_text("a note of a few words. " * 10)
     result = smalti.train(path, model=model, steps=2, out=tmp_path / "run", report=False, show=False)
     assert result.metrics["loss"].value > 0
+
+
+def test_the_settings_of_targets_reach_the_loss_of_texts(text_runs):
+    """Rare classes weigh more where asked, as with pictures."""
+    system = open_system(text_runs["classify"][0], "classify", TokensConfig())
+    recipe = TextRecipe(ModelConfig("bert_mini"), TokensConfig(), Budget(steps=1))
+    plain = system.objective(recipe, None)
+    weighed = system.objective(recipe.with_settings({"target.class_weights": "auto", "target.smoothing": 0.2}), None)
+    assert plain.class_weights is None
+    assert len(weighed.class_weights) == 2
+    assert weighed.smoothing == 0.2

@@ -16,7 +16,7 @@ from smalti.evaluate.report import DataSummary, Report, Timing, write_report
 from smalti.files import write_durably
 from smalti.modelfile import ModelFile, write_model
 from smalti.ready_text import prepared
-from smalti.recipes.recipe import Choice
+from smalti.recipes.recipe import Choice, TargetConfig
 from smalti.recipes.remarks import short_name, tell
 from smalti.recipes.settings import Setting, read_settings, write_settings
 from smalti.recipes.text.choose import choose_text
@@ -81,6 +81,11 @@ def train_text(
     recipe, choices = choose_text(system, budget, settings, device, begun)
     if recipe.transfer.tune != "all":
         raise InputError(f'transfer.tune = "{recipe.transfer.tune}" is for pictures', mend="leave it out")
+    if recipe.target.sampling != "once":
+        what = f'target.sampling = "{recipe.target.sampling}" is for pictures'
+        raise InputError(what, mend="set target.class_weights=auto for rare classes")
+    if system.task != "classify" and recipe.target != TargetConfig():
+        raise InputError(f"target settings are for classes, and the task is {system.task}", mend="leave them out")
     folder = RunFolder.create(out or RunFolder.next_free(short_name(system.name)))
     with folder.lock():
         tell(choices, show)

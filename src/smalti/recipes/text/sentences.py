@@ -13,7 +13,8 @@ from smalti.evaluate.classify import classification_metrics
 from smalti.evaluate.evaluators import ClassifyEvaluator
 from smalti.evaluate.metrics import Metric
 from smalti.evaluate.outputs import collect, softmax
-from smalti.objectives import Batch, Classify, Objective
+from smalti.objectives import Batch, Objective
+from smalti.recipes.assemble import target_objective
 from smalti.recipes.text.recipe import TextRecipe, TokensConfig
 from smalti.recipes.text.tokens import make_tokenizer
 from smalti.tokenizers import Tokenizer
@@ -83,8 +84,8 @@ class Labelling:
         return self.rows(model, "train", recipe.loop.batch_size, seed=recipe.seed, shuffle=True)
 
     def objective(self, recipe: TextRecipe, state: TrainState) -> Objective:
-        """Cross-entropy."""
-        return Classify(smoothing=recipe.target.smoothing)
+        """The loss of classes, as of pictures."""
+        return target_objective(recipe.target, self.source, self.parts)
 
     def evaluator(self, recipe: TextRecipe, model: nn.Module) -> Evaluator:
         """Accuracy on validation texts, or on those it learns from where there are none."""
