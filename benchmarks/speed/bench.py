@@ -1,5 +1,5 @@
-"""Speed beside named peers: runs the parts one after the other, each in a process of its own, and writes the table of
-docs/performance.md.
+"""Speed beside named peers: runs the parts one after the other and writes the table of docs/performance.md. Contenders
+work turn by turn, each in a process of its own (interleaved.py).
 
     python benchmarks/speed/bench.py [--only training,inference,families,language,images,start,memory] [--rounds 7]
 

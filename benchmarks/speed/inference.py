@@ -1,14 +1,17 @@
 """Published ViT sizes at 224 pixels, random weights: logits of a batch, beside timm's and OpenVINO's."""
 
 from collections.abc import Iterator
+from functools import partial
+from importlib.util import find_spec
 from typing import Literal
 
 import torch
-from interleaved import Work, interleaved
+from interleaved import Maker, Work, apart
 from torch import Tensor, nn
 
 import smalti
 import smalti._torchvision
+from smalti.models import preset_config
 from smalti.nn.inference import for_inference
 
 CASES = [("base", 1), ("base", 8), ("small", 1), ("small", 8), ("small", 32), ("tiny", 8)]
@@ -17,30 +20,32 @@ CASES = [("base", 1), ("base", 8), ("small", 1), ("small", 8), ("small", 32), ("
 def measure(rounds: int) -> Iterator[dict]:
     """A row a case and contender."""
     for size, batch in CASES:
-        torch.manual_seed(0)
         name = f"vit_{size}_patch16_224"
-        images = torch.randn(batch, 3, 224, 224)
-        model = timm_model(name)
-        contenders = {
-            "timm, fp32": inferring(model, images),
-            "timm, bf16 autocast": inferring(model, images, autocast=True),
-            "smalti, fp32": smalti_model(name, images, "fp32", model.state_dict()),
-            "smalti, bf16": smalti_model(name, images, "bf16", model.state_dict()),
-            "smalti, int8": smalti_model(name, images, "int8", model.state_dict()),
-            **openvino(model, images),
-        }
-        for found in interleaved(contenders, items=batch, rounds=rounds):
+        contenders = {**contenders_of(name, batch), "smalti, int8": partial(ours, name, batch, "int8")}
+        if find_spec("openvino"):  # `pip install openvino`
+            contenders |= {f"OpenVINO, {kind}": partial(openvino, name, batch, kind) for kind in ("f32", "bf16")}
+        for found in apart(contenders, items=batch, rounds=rounds):
             yield {"work": f"inference: ViT-{size[0].upper()}/16, batch {batch}", **found}
 
 
-def smalti_model(
-    name: str, images: Tensor, precision: Literal["fp32", "bf16", "int8"], weights: dict | None = None
-) -> Work:
-    model = smalti.create_model(name, num_classes=1000)
-    if weights:
-        model.load_state_dict(weights)
+def contenders_of(name: str, batch: int) -> dict[str, Maker]:
+    return {
+        "timm, fp32": partial(theirs, name, batch),
+        "timm, bf16 autocast": partial(theirs, name, batch, autocast=True),
+        "smalti, fp32": partial(ours, name, batch, "fp32"),
+        "smalti, bf16": partial(ours, name, batch, "bf16"),
+    }
+
+
+def ours(name: str, batch: int, precision: Literal["fp32", "bf16", "int8"]) -> Work:
+    """smalti's model made ready as `smalti.load` does."""
+    images = random_images(name, batch)
     example = torch.randn(16, *images.shape[1:]) if precision == "int8" else images
-    return inferring(for_inference(model, example, precision), images)
+    return inferring(for_inference(smalti.create_model(name), example, precision), images)
+
+
+def theirs(name: str, batch: int, *, autocast: bool = False) -> Work:
+    return inferring(timm_model(name), random_images(name, batch), autocast=autocast)
 
 
 def inferring(model: nn.Module, images: Tensor, *, autocast: bool = False) -> Work:
@@ -52,21 +57,25 @@ def inferring(model: nn.Module, images: Tensor, *, autocast: bool = False) -> Wo
     return work
 
 
+def random_images(name: str, batch: int) -> Tensor:
+    """(B, C, H, W) of the size that a preset takes."""
+    torch.manual_seed(0)
+    _, config = preset_config(name)
+    return torch.randn(batch, config.in_chans, *config.size)
+
+
 def timm_model(name: str) -> nn.Module:
     import timm
 
+    torch.manual_seed(0)
     return timm.create_model(name, num_classes=1000).eval()
 
 
-def openvino(model: nn.Module, images: Tensor) -> dict[str, Work]:
-    """OpenVINO in fp32 and with its bf16 hint, where it is installed (`pip install openvino`)."""
-    try:
-        import openvino as ov
-    except ImportError:
-        return {}
-    converted = ov.convert_model(model, example_input=images, input=images.shape)
-    found = {}
-    for kind in ("f32", "bf16"):
-        compiled = ov.compile_model(converted, "CPU", {"INFERENCE_PRECISION_HINT": kind})
-        found[f"OpenVINO, {kind}"] = lambda compiled=compiled: compiled(images.numpy())
-    return found
+def openvino(name: str, batch: int, kind: str) -> Work:
+    """OpenVINO in that precision."""
+    import openvino as ov
+
+    images = random_images(name, batch)
+    converted = ov.convert_model(timm_model(name), example_input=images, input=images.shape)
+    compiled = ov.compile_model(converted, "CPU", {"INFERENCE_PRECISION_HINT": kind})
+    return lambda: compiled(images.numpy())

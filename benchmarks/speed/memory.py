@@ -4,8 +4,11 @@ size is counted from the moment before it builds its model."""
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
+
+from interleaved import Maker
 
 WORK = {  # title: (shape of `training.SHAPES` or a published size, batch)
     "training: ViT-Ti/16, 224 px, batch 32": ("tiny", 32),
@@ -34,31 +37,27 @@ def one_peak(title: str, name: str) -> float:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def work_of(title: str, name: str) -> Callable[[], Callable[[], object]]:
-    """What builds the contender; what that returns does the work once."""
+def maker(title: str, name: str) -> Maker:
+    """What builds the contender."""
     import inference
     import timm  # noqa: F401 - before the count starts, like all other imports
-    import torch
-    from training import SHAPES, ours, peer, timm_vit
+    import training
 
     import smalti.nn.inference
     import smalti.objectives  # noqa: F401
-    from smalti.models.vit import PRESETS, ViT
 
     kind, batch = WORK[title]
     precision, autocast = ("bf16" if "bf16" in name else "fp32"), "autocast" in name
-    if title.startswith("training"):
-        config = next(config for shape, (config, _) in SHAPES.items() if shape in title)
-        images = torch.randn(batch, config.in_chans, *config.size)
-        target = torch.randint(config.num_classes, (batch,))
+    if title.startswith("inference"):
+        preset = f"vit_{kind}_patch16_224"
         if name.startswith("timm"):
-            return lambda: peer(timm_vit(config), images, target, autocast=autocast)
-        return lambda: ours(ViT(config), images, target, precision)
-    preset = f"vit_{kind}_patch16_224"
-    images = torch.randn(batch, 3, *PRESETS[preset].size)
+            return partial(inference.theirs, preset, batch, autocast=autocast)
+        return partial(inference.ours, preset, batch, precision)
+    config = next(config for shape, (config, _) in training.SHAPES.items() if shape in title)
+    given = batch, (config.in_chans, *config.size), config.num_classes
     if name.startswith("timm"):
-        return lambda: inference.inferring(inference.timm_model(preset), images, autocast=autocast)
-    return lambda: inference.smalti_model(preset, images, precision)
+        return partial(training.peer, partial(training.timm_vit, config), *given, autocast=autocast)
+    return partial(training.ours, partial(training.ViT, config), *given, precision)
 
 
 def resident(field: str) -> float:
@@ -68,9 +67,9 @@ def resident(field: str) -> float:
 
 
 if __name__ == "__main__":
-    made = work_of(sys.argv[1], sys.argv[2])
+    make = maker(sys.argv[1], sys.argv[2])
     before = resident("VmRSS")
-    work = made()
+    work = make()
     for _ in range(CALLS):
         work()
     print(json.dumps(resident("VmHWM") - before))

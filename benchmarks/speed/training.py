@@ -5,10 +5,11 @@ that are not finite); the peers run the shortest step there is. AdamW for all, r
 """
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import torch
 import torch.nn.functional as F
-from interleaved import Work, interleaved
+from interleaved import Work, apart
 from torch import Tensor, nn
 
 import smalti._torchvision  # noqa: F401 - before timm
@@ -19,6 +20,7 @@ from smalti.train.loop import LoopConfig, train_step
 from smalti.train.optim import OptimConfig, build_optimizers
 from smalti.train.state import TrainState
 
+Build = Callable[[], nn.Module]
 SHAPES = {  # name: config, batch
     "32 px, patch 4, 9 x 192, 12 heads, batch 128": (ViTConfig(32, 4, 3, 10, 192, 9, 12), 128),
     "32 px, patch 4, 12 x 192, 3 heads, batch 128": (ViTConfig(32, 4, 3, 10, 192, 12, 3), 128),
@@ -29,31 +31,34 @@ SHAPES = {  # name: config, batch
 
 def measure(rounds: int) -> Iterator[dict]:
     """A row a shape and contender."""
-    keep_blocks()  # as a run does; it serves every contender of the process
     for title, (config, batch) in SHAPES.items():
-        torch.manual_seed(0)
-        images = torch.randn(batch, config.in_chans, *config.size)
-        target = torch.randint(config.num_classes, (batch,))
+        size, classes = (config.in_chans, *config.size), config.num_classes
+        theirs, encoder, mine = (partial(kind, config) for kind in (timm_vit, EncoderViT, ViT))
         contenders = {
-            "timm, fp32": peer(timm_vit(config), images, target),
-            "timm, bf16 autocast": peer(timm_vit(config), images, target, autocast=True),
-            "nn.TransformerEncoder, fp32": peer(EncoderViT(config), images, target),
-            "smalti, bf16": ours(ViT(config), images, target, "bf16"),
-            "smalti, fp32": ours(ViT(config), images, target, "fp32"),
+            "timm, fp32": partial(peer, theirs, batch, size, classes),
+            "timm, bf16 autocast": partial(peer, theirs, batch, size, classes, autocast=True),
+            "nn.TransformerEncoder, fp32": partial(peer, encoder, batch, size, classes),
+            "smalti, bf16": partial(ours, mine, batch, size, classes, "bf16"),
+            "smalti, fp32": partial(ours, mine, batch, size, classes, "fp32"),
         }
-        for found in interleaved(contenders, items=batch, rounds=rounds):
+        for found in apart(contenders, items=batch, rounds=rounds):
             yield {"work": f"training step: {title}", **found}
 
 
-def ours(model: nn.Module, images: Tensor, target: Tensor, precision: str) -> Work:
+def ours(build: Build, batch: int, size: tuple[int, int, int], classes: int, precision: str) -> Work:
+    """A step of smalti's loop, which has the allocator keep its blocks as a run does."""
+    keep_blocks()
+    images, target = random_batch(batch, size, classes)
+    model = build()
     state = TrainState(model, build_optimizers(model, OptimConfig()))
-    loop = LoopConfig(batch_size=len(images), precision=precision)  # type: ignore[arg-type]
-    batch = {"image": images, "target": target}
-    return lambda: train_step(state, batch, Classify(), loop, 1.0)
+    loop = LoopConfig(batch_size=batch, precision=precision)  # type: ignore[arg-type]
+    step = {"image": images, "target": target}
+    return lambda: train_step(state, step, Classify(), loop, 1.0)
 
 
-def peer(model: nn.Module, images: Tensor, target: Tensor, *, autocast: bool = False) -> Work:
-    model.train()
+def peer(build: Build, batch: int, size: tuple[int, int, int], classes: int, *, autocast: bool = False) -> Work:
+    images, target = random_batch(batch, size, classes)
+    model = build().train()
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
 
     def step() -> None:
@@ -64,6 +69,11 @@ def peer(model: nn.Module, images: Tensor, target: Tensor, *, autocast: bool = F
         optimizer.zero_grad(set_to_none=True)
 
     return step
+
+
+def random_batch(batch: int, size: tuple[int, int, int], classes: int) -> tuple[Tensor, Tensor]:
+    torch.manual_seed(0)
+    return torch.randn(batch, *size), torch.randint(classes, (batch,))
 
 
 def timm_vit(config: ViTConfig) -> nn.Module:
@@ -99,6 +109,3 @@ class EncoderViT(nn.Module):
         x = self.patches(images).flatten(2).transpose(1, 2)
         x = torch.cat([self.cls.expand(len(x), -1, -1), x], 1) + self.positions
         return self.head(self.encoder(x)[:, 0])
-
-
-Measure = Callable[[int], Iterator[dict]]

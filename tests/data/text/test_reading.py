@@ -44,7 +44,11 @@ def test_what_is_no_text_is_told_in_one_line(tmp_path: Path, content: bytes, sai
     assert "\n" not in str(told.value)
 
 
-@pytest.mark.parametrize("content", [b"not packed", gzip.compress(b"text" * 99)[:-9], gzip.compress(b"text")[:5]])
+@pytest.mark.parametrize(
+    "content",
+    [b"not packed", gzip.compress(b"text" * 99)[:-9], gzip.compress(b"text")[:5]],
+    ids=["no gzip", "cut in the middle", "cut in the header"],
+)
 def test_a_damaged_gzip_file_cannot_be_read(tmp_path: Path, content: bytes):
     with pytest.raises(InputError, match="cannot be read"):
         read_text(write(tmp_path / "a.txt.gz", content))
