@@ -84,8 +84,9 @@ def import_weights(
 
     Args:
         source: timm's .safetensors, a folder of transformers or timm, the .npz of the authors of ViT, the .pth of those
-            of DeiT, BEiT, Swin, MAE, DINO or DINOv2 (read by another process, tensors only). A folder of GPT-2 or BERT,
-            with its tokenizer, says all by itself. Or a name on Hugging Face's hub, OWNER/NAME or OWNER/NAME@COMMIT.
+            of DeiT, BEiT, Swin, MAE, DINO, DINOv2 or DINOv3 (read by another process, tensors only). A folder of GPT-2
+            or BERT, with its tokenizer, says all by itself. Or a name on Hugging Face's hub, OWNER/NAME or
+            OWNER/NAME@COMMIT.
         out: the model file to write.
         preset: what the weights are of; a timm folder says so itself, one of transformers by its sizes.
         img_size: side, or (height, width), of the pictures the model shall take, where that is not the preset's.

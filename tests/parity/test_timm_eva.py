@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from smalti.models import create_model, list_models, preset_config
-from smalti.weights import from_timm, to_timm
+from smalti.weights import from_timm, load_strictly, to_ours, to_timm
 
 timm = pytest.importorskip("timm")
 
@@ -13,6 +13,8 @@ SIZES = {"img_size": (32, 48), "patch_size": 8, "embed_dim": 48, "depth": 3, "nu
 PRESETS = {  # what to tell timm
     "vit_small_patch16_dinov3": {"global_pool": "token"},
     "vit_small_plus_patch16_dinov3": {"global_pool": "token"},
+    "vit_small_patch16_dinov3_qkvb": {"global_pool": "token"},
+    "vit_small_plus_patch16_dinov3_qkvb": {"global_pool": "token"},
     "eva02_tiny_patch14_336": {},
     "eva02_base_patch14_448": {},
     "vit_giant_patch14_dinov2": {},
@@ -60,9 +62,35 @@ def test_timm_loads_our_weights(name: str):
         assert relative(ours(images), theirs(images)) <= 1e-5
 
 
-@pytest.mark.parametrize("name", list_models("*dinov3") + list_models("eva02*"))
+@pytest.mark.parametrize("name", list_models("*dinov3*") + list_models("eva02*"))
 def test_presets_have_timms_parameters(name: str):
     with torch.device("meta"):
         ours, theirs = create_model(name), timm.create_model(name)
     names = {key: tuple(tensor.shape) for key, tensor in to_timm(ours.state_dict(), preset_config(name)[0]).items()}
     assert names == {key: tuple(tensor.shape) for key, tensor in theirs.state_dict().items()}
+
+
+@pytest.mark.parametrize("size", ["small", "small_plus"])
+def test_the_authors_files_of_dinov3_are_read_as_timm_reads_them(size: str):
+    """facebookresearch/dinov3: four storage tokens, a mask over the bias of keys, SwiGLU in w1, w2 and w3."""
+    ours, theirs = pair(f"vit_{size}_patch16_dinov3_qkvb")
+    D, grid = SIZES["embed_dim"], ours.state_dict()
+    state = {"mask_token": torch.zeros(1, D), "rope_embed.periods": torch.zeros(3)}
+    for name, tensor in grid.items():
+        name = name.replace("reg_token", "storage_tokens")
+        for one, other in {"fc1_g": "w1", "fc1_x": "w2", **({"fc2": "w3"} if size == "small_plus" else {})}.items():
+            name = name.replace(f"mlp.{one}", f"mlp.{other}")
+        state[name] = torch.randn_like(tensor) * 0.2
+        if name.endswith("qkv.bias"):
+            state[f"{name}_mask"] = torch.ones(3, D).index_fill_(0, torch.tensor(1), 0).flatten()
+    state = {name: tensor for name, tensor in state.items() if not name.startswith("head")}
+
+    publisher, found = to_ours(state, "vit")
+    assert publisher == "timm or the authors"
+    load_strictly(ours, found | {n: t for n, t in grid.items() if n.startswith("head")}, where="dinov3.pth")
+    from timm.models.eva import checkpoint_filter_fn
+
+    theirs.load_state_dict(checkpoint_filter_fn(dict(state), theirs), strict=False)
+    images = torch.randn(2, 3, 32, 48)
+    with torch.no_grad():
+        assert relative(ours.forward_features(images), theirs.forward_features(images)) <= 5e-6

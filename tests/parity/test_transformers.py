@@ -13,6 +13,7 @@ transformers = pytest.importorskip("transformers")
 SMALL = {"image_size": 32, "patch_size": 8, "num_hidden_layers": 3, "hidden_size": 24, "num_attention_heads": 4}
 WIDE = {**SMALL, "intermediate_size": 96, "num_labels": 5, "layer_norm_eps": 1e-6}
 OURS = {"img_size": 32, "patch_size": 8, "depth": 3, "embed_dim": 24, "num_heads": 4}
+DINOV3 = {**SMALL, "hidden_size": 32, "intermediate_size": 128, "num_register_tokens": 4}
 BEIT = {"use_relative_position_bias": True, "use_absolute_position_embeddings": False, "use_mean_pooling": True}
 SWIN = {
     "image_size": 64,
@@ -65,6 +66,14 @@ CASES = {  # kind: (class, config, our family, our preset, our options)
     ),
     "dinov2": ("Dinov2Model", SMALL, "vit", "vit_small_patch14_dinov2", OURS),
     "dinov2_with_registers": ("Dinov2WithRegistersModel", SMALL, "vit", "vit_small_patch14_reg4_dinov2", OURS),
+    "dinov3": ("DINOv3ViTModel", DINOV3, "vit", "vit_small_patch16_dinov3_qkvb", {**OURS, "embed_dim": 32}),
+    "dinov3, gated": (
+        "DINOv3ViTModel",
+        {**DINOV3, "use_gated_mlp": True, "hidden_act": "silu"},
+        "vit",
+        "vit_small_plus_patch16_dinov3_qkvb",
+        {**OURS, "embed_dim": 32},
+    ),
 }
 
 
@@ -98,7 +107,7 @@ def test_what_transformers_writes_gives_the_same_answers_here(kind, tmp_path):
     other.save_pretrained(tmp_path)
     family, mine = ours(kind)
     published = read_published(tmp_path)
-    assert published.config["model_type"] == kind
+    assert published.config["model_type"] == ("dinov3_vit" if "dinov3" in kind else kind)
     names, state = to_ours(published.state, family)
     assert names == "transformers"
     if kind == "dinov2_with_registers":  # their class token carries its position apart
@@ -108,23 +117,24 @@ def test_what_transformers_writes_gives_the_same_answers_here(kind, tmp_path):
     load_strictly(mine, state, where=tmp_path)
     images = torch.randn(3, 3, *mine.config.size)
     with torch.no_grad():
-        found = mine.forward_features(images) if kind.startswith("dinov2") else mine(images)
+        found = mine.forward_features(images) if kind.startswith("dino") else mine(images)
         assert relative(found, answer(other, images)) <= 1e-5
 
 
-@pytest.mark.parametrize("kind", ["vit", "deit", "beit", "swin", "swinv2", "dinov2"])
+@pytest.mark.parametrize("kind", [kind for kind in CASES if kind != "dinov2_with_registers"])
 def test_transformers_takes_our_names(kind):
     other, (_, mine) = theirs(kind), ours(kind)
     for parameter in mine.parameters():
         torch.nn.init.normal_(parameter, std=0.2)
     bare = HUGGINGFACE[kind].to_theirs(mine.state_dict())
     heads = ("classifier", "cls_classifier", "distillation_classifier")
-    prefix = "" if kind == "dinov2" else f"{kind}."
+    features = kind.startswith("dino")
+    prefix = "" if features else f"{kind}."
     named = {name if name.startswith(heads) else prefix + name: tensor for name, tensor in bare.items()}
-    if kind == "dinov2":
-        named["embeddings.mask_token"] = torch.zeros(1, 24)
+    if features:
+        named["embeddings.mask_token"] = torch.zeros_like(other.embeddings.mask_token)
     loaded = type(other).from_pretrained(None, config=other.config, state_dict=named)
     images = torch.randn(3, 3, *mine.config.size)
     with torch.no_grad():
-        found = mine.forward_features(images) if kind == "dinov2" else mine(images)
+        found = mine.forward_features(images) if features else mine(images)
         assert relative(found, answer(loaded.eval(), images)) <= 1e-5

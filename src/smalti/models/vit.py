@@ -70,7 +70,7 @@ class ViTConfig:
         rel_bias: a learned bias on the scores for every offset between two tokens, in every attention (BEiT).
         mlp: "gelu", "swiglu" or "swiglu_norm" (with a norm inside, EVA-02).
         qkv_bias: a bias on queries, keys and values.
-        k_bias: keys have that bias too; not in EVA-02.
+        k_bias: keys have that bias too; not in EVA-02 and DINOv3.
         qk_norm: layer norm of queries and keys.
         layer_scale: first value of the gates (LayerScale); None for no gates.
         norm_eps: what norms add to a variance.
@@ -390,11 +390,13 @@ def presets() -> dict[str, ViTConfig]:
         "layer_scale": 1e-5,
         "norm_eps": 1e-5,
     }
+    plus = {"embed_dim": 1280, "depth": 32, "num_heads": 20}
     for name in ("small", "base", "large"):
         table[f"vit_{name}_patch16_dinov3"] = ViTConfig(256, 16, **trunks[name], **dinov3)
     table["vit_small_plus_patch16_dinov3"] = ViTConfig(256, 16, **trunks["small"], **dinov3, mlp="swiglu")
-    plus = {"embed_dim": 1280, "depth": 32, "num_heads": 20, "mlp": "swiglu"}
-    table["vit_huge_plus_patch16_dinov3"] = ViTConfig(256, 16, **plus, **dinov3)
+    table["vit_huge_plus_patch16_dinov3"] = ViTConfig(256, 16, **plus, **dinov3, mlp="swiglu")
+    for name in [name for name in table if name.endswith("_dinov3")]:
+        table[f"{name}_qkvb"] = replace(table[name], qkv_bias=True, k_bias=False)  # as the authors' files have it
 
     small = {  # embed_dim, depth, num_heads, mlp_ratio
         "nano": (64, 6, 4, 2.0),

@@ -1,4 +1,4 @@
-"""The names of transformers: ViT, DeiT, BEiT, Swin and DINOv2, as its published files have them.
+"""The names of transformers: ViT, DeiT, BEiT, Swin, DINOv2 and DINOv3, as its published files have them.
 
 Names of a model with a head start with its kind ("vit.encoder..."), those of a bare trunk do not: `KINDS` says which.
 """
@@ -19,6 +19,7 @@ KINDS = {  # their "model_type", and our presets of it
     "swinv2": "swinv2_*",
     "dinov2": "vit_*_patch*_dinov2",
     "dinov2_with_registers": "vit_*_reg4_dinov2",
+    "dinov3_vit": "vit_*_dinov3_qkvb",
 }
 SIZES = {
     "embed_dim": "hidden_size",
@@ -99,6 +100,24 @@ DINOV2 = (
     ("blocks.{i}.mlp.{rest}", "encoder.layer.{i}.mlp.{rest}"),
     *VIT,
 )
+DINOV3 = (
+    ("cls_token", "embeddings.cls_token"),
+    ("reg_token", "embeddings.register_tokens"),
+    ("patch_embed.proj.{p}", "embeddings.patch_embeddings.{p}"),
+    ("blocks.{i}.norm1.{p}", "layer.{i}.norm1.{p}"),
+    ("blocks.{i}.attn.qkv.weight", tuple(f"layer.{{i}}.attention.{one}_proj.weight" for one in "qkv")),
+    ("blocks.{i}.attn.qkv.bias", ("layer.{i}.attention.q_proj.bias", None, "layer.{i}.attention.v_proj.bias")),
+    ("blocks.{i}.attn.proj.{p}", "layer.{i}.attention.o_proj.{p}"),
+    ("blocks.{i}.ls1.gamma", "layer.{i}.layer_scale1.lambda1"),
+    ("blocks.{i}.norm2.{p}", "layer.{i}.norm2.{p}"),
+    ("blocks.{i}.mlp.fc2.{p}", "layer.{i}.mlp.down_proj.{p}"),
+    ("blocks.{i}.ls2.gamma", "layer.{i}.layer_scale2.lambda1"),
+)
+GELU: tuple[Row, ...] = (("blocks.{i}.mlp.fc1.{p}", "layer.{i}.mlp.up_proj.{p}"),)
+SWIGLU: tuple[Row, ...] = (
+    ("blocks.{i}.mlp.fc1_g.{p}", "layer.{i}.mlp.gate_proj.{p}"),
+    ("blocks.{i}.mlp.fc1_x.{p}", "layer.{i}.mlp.up_proj.{p}"),
+)
 UNUSED = ("embeddings.mask_token", "pooler.dense.{p}", "{rest}relative_position_index")
 
 HUGGINGFACE = {
@@ -108,6 +127,8 @@ HUGGINGFACE = {
     "swin": Names(SWIN, UNUSED),
     "swinv2": Names(SWINV2, (*UNUSED, "{rest}relative_coords_table")),
     "dinov2": Names(DINOV2, UNUSED),
+    "dinov3": Names((*DINOV3, *GELU), UNUSED),
+    "dinov3, gated": Names((*DINOV3, *SWIGLU), UNUSED),
 }
 
 
@@ -118,4 +139,6 @@ def preset_of(told: Mapping[str, Any]) -> str | None:
     sizes = {ours: tuple(size) if isinstance(size, list) else size for ours, size in sizes.items()}
     configs = {name: preset_config(name)[1] for name in list_models(KINDS.get(str(told.get("model_type")), ""))}
     fit = [name for name, one in configs.items() if all(getattr(one, ours) == sizes[ours] for ours in sizes)]
+    if (gated := told.get("use_gated_mlp")) is not None:  # DINOv3's small and small plus are alike but for that
+        fit = [name for name in fit if gated == (getattr(configs[name], "mlp", "") == "swiglu")]
     return next((name for name in fit if configs[name].img_size == told.get("image_size")), fit[0] if fit else None)

@@ -1,5 +1,5 @@
 """timm's names, where they are not ours already: those of BEiT, DINOv3, EVA-02, Swin, Swin V2 and of packed SwiGLU
-layers. The authors' own files of DeiT, DeiT-III, BEiT, Swin, MAE, DINO and DINOv2 have the same, but for a few.
+layers. The authors' own files of DeiT, DeiT-III, BEiT, Swin, MAE, DINO, DINOv2 and DINOv3 have the same, but for a few.
 """
 
 from collections.abc import Mapping
@@ -34,7 +34,7 @@ BEIT = Names(
     ),
     MADE,
 )
-DINOV3 = Names(BEIT.rows[1:], MADE)
+DINOV3, DINOV3_BIASED = Names(BEIT.rows[1:], MADE), Names(BEIT.rows[:3], MADE)
 SWIN = Names(((f"{GRID}.attn.rel_bias.table", f"{GRID}.attn.relative_position_bias_table"),), MADE)
 SWIN_V2 = Names(
     (
@@ -66,6 +66,15 @@ AUTHORS = Names(
     # what training without labels leaves behind: MAE's, DINO's and DINOv2's
     ("mask_token", "decoder_{rest}", "head.mlp.{rest}", "head.last_layer.{rest}"),
 )
+AUTHORS_DINOV3 = Names(
+    (
+        ("reg_token", "storage_tokens"),
+        ("blocks.{i}.mlp.fc1_g.{p}", "blocks.{i}.mlp.w1.{p}"),
+        ("blocks.{i}.mlp.fc1_x.{p}", "blocks.{i}.mlp.w2.{p}"),
+        ("blocks.{i}.mlp.fc2.{p}", "blocks.{i}.mlp.w3.{p}"),
+    ),
+    ("mask_token", "rope_embed.periods", "{rest}.attn.qkv.bias_mask", "local_cls_norm.{p}"),
+)
 
 
 def timm_names(state: Mapping[str, Tensor], family: str) -> Names:
@@ -77,7 +86,8 @@ def timm_names(state: Mapping[str, Tensor], family: str) -> Names:
     if family == "beit":
         return BEIT
     if family == "vit" and "pos_embed" not in state:
-        return DINOV3
+        biased = any(name.endswith((".q_bias", ".qkv.bias")) for name in state)
+        return DINOV3_BIASED if biased else DINOV3
     return PACKED if is_packed(state) else PLAIN
 
 
@@ -88,6 +98,9 @@ def authors_names(state: Mapping[str, Tensor], family: str) -> Names | None:
         return Names((*names.rows, *SWIN_EXTRA), names.unused)
     if family == "beit":
         return Names(BEIT.rows, (*BEIT.unused, "mask_token"))
+    if family == "vit" and "storage_tokens" in state:
+        plain = "blocks.0.mlp.w1.weight" not in state
+        return Names(AUTHORS_DINOV3.rows[:1], AUTHORS_DINOV3.unused) if plain else AUTHORS_DINOV3
     if family != "vit" or "pos_embed" not in state:
         return None
     packed = is_packed(state) or "blocks.0.mlp.w12.weight" in state

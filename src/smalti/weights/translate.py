@@ -16,7 +16,7 @@ def to_ours(state: Mapping[str, Tensor], family: str) -> tuple[str, dict[str, Te
     """A published state dict for a model of `family` under our names, and whose names it had."""
     if family in TEXT:
         return "transformers", text_from_huggingface(state, family)
-    for kind in KINDS:
+    for kind in (*KINDS, "model"):
         state = {name.removeprefix(f"{kind}."): tensor for name, tensor in state.items()}
     publisher, names = find_names(state, family)
     return publisher, names.to_ours(state)
@@ -27,6 +27,9 @@ def find_names(state: Mapping[str, Tensor], family: str) -> tuple[str, Names]:
     if any(name.startswith("encoder.layer") for name in state):
         second = any(".layer_scale1." in name for name in state)
         return "transformers", HUGGINGFACE["dinov2" if second else family]
+    if "embeddings.patch_embeddings.weight" in state:
+        gated = any(".mlp.gate_proj." in name for name in state)
+        return "transformers", HUGGINGFACE["dinov3, gated" if gated else "dinov3"]
     if names := authors_names(state, family):
         return "timm or the authors", names  # the authors' names are timm's, and a few more
     return "timm", timm_names(state, family)
