@@ -15,8 +15,9 @@ from smalti.data.split import split as split_source
 from smalti.data.text.check import TextCheck, check_text
 from smalti.errors import InputError, counted
 from smalti.evaluate.evaluation import Evaluation, evaluate_on, match_labels
+from smalti.evaluate.page import write_report
 from smalti.evaluate.probing import Probed, probe_on
-from smalti.evaluate.report import DataSummary, Report, write_report
+from smalti.evaluate.report import DataSummary, Report
 from smalti.evaluate.speed import pictures_a_second
 from smalti.export import export
 from smalti.importing import import_weights

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from smalti.evaluate.metrics import Metric
-from smalti.evaluate.report import Mistake, Report, Timing, render, write_report
+from smalti.evaluate.page import render, write_report
+from smalti.evaluate.report import Mistake, Report, Timing
 
 _spec = importlib.util.spec_from_file_location("report_examples", Path(__file__).with_name("examples.py"))
 examples = importlib.util.module_from_spec(_spec)

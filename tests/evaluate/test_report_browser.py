@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from smalti.evaluate.report import render
+from smalti.evaluate.page import render
 
 _spec = importlib.util.spec_from_file_location("report_examples", Path(__file__).with_name("examples.py"))
 examples = importlib.util.module_from_spec(_spec)

@@ -17,7 +17,8 @@ from smalti.configs import demand
 from smalti.data.loader import Pictures
 from smalti.errors import InputError
 from smalti.evaluate.evaluation import evaluate_on
-from smalti.evaluate.report import Timing, write_report
+from smalti.evaluate.page import write_report
+from smalti.evaluate.report import Timing
 from smalti.modelfile import ModelFile, write_model
 from smalti.models.registry import example_images
 from smalti.nn.inference import for_inference

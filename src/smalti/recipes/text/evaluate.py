@@ -7,7 +7,8 @@ from typing import Any
 from smalti.errors import InputError
 from smalti.evaluate.evaluation import match_labels
 from smalti.evaluate.metrics import Metric
-from smalti.evaluate.report import DataSummary, Report, write_report
+from smalti.evaluate.page import write_report
+from smalti.evaluate.report import DataSummary, Report
 from smalti.ready_text import TextModel
 from smalti.recipes.text.recipe import TokensConfig
 from smalti.recipes.text.sentences import Labelling

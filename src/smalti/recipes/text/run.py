@@ -12,7 +12,8 @@ from typing import Any
 import torch
 
 from smalti.errors import DamagedError, InputError
-from smalti.evaluate.report import DataSummary, Report, Timing, write_report
+from smalti.evaluate.page import write_report
+from smalti.evaluate.report import DataSummary, Report, Timing
 from smalti.files import write_durably
 from smalti.modelfile import ModelFile, write_model
 from smalti.ready_text import prepared
