@@ -5,12 +5,12 @@ smalti runs `train_step` and `generate`, as its commands do; the peers run the s
 `generate`. AdamW for all; random tokens.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
-import numpy as np
 import torch
 import torch.nn.functional as F
-from interleaved import Work, interleaved
+from interleaved import Work, apart
 from torch import Tensor, nn
 
 import smalti._torchvision  # noqa: F401 - before transformers
@@ -34,38 +34,36 @@ WRITTEN = 96
 
 def measure(rounds: int) -> Iterator[dict]:
     """A row a size, work and contender."""
-    keep_blocks()  # as a run does; it serves every contender of the process
     for title, (config, batch, batches) in SIZES.items():
-        torch.manual_seed(0)
-        tokens = torch.randint(config.vocab_size, (batch, config.max_len))
         contenders = {
-            "transformers GPT-2, fp32": peer(huggingface(config), tokens),
-            "plain torch code, fp32": peer(PlainGPT(config), tokens),
-            "smalti, bf16": ours(GPT(config), tokens, "bf16"),
-            "smalti, fp32": ours(GPT(config), tokens, "fp32"),
+            "transformers GPT-2, fp32": partial(peer, huggingface, config, batch),
+            "plain torch code, fp32": partial(peer, PlainGPT, config, batch),
+            "smalti, bf16": partial(ours, config, batch, "bf16"),
+            "smalti, fp32": partial(ours, config, batch, "fp32"),
         }
-        for found in interleaved(contenders, items=tokens.numel(), rounds=rounds):
+        for found in apart(contenders, items=batch * config.max_len, rounds=rounds):
             yield {"work": f"training step: {title}, batch {batch}", **found}
-        del contenders
         for batch in batches:
-            prompts = np.random.default_rng(0).integers(config.vocab_size, size=(batch, PROMPT))
             contenders = {
-                "transformers generate, fp32": their_writing(huggingface(config), prompts),
-                "smalti": our_writing(prepared("gpt", GPT(config)), prompts),
+                "transformers generate, fp32": partial(their_writing, config, batch),
+                "smalti": partial(our_writing, config, batch),
             }
-            for found in interleaved(contenders, items=batch * WRITTEN, rounds=rounds):
+            for found in apart(contenders, items=batch * WRITTEN, rounds=rounds):
                 yield {"work": f"writing {WRITTEN} tokens: {title}, batch {batch}", **found}
 
 
-def ours(model: nn.Module, tokens: Tensor, precision: str) -> Work:
+def ours(config: GPTConfig, batch: int, precision: str) -> Work:
+    """A step of smalti's loop, which has the allocator keep its blocks as a run does."""
+    keep_blocks()
+    tokens, model = random_tokens(config, batch, config.max_len), GPT(config)
     state = TrainState(model, build_optimizers(model, OptimConfig()))
-    loop = LoopConfig(batch_size=len(tokens), precision=precision)  # type: ignore[arg-type]
-    batch = {"tokens": tokens, "target": tokens.roll(-1, 1)}
-    return lambda: train_step(state, batch, NextToken(), loop, 1.0)
+    loop = LoopConfig(batch_size=batch, precision=precision)  # type: ignore[arg-type]
+    step = {"tokens": tokens, "target": tokens.roll(-1, 1)}
+    return lambda: train_step(state, step, NextToken(), loop, 1.0)
 
 
-def peer(model: nn.Module, tokens: Tensor) -> Work:
-    model.train()
+def peer(build: Callable[[GPTConfig], nn.Module], config: GPTConfig, batch: int) -> Work:
+    tokens, model = random_tokens(config, batch, config.max_len), build(config).train()
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
     target = tokens.roll(-1, 1)
 
@@ -79,15 +77,21 @@ def peer(model: nn.Module, tokens: Tensor) -> Work:
     return step
 
 
-def our_writing(model: nn.Module, prompts: np.ndarray) -> Work:
-    return lambda: list(generate(model, list(prompts), max_tokens=WRITTEN, top_k=50))  # type: ignore[arg-type]
+def our_writing(config: GPTConfig, batch: int) -> Work:
+    prompts = list(random_tokens(config, batch, PROMPT).numpy())
+    model = prepared("gpt", GPT(config))
+    return lambda: list(generate(model, prompts, max_tokens=WRITTEN, top_k=50))  # type: ignore[arg-type]
 
 
-def their_writing(model: nn.Module, prompts: np.ndarray) -> Work:
-    tokens = torch.from_numpy(prompts)
+def their_writing(config: GPTConfig, batch: int) -> Work:
+    tokens, model = random_tokens(config, batch, PROMPT), huggingface(config).eval()
     options = {"max_new_tokens": WRITTEN, "min_new_tokens": WRITTEN, "do_sample": True, "top_k": 50, "pad_token_id": 0}
-    model.eval()
     return lambda: model.generate(tokens, attention_mask=torch.ones_like(tokens), **options)  # type: ignore[operator]
+
+
+def random_tokens(config: GPTConfig, batch: int, length: int) -> Tensor:
+    torch.manual_seed(0)
+    return torch.randint(config.vocab_size, (batch, length))
 
 
 def huggingface(config: GPTConfig) -> nn.Module:
