@@ -28,10 +28,10 @@ demo: .venv/.installed
 	$(BIN)/smalti quickstart
 
 test: lint
-	$(BIN)/pytest -m "not slow and not gpu and not network"
+	$(BIN)/pytest -n auto --maxprocesses 8 --dist worksteal -m "not slow and not gpu and not network"
 
 test-all: lint
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --maxprocesses 8 --dist worksteal
 
 lint: .venv/.installed-tests
 	$(BIN)/ruff check

@@ -86,8 +86,7 @@ def timm_names(state: Mapping[str, Tensor], family: str) -> Names:
     if family == "beit":
         return BEIT
     if family == "vit" and "pos_embed" not in state:
-        biased = any(name.endswith((".q_bias", ".qkv.bias")) for name in state)
-        return DINOV3_BIASED if biased else DINOV3
+        return DINOV3_BIASED if no_bias_on_keys(state) else DINOV3
     return PACKED if is_packed(state) else PLAIN
 
 
@@ -105,6 +104,13 @@ def authors_names(state: Mapping[str, Tensor], family: str) -> Names | None:
         return None
     packed = is_packed(state) or "blocks.0.mlp.w12.weight" in state
     return AUTHORS if packed else Names(AUTHORS.rows[:3], AUTHORS.unused)
+
+
+def no_bias_on_keys(state: Mapping[str, Tensor]) -> bool:
+    """Whether queries and values have a bias and keys have none, which of rotated keys would be told."""
+    keys = [tensor.chunk(3)[1] for name, tensor in state.items() if name.endswith(".attn.qkv.bias")]
+    apart = any(name.endswith(".attn.q_bias") for name in state)
+    return apart or (bool(keys) and all(one.is_meta or not one.any() for one in keys))
 
 
 def is_packed(state: Mapping[str, Tensor]) -> bool:
