@@ -2,12 +2,15 @@
 classic CNN.
 
     python benchmarks/results.py --data DIR [--only cifar10,mnist] [--models smalti,tutorial,cnn] [--minutes 5]
-    [--seeds 0]
+    [--seeds 0] [--as-seed 0]
 
 Every run is a process of its own with the whole machine, and has the same minutes for everything: opening, checking,
 training, evaluating. Each learns from the same training pictures; the test pictures are touched once, at the end. The
 numbers go to benchmarks/results/DATE.json as they come, and the tables of docs/results.md and README.md are written
 from that file. DIR holds the data sets, as docs/results.md names them.
+
+With --as-seed the runs have, in place of minutes, the steps that the run of that seed had in its minutes, so that it
+does not matter what else the machine does. The tutorial's has no such budget.
 """
 
 import argparse
@@ -41,11 +44,12 @@ TITLES = {
 MODELS = {"smalti": "smalti, defaults", "cnn": "classic CNN", "tutorial": "tutorial ViT"}
 
 
-def one_run(name: str, model: str, data: str, minutes: float, seed: int) -> dict:
-    """A whole run in this process."""
+def one_run(name: str, model: str, data: str, minutes: float, seed: int, seen: int | None) -> dict:
+    """A whole run in this process; of as many training pictures instead of minutes, where `seen` says so."""
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
-        row = RUNS[model](data, minutes, seed, Path(folder) / "run", began)
+        budget = {"minutes": minutes} if seen is None else steps_of(data, minutes, seen)
+        row = RUNS[model](data, minutes, seed, Path(folder) / "run", began, **budget)
     return {"set": name, "model": model, "seed": seed, "minutes": minutes, **row, "seconds": time.monotonic() - began}
 
 
@@ -53,13 +57,13 @@ def run_smalti(data: str, minutes: float, seed: int, out: Path, began: float, **
     """`smalti train DATA --minutes M`."""
     import smalti
 
-    result = smalti.train(data, minutes=minutes, seed=seed, out=out, show=False, **options)
+    result = smalti.train(data, seed=seed, out=out, show=False, **options)
     detail = json.loads(result.run.joinpath("result.json").read_text())
     timing = detail["timing"]
     return figures(result.metrics["accuracy"], timing["images_per_second"] * timing["train"], detail["parameters"])
 
 
-def run_cnn(data: str, minutes: float, seed: int, out: Path, began: float) -> dict:
+def run_cnn(data: str, minutes: float, seed: int, out: Path, began: float, **budget: float) -> dict:
     """The classic CNN through the same loop, with smalti's augmentation and image size, and AdamW at its usual rate."""
     recipe = choose_recipe(data, minutes, seed)[2]
     settings = {
@@ -68,10 +72,10 @@ def run_cnn(data: str, minutes: float, seed: int, out: Path, began: float) -> di
         "optim.lr": 1e-3,
         "optim.weight_decay": 0.01,
     }
-    return run_smalti(data, minutes, seed, out, began, model="cnn_small_32", overrides=settings)
+    return run_smalti(data, minutes, seed, out, began, model="cnn_small_32", overrides=settings, **budget)
 
 
-def run_tutorial(data: str, minutes: float, seed: int, out: Path, began: float) -> dict:
+def run_tutorial(data: str, minutes: float, seed: int, out: Path, began: float, **budget: float) -> dict:
     """The ViT of the tutorials in its own plain loop, on the same pictures at the same size."""
     from tutorial_vit import train_tutorial
 
@@ -105,6 +109,11 @@ def choose_recipe(data: str, minutes: float, seed: int):
     parts = split(source, found.facts, seed=seed)
     given = Given(source, found, parts, Budget(minutes=minutes), minutes * 60, torch.device("cpu"), seed=seed)
     return source, parts, choose(given).recipe
+
+
+def steps_of(data: str, minutes: float, seen: int) -> dict[str, int]:
+    """So many pictures in steps of the batch that smalti chooses."""
+    return {"steps": round(seen / choose_recipe(data, minutes, 0)[2].loop.batch_size)}
 
 
 def figures(accuracy, seen: float, parameters: int) -> dict:
@@ -168,12 +177,13 @@ def main() -> None:
     parser.add_argument("--models", default=",".join(MODELS))
     parser.add_argument("--minutes", type=float, default=5.0)
     parser.add_argument("--seeds", default="0")
+    parser.add_argument("--as-seed", type=int, help="do the steps of this seed's run, which has to be there")
     parser.add_argument("--into", type=Path, help="results file; default results/DATE.json")
     parser.add_argument("--run", help=argparse.SUPPRESS)  # one run, for the fresh process
     args = parser.parse_args()
     if args.run:
-        name, model, data, seed = json.loads(args.run)
-        sys.stdout.write("\nROW " + json.dumps(one_run(name, model, data, args.minutes, seed)) + "\n")
+        name, model, data, seed, seen = json.loads(args.run)
+        sys.stdout.write("\nROW " + json.dumps(one_run(name, model, data, args.minutes, seed, seen)) + "\n")
         return
 
     import torch
@@ -190,7 +200,10 @@ def main() -> None:
         for name in args.only.split(","):
             for model in args.models.split(","):
                 file = SETS[name]
-                row = in_fresh_process(name, model, name if file is None else str(args.data / file), args.minutes, seed)
+                data = name if file is None else str(args.data / file)
+                row = in_fresh_process(
+                    name, model, data, args.minutes, seed, seen_by(record, name, model, args.as_seed)
+                )
                 others = [r for r in record["rows"] if (r["set"], r["model"], r["seed"]) != (name, model, seed)]
                 record["rows"] = [*others, row]
                 path.write_text(json.dumps(record, indent=1) + "\n")
@@ -199,9 +212,17 @@ def main() -> None:
     write_tables(record)
 
 
-def in_fresh_process(name: str, model: str, data: str, minutes: float, seed: int) -> dict:
+def seen_by(record: dict, name: str, model: str, seed: int | None) -> int | None:
+    """How many pictures the run of that seed saw; None where no seed is named."""
+    if seed is None:
+        return None
+    found = [row["seen"] for row in record["rows"] if (row["set"], row["model"], row["seed"]) == (name, model, seed)]
+    return found[0] if found else sys.exit(f"no run of seed {seed} of {model} on {name}")
+
+
+def in_fresh_process(name: str, model: str, data: str, minutes: float, seed: int, seen: int | None) -> dict:
     """One run with nothing left over from the last."""
-    call = [sys.executable, __file__, "--minutes", str(minutes), "--run", json.dumps([name, model, data, seed])]
+    call = [sys.executable, __file__, "--minutes", str(minutes), "--run", json.dumps([name, model, data, seed, seen])]
     done = subprocess.run(call, stdout=subprocess.PIPE, text=True, check=True)
     return json.loads(done.stdout.rpartition("\nROW ")[2])
 
