@@ -4,8 +4,8 @@
     python benchmarks/distillation.py --data DIR --into FILE.json [--only cifar10,gtsrb] [--seeds 0,1,2]
         [--models vit_mini_patch4_32 cct_mini_patch4_32] [--shares 0.3] [--minutes 5]
 
-Arms: the CNN, each preset alone, each preset with `--teacher auto` (hard labels, DeiT's way), which gives a share of
-the minutes to the CNN that teaches. A preset may have fields of its config behind a colon, so that a DeiT with a token
+Arms: the CNN, each preset alone, each preset with `--teacher auto`, which gives a share of the minutes to the CNN that
+teaches. A preset may have fields of its config behind a colon, so that a DeiT with a token
 for distillation can be small: "deit_tiny_distilled_patch16_224:patch_size=4,embed_dim=128,depth=4,num_heads=4".
 Pictures have 32 pixels in CIFAR-10 and 48 in the GTSRB subset; presets are fitted to that.
 

@@ -196,3 +196,17 @@ def test_the_rule_sees_the_part_of_the_budget_that_a_taught_student_has():
     assert half.recipe.mix.cutmix > 0 == tenth.recipe.mix.cutmix
     note = next(c for c in half.choices if c.name == "teacher")
     assert (note.value, note.reason.split(";")[0]) == ("cnn_small_32", "trained first, with 50% of the budget")
+
+
+@pytest.mark.parametrize(
+    ("preset", "wish", "kind", "share"),
+    [
+        ("vit_nano_patch4_32", {}, "soft", 0.9),
+        ("deit_tiny_distilled_patch16_224", {}, "hard", 0.5),
+        ("deit_tiny_distilled_patch16_224", {"kind": "soft"}, "soft", 0.5),
+    ],
+)
+def test_a_lone_head_hears_soft_answers_and_a_second_one_hard_ones(preset, wish, kind, share):
+    settings = {"teacher": {"model": "auto", **wish}, "model": {"preset": preset}, "preprocess": {"img_size": (32, 32)}}
+    teacher = choose(given(settings=settings)).recipe.teacher
+    assert (teacher.kind, teacher.share) == (kind, share)

@@ -29,7 +29,7 @@ from smalti.objectives.losses import find_loss
 from smalti.recipes.mirror import mirror_test
 from smalti.recipes.pace import Pace, fastest, measure_pace
 from smalti.recipes.recipe import Choice, ModelConfig, Recipe, TargetConfig
-from smalti.recipes.teacher import AUTO, PRESET, TeacherConfig, load_teacher
+from smalti.recipes.teacher import AUTO, PRESET, TWO_HEADS, TeacherConfig, load_teacher
 from smalti.recipes.transfer import TransferConfig, Tune, fitted_preprocess, kept_options
 from smalti.train.budget import Budget
 from smalti.train.loop import LoopConfig
@@ -134,7 +134,7 @@ def choose(given: Given) -> Chosen:
     choose_first = choose_model if given.start is None else keep_model
     model, preprocess, pace = choose_first(given, trial, batch_size, note)
     transfer = choose_transfer(given, pace, batch_size, note)
-    teacher, pace = choose_teacher(given, trial, preprocess, batch_size, transfer.tune, pace, note)
+    teacher, pace = choose_teacher(given, trial, model, preprocess, batch_size, transfer.tune, pace, note)
     epochs = expected_epochs(given, pace, batch_size)
     note("epochs", f"{epochs:.3g}", f"{len(given.split.train):,} training pictures at about {pace.train:,.0f} a second")
     mirror = choose_mirror(given, preprocess, note)
@@ -253,11 +253,19 @@ def choose_transfer(given: Given, pace: Pace, batch_size: int, note: Note) -> Tr
 
 
 def choose_teacher(
-    given: Given, trial: Trial, preprocess: Preprocess, batch_size: int, tune: Tune, pace: Pace, note: Note
+    given: Given,
+    trial: Trial,
+    model: ModelConfig,
+    preprocess: Preprocess,
+    batch_size: int,
+    tune: Tune,
+    pace: Pace,
+    note: Note,
 ) -> tuple[TeacherConfig, Pace]:
     """The teacher, where the person names one or wants one, and how fast a model learns with it. Raises InputError
     where it cannot teach these labels."""
-    config = TeacherConfig(**given.settings.get("teacher", {}))
+    family, _ = preset_config(model.preset)
+    config = TeacherConfig(**{**(TWO_HEADS if family == "deit" else {}), **given.settings.get("teacher", {})})
     if not config.model:
         return config, pace
     if given.source.task != "classify":

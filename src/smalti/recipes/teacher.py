@@ -15,10 +15,12 @@ from smalti.errors import InputError, few
 from smalti.objectives.objective import Forward
 from smalti.ready import Model, load
 
-__all__ = ["AUTO", "PRESET", "TeacherConfig", "load_teacher"]
+__all__ = ["AUTO", "PRESET", "TWO_HEADS", "TeacherConfig", "load_teacher"]
 
 AUTO = "auto"  # the teacher is a small CNN (models/cnn.py), trained first: DeiT found convolutions to teach best
 PRESET = "cnn_small_32"  # at the size of the student's pictures
+
+TWO_HEADS = {"kind": "hard", "share": 0.5}  # as DeiT has it, whose second head hears the teacher alone
 
 
 @dataclass(frozen=True)
@@ -27,16 +29,16 @@ class TeacherConfig:
 
     Args:
         model: the model file of the teacher; "auto" for one that is trained first; "" for none.
-        kind: "hard", its choice is a second label (DeiT); "soft", its probabilities at `temperature`.
+        kind: "soft", its probabilities at `temperature`; "hard", its choice is a second label (DeiT).
         share: of the teacher in the loss.
         temperature: softens both answers, for "soft".
         budget_share: of the run's budget that a teacher trained first gets; the student has the rest.
     """
 
     model: str = ""
-    kind: Literal["hard", "soft"] = "hard"
-    share: float = 0.5
-    temperature: float = 3.0
+    kind: Literal["hard", "soft"] = "soft"
+    share: float = 0.9
+    temperature: float = 4.0
     budget_share: float = 0.3
 
     def __post_init__(self) -> None:
