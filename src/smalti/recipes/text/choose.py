@@ -102,7 +102,7 @@ def choose_text(
     if begun is not None:
         rate, why = (DEEP_LR, "as published models are fine-tuned") if deep else (TUNE_LR, "lower than from scratch")
     lr = choose("optim", "lr", "learning rate", rate, why)
-    precision, why = ("fp32", "recurrent layers compute in it") if cell else best_precision(device)
+    precision, why = best_precision(device)
     precision = choose("loop", "precision", "precision", precision, why)
     recipe = TextRecipe(
         model=ModelConfig(preset, options),

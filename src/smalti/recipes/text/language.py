@@ -105,7 +105,8 @@ class Language:
         """What comes next, or what is hidden."""
         if self.task == "masked-token":
             return MaskedToken(self.tokenizer.special("mask"), self.tokenizer.size, recipe.tokens.mask_share)
-        return CarriedNextToken(state.memory) if carries(state.model) else NextToken()  # type: ignore[return-value]
+        model: Any = state.model
+        return CarriedNextToken(state.memory, model.start()) if carries(model) else NextToken()  # type: ignore[return-value]
 
     def evaluator(self, recipe: TextRecipe, model: nn.Module) -> Evaluator:
         """The loss on the validation text."""
@@ -137,11 +138,11 @@ class Language:
         ids = self.ids[split]
         return AllStreams(ids, max_len=CARRIED) if carries(model) else AllWindows(ids, max_len=longest(model))
 
-    def score(self, model: nn.Module, share: float = 0.15) -> Score:
+    def score(self, model: Any, share: float = 0.15) -> Score:
         """What is asked of the model."""
         if self.task == "masked-token":
             return Masked(self.tokenizer.special("mask"), self.tokenizer.size, share)
-        return Carried() if carries(model) else next_token
+        return Carried(model.start()) if carries(model) else next_token
 
 
 def carries(model: nn.Module) -> bool:
