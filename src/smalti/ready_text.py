@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from smalti.data.preprocess import Preprocess
@@ -16,7 +17,7 @@ from smalti.modelfile import ModelFile, read_any_model
 from smalti.models import FAMILIES
 from smalti.nn.inference import for_inference
 from smalti.sample import translate, write
-from smalti.tokenizers import Tokenizer, encode_marked
+from smalti.tokenizers import Tokenizer, enclosed, encode_marked
 
 __all__ = ["TextModel", "TextPrediction", "load_text", "prepared"]
 
@@ -155,33 +156,39 @@ class TextModel:
     @torch.inference_mode()
     def embed(self, texts: str | Sequence[str]) -> Tensor:
         """Features (B, D): the mean over the tokens of each text."""
-        rows = [encode_marked(self.tokenizer, text) for text in ([texts] if isinstance(texts, str) else texts)]
+        rows = [self.ids(text) for text in ([texts] if isinstance(texts, str) else texts)]
         tokens = padded(rows).to(self.device)
         real = (tokens >= 0)[..., None]
         return ((self.module.forward_features(tokens) * real).sum(1) / real.sum(1).clamp(min=1)).float().cpu()
 
-    def encode(self, text: str) -> Any:
-        """The ids (N,) of a text with marks such as [MASK], between start and end where an encoder knows them; or why
-        it has none."""
+    def ids(self, text: str) -> NDArray[np.int64]:
+        """The ids (N,) of a text as the model was trained to read it. Where it is not to be classified, marks such as
+        [MASK] are read. Raises InputError for what has no id."""
+        if self.task == "classify":
+            return enclosed(self.tokenizer, self.tokenizer.encode(text), self.longest)
+        ids = encode_marked(self.tokenizer, text)
+        return enclosed(self.tokenizer, ids) if self.task == "masked-token" else ids
+
+    def encode(self, text: str) -> NDArray[np.int64] | SmaltiError:
+        """The ids (N,) of a text that is asked about, or why there is no answer."""
         try:
-            ids = encode_marked(self.tokenizer, text)
-            if self.task in ("masked-token", "classify") and {"start", "end"} <= set(self.tokenizer.specials):
-                start, end = (self.tokenizer.special(name) for name in ("start", "end"))
-                ids = np.concatenate([[start], ids, [end]])
-            most = getattr(self.module.config, "max_len", None)
-            if not len(ids):
+            ids, most = self.ids(text), self.longest
+            if not text or not len(ids):
                 raise InputError("an empty text", mend="give one character or more")
             if self.task == "masked-token" and self.tokenizer.special("mask") not in ids:
                 raise InputError("there is no [MASK] in it", mend='write "The [MASK] sat"')
-            if self.task == "next-token" and most is not None:
-                return ids[-most:]
-            if most is not None and len(ids) > most and self.task == "classify":
-                return ids[:most]
+            if self.task == "next-token":
+                return ids if most is None else ids[-most:]
             if most is not None and len(ids) > most:
                 raise InputError(f"{len(ids)} tokens are more than the {most} the model takes", mend="shorten the text")
             return ids
         except SmaltiError as error:
             return error
+
+    @property
+    def longest(self) -> int | None:
+        """Tokens the model sees at once; None for any number."""
+        return getattr(self.module.config, "max_len", None)
 
     @property
     def device(self) -> torch.device:

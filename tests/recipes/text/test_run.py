@@ -173,7 +173,12 @@ def test_a_classifier_begins_with_a_model_of_hidden_tokens(text_runs, tmp_path):
     data.write_text("text,label\n" + "".join(f"the {'cat' if i % 2 else 'dog'},{'AB'[i % 2]}\n" for i in range(40)))
     result = smalti.train(data, start=masked.model, steps=4, out=tmp_path / "run", report=False, show=False)
     assert result.task == "classify"
-    assert smalti.load(result.model).labels == ("A", "B")
+    made, start = read_any_model(result.model), read_any_model(masked.model)
+    assert made.labels == ("A", "B")
+    assert made.preprocess == start.preprocess.with_specials("start", "end") != start.preprocess
+    learned, known = (file.module.token_embed.weight for file in (made, start))
+    assert len(learned) == len(known) + 2
+    assert (learned[: len(known)] - known).abs().max() < 0.1
 
 
 def test_a_model_of_pictures_is_no_start_for_text(tmp_path):

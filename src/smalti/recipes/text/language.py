@@ -27,7 +27,7 @@ from smalti.evaluate.outputs import device_of
 from smalti.objectives import Batch, CarriedNextToken, MaskedToken, NextToken, Objective
 from smalti.ready_text import TextModel
 from smalti.recipes.text.recipe import TextRecipe, TokensConfig
-from smalti.recipes.text.tokens import make_tokenizer
+from smalti.recipes.text.tokens import SPECIALS, make_tokenizer
 from smalti.tokenizers import Tokenizer
 from smalti.train.loop import Batches, Evaluator
 from smalti.train.state import TrainState
@@ -61,8 +61,7 @@ class Language:
     ) -> Self:
         """As `open_system`. The split is by position, whatever the seed."""
         corpus = open_corpus(data, raw=tokens.tokenizer == "bytes")
-        specials = ("mask",) if task == "masked-token" else ()
-        tokenizer = tokenizer or make_tokenizer(tokens, [corpus.text], [corpus.part("train")], specials)
+        tokenizer = tokenizer or make_tokenizer(tokens, [corpus.text], [corpus.part("train")], SPECIALS[task])
         return cls(task, corpus, tokenizer, {split: tokenizer.encode(corpus.part(split)) for split in SPLITS})
 
     @property

@@ -15,7 +15,7 @@ from smalti.evaluate.outputs import device_of
 from smalti.evaluate.translation import has_sacrebleu, translation_metrics
 from smalti.objectives import Batch, Objective, Seq2Seq
 from smalti.recipes.text.recipe import TextRecipe, TokensConfig
-from smalti.recipes.text.tokens import make_tokenizer
+from smalti.recipes.text.tokens import SPECIALS, make_tokenizer
 from smalti.sample import translate
 from smalti.tokenizers import Tokenizer
 from smalti.train.loop import Batches, Evaluator
@@ -54,7 +54,7 @@ class Translation:
         parts, sources = split_texts(pairs.sources, seed=seed), texts_of(pairs.sources)
         if tokenizer is None:
             learned = [text for i in map(int, parts.train) for text in (sources[i], pairs.targets[i])]
-            tokenizer = make_tokenizer(tokens, [*sources, *pairs.targets], learned, ("start", "end"))
+            tokenizer = make_tokenizer(tokens, [*sources, *pairs.targets], learned, SPECIALS["seq2seq"])
         return cls(pairs, parts, tokenizer)
 
     @property

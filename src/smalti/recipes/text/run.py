@@ -22,7 +22,8 @@ from smalti.recipes.settings import Setting, read_settings, write_settings
 from smalti.recipes.text.choose import choose_text
 from smalti.recipes.text.recipe import TextRecipe, TokensConfig
 from smalti.recipes.text.start import load_start, read_start
-from smalti.recipes.text.systems import System, open_system
+from smalti.recipes.text.systems import System, open_system, task_of
+from smalti.recipes.text.tokens import SPECIALS
 from smalti.recipes.training import (
     TrainResult,
     keep_best,
@@ -76,7 +77,8 @@ def train_text(
     """
     start = settings.get("transfer", {}).get("start")
     begun = read_start(start) if start else None
-    tokens, tokenizer = TokensConfig(**settings.get("tokens", {})), begun.preprocess if begun else None
+    tokens, task = TokensConfig(**settings.get("tokens", {})), task_of(data, task)
+    tokenizer = begun.preprocess.with_specials(*SPECIALS[task]) if begun else None
     system = open_system(data, task, tokens, seed=int(settings.get("seed", 0)), tokenizer=tokenizer)
     recipe, choices = choose_text(system, budget, settings, device, begun)
     if recipe.transfer.tune != "all":

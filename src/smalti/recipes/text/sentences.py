@@ -16,7 +16,7 @@ from smalti.evaluate.outputs import collect, softmax
 from smalti.objectives import Batch, Objective
 from smalti.recipes.assemble import target_objective
 from smalti.recipes.text.recipe import TextRecipe, TokensConfig
-from smalti.recipes.text.tokens import make_tokenizer
+from smalti.recipes.text.tokens import SPECIALS, make_tokenizer
 from smalti.tokenizers import Tokenizer
 from smalti.train.loop import Batches, Evaluator
 from smalti.train.state import TrainState
@@ -47,7 +47,8 @@ class Labelling:
         """As `open_system`."""
         source = open_sentences(data)
         parts, texts = split_texts(source, seed=seed), texts_of(source)
-        tokenizer = tokenizer or make_tokenizer(tokens, texts, [texts[i] for i in map(int, parts.train)])
+        if tokenizer is None:
+            tokenizer = make_tokenizer(tokens, texts, [texts[i] for i in map(int, parts.train)], SPECIALS["classify"])
         return cls(source, parts, tokenizer)
 
     @property

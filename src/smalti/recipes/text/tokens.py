@@ -1,4 +1,4 @@
-"""The tokenizer of a run."""
+"""The tokenizer of a run, and the special ids its task asks for."""
 
 from collections.abc import Iterable
 
@@ -6,7 +6,14 @@ from smalti.errors import InputError
 from smalti.recipes.text.recipe import TokensConfig
 from smalti.tokenizers import BPE, Bytes, Characters, Special, Tokenizer
 
-__all__ = ["make_tokenizer"]
+__all__ = ["SPECIALS", "make_tokenizer"]
+
+SPECIALS: dict[str, tuple[Special, ...]] = {
+    "next-token": (),
+    "masked-token": ("mask",),
+    "seq2seq": ("start", "end"),
+    "classify": ("start", "end"),  # BERT's [CLS], off which the class is read, and [SEP]
+}
 
 
 def make_tokenizer(
