@@ -15,6 +15,7 @@ from smalti.data.text.rows import padded
 from smalti.errors import InputError, SmaltiError
 from smalti.modelfile import ModelFile, read_any_model
 from smalti.models import FAMILIES
+from smalti.nn.flat import flattened
 from smalti.nn.inference import for_inference
 from smalti.sample import translate, write
 from smalti.tokenizers import Tokenizer, enclosed, encode_marked
@@ -257,13 +258,13 @@ ANSWERS = {"classify": classes, "masked-token": fillings, "next-token": nexts, "
 
 
 def prepared(family: str, module: nn.Module) -> nn.Module:
-    """`module` as it answers fastest, changed in place: by `smalti.nn.inference` where it is wide. For a narrow or
-    recurrent one plain layers are the fastest (docs/log.md)."""
+    """`module` as it answers fastest, changed in place: by `smalti.nn.inference` where it is wide; for a narrow or
+    recurrent one plain layers are the fastest (docs/log.md). Blocks are written out."""
     config: Any = module.config
-    if hasattr(config, "cell") or config.embed_dim < WIDE:
-        return module.eval()
-    place = next(module.parameters()).device
-    return for_inference(module, tuple(one.to(place) for one in FAMILIES[family].example(config)))
+    if not hasattr(config, "cell") and config.embed_dim >= WIDE:
+        place = next(module.parameters()).device
+        module = for_inference(module, tuple(one.to(place) for one in FAMILIES[family].example(config)))
+    return flattened(module.eval())
 
 
 def load_text(path: str | os.PathLike[str], *, device: str | None = None) -> TextModel:

@@ -127,7 +127,7 @@ class Attention(nn.Module):
 
     def read(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> Tensor:
         """What queries find among keys, (B, H, N, K) each: the values they weigh, joined and projected, (B, N, D)."""
-        y = self.attend(q, k, v, mask)
+        y = self.attend(q.to(k.dtype), k, v, mask).to(q.dtype)  # what a cache kept may be more exact
         return self.proj_drop(self.proj(y.transpose(1, 2).flatten(2)))
 
     def full_mask(self, x: Tensor, mask: Tensor | None) -> Tensor | None:
@@ -142,7 +142,7 @@ class Attention(nn.Module):
         q, k, _ = self.project(x, rope)
         if cache is not None:
             k = cache.with_keys(k)
-        return attention_weights(q, k, self.full_mask(x, mask), causal=self.causal)
+        return attention_weights(q.to(k.dtype), k, self.full_mask(x, mask), causal=self.causal)
 
 
 class Context(NamedTuple):
