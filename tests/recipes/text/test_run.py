@@ -45,6 +45,14 @@ def test_evaluation_of_the_file_repeats_the_figures_of_the_run(text_runs, task):
         assert again.metrics[name].value == pytest.approx(metric.value, rel=1e-5), name
 
 
+def test_a_character_without_an_id_is_told_with_its_file(text_runs, tmp_path):
+    other = tmp_path / "other.txt"
+    other.write_text("the cat sat. " * 90 + "~")
+    with pytest.raises(InputError, match="'~'") as refused:
+        smalti.evaluate(text_runs["next-token"][1].model, other, show=False)
+    assert refused.value.where == f"{other}, test"
+
+
 def test_the_report_shows_what_is_written(text_runs):
     for task, shown in {"next-token": "A text that it wrote", "seq2seq": "wanted: "}.items():
         page = (text_runs[task][1].run / "report.html").read_text()
@@ -139,6 +147,11 @@ def test_data_that_changed_is_not_gone_on_with(tmp_path):
         ({"teacher": "x"}, "teacher"),
         ({"overrides": {"target.sampling": "balanced"}}, "target.sampling"),
         ({"overrides": {"target.smoothing": 0.1}}, "for classes"),
+        ({"bad_images": "skip"}, "--bad-images is for pictures"),
+        ({"leaks": "drop"}, "--leaks is for pictures"),
+        ({"workers": 2}, "--workers is for pictures"),
+        ({"overrides": {"transfer.rank": 4}}, "transfer.rank is for pictures"),
+        ({"overrides": {"transfer.blocks": 1}}, "transfer.blocks is for pictures"),
     ],
 )
 def test_what_cannot_be_is_one_clear_line(tmp_path, options, words):

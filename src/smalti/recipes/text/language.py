@@ -11,6 +11,7 @@ from torch import nn
 
 from smalti.data.source import SPLITS
 from smalti.data.text import AllStreams, AllWindows, Corpus, Streams, Windows, open_corpus
+from smalti.data.text.rows import encode_of
 from smalti.errors import few
 from smalti.evaluate.language import (
     Carried,
@@ -62,7 +63,8 @@ class Language:
         """As `open_system`. The split is by position, whatever the seed."""
         corpus = open_corpus(data, raw=tokens.tokenizer == "bytes")
         tokenizer = tokenizer or make_tokenizer(tokens, [corpus.text], [corpus.part("train")], SPECIALS[task])
-        return cls(task, corpus, tokenizer, {split: tokenizer.encode(corpus.part(split)) for split in SPLITS})
+        ids = {split: encode_of(tokenizer, corpus.part(split), f"{corpus.name}, {split}") for split in SPLITS}
+        return cls(task, corpus, tokenizer, ids)
 
     @property
     def name(self) -> str:

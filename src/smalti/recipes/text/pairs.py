@@ -1,19 +1,19 @@
 """Pairs of texts: the target of a source."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
 from torch import nn
 
-from smalti.data.source import SPLITS
-from smalti.data.split import Split
 from smalti.data.text import Pairs, PairSource, open_pairs, split_texts, texts_of
 from smalti.evaluate.language import Seq2SeqEvaluator, collect_tokens, seq2seq, seq2seq_metrics
 from smalti.evaluate.metrics import Metric
 from smalti.evaluate.outputs import device_of
 from smalti.evaluate.translation import has_sacrebleu, translation_metrics
-from smalti.objectives import Batch, Objective, Seq2Seq
+from smalti.objectives import Objective, Seq2Seq
+from smalti.recipes.text.divided import Divided
 from smalti.recipes.text.recipe import TextRecipe, TokensConfig
 from smalti.recipes.text.tokens import SPECIALS, make_tokenizer
 from smalti.sample import translate
@@ -29,18 +29,14 @@ LONGEST = 1000  # tokens of a target, of a model that names no limit
 
 
 @dataclass(frozen=True)
-class Translation:
-    """Pairs and their split.
+class Translation(Divided):
+    """Pairs and their split; the tokenizer is of both sides.
 
     Args:
-        pairs: sources and targets.
-        parts: which train, choose and judge.
-        tokenizer: of both sides.
+        targets: a text for each of the sources.
     """
 
-    pairs: PairSource
-    parts: Split
-    tokenizer: Tokenizer
+    targets: Sequence[str]
     task: str = "seq2seq"
     labels: tuple[str, ...] = ()
     unit: str = "pairs"
@@ -55,22 +51,12 @@ class Translation:
         if tokenizer is None:
             learned = [text for i in map(int, parts.train) for text in (sources[i], pairs.targets[i])]
             tokenizer = make_tokenizer(tokens, [*sources, *pairs.targets], learned, SPECIALS["seq2seq"])
-        return cls(pairs, parts, tokenizer)
+        return cls(pairs.sources, parts, tokenizer, pairs.targets)
 
     @property
-    def name(self) -> str:
-        """What the person called the data."""
-        return self.pairs.sources.name
-
-    @property
-    def sizes(self) -> dict[str, int]:
-        """Pairs a split."""
-        return {split: len(getattr(self.parts, split)) for split in SPLITS}
-
-    @property
-    def reason(self) -> str:
-        """Why it is split so."""
-        return self.parts.reason
+    def pairs(self) -> PairSource:
+        """Sources and targets."""
+        return PairSource(self.source, self.targets)
 
     @property
     def found(self) -> dict[str, int]:
@@ -103,15 +89,13 @@ class Translation:
         metrics = seq2seq_metrics(outputs)
         if has_sacrebleu():
             said = self.written(model, split)
-            metrics |= translation_metrics(
-                [said[int(i)] for i in indices], [self.pairs.targets[int(i)] for i in indices]
-            )
+            metrics |= translation_metrics([said[int(i)] for i in indices], [self.targets[int(i)] for i in indices])
         return len(indices), metrics
 
     def examples(self, model: nn.Module) -> list[tuple[str, str]]:
         """What it made of the first sources of the test."""
-        texts, said = texts_of(self.pairs.sources), self.written(model, "test", EXAMPLES)
-        lines = [f"{texts[i]}\n  {text}  (wanted: {self.pairs.targets[i]})" for i, text in said.items()]
+        texts, said = texts_of(self.source), self.written(model, "test", EXAMPLES)
+        lines = [f"{texts[i]}\n  {text}  (wanted: {self.targets[i]})" for i, text in said.items()]
         return [("What it makes of sources it had never seen", "\n".join(lines))] if lines else []
 
     def written(self, model: Any, split: str, count: int | None = None) -> dict[int, str]:
@@ -125,10 +109,6 @@ class Translation:
             found = translate(model, batch["source"], start=start, end=end, max_tokens=LONGEST)
             said |= dict(zip(batch["id"].tolist(), map(self.tokenizer.decode, found), strict=True))
         return said
-
-    def describe(self, batch: Batch) -> str:
-        """The lines."""
-        return ", ".join(str(self.pairs.sources.names[i]) for i in batch["id"].tolist()[:4])
 
     def rows(self, model: Any, split: str, batch_size: int, *, count: int | None = None, **order: Any) -> Pairs:
         """The pairs of a split, or the first of them."""

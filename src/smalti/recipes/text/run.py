@@ -34,6 +34,7 @@ from smalti.recipes.training import (
     run_loop,
     training_seconds,
 )
+from smalti.recipes.transfer import TransferConfig
 from smalti.tokenizers import Tokenizer, tokenizer_from_dict
 from smalti.train.budget import Budget
 from smalti.train.device import describe_device, find_device
@@ -81,8 +82,12 @@ def train_text(
     tokenizer = begun.preprocess.with_specials(*SPECIALS[task]) if begun else None
     system = open_system(data, task, tokens, seed=int(settings.get("seed", 0)), tokenizer=tokenizer)
     recipe, choices = choose_text(system, budget, settings, device, begun)
-    if recipe.transfer.tune != "all":
-        raise InputError(f'transfer.tune = "{recipe.transfer.tune}" is for pictures', mend="leave it out")
+    given = {"--bad-images": setting.bad_images != "stop", "--leaks": setting.leaks != "stop"}
+    given["--workers"] = setting.workers is not None
+    for field in ("tune", "blocks", "rank"):
+        given[f"transfer.{field}"] = getattr(recipe.transfer, field) != getattr(TransferConfig(), field)
+    for name in (name for name, is_given in given.items() if is_given):
+        raise InputError(f"{name} is for pictures", mend="leave it out")
     if recipe.target.sampling != "once":
         what = f'target.sampling = "{recipe.target.sampling}" is for pictures'
         raise InputError(what, mend="set target.class_weights=auto for rare classes")
