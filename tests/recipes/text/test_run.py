@@ -13,6 +13,7 @@ from smalti.modelfile import read_any_model
 from smalti.recipes.recipe import ModelConfig
 from smalti.recipes.text.recipe import TextRecipe, TokensConfig
 from smalti.recipes.text.systems import open_system
+from smalti.recipes.text.tokens import choose_tokens
 from smalti.train.budget import Budget
 from smalti.train.loop import Stopped, fit
 
@@ -206,6 +207,16 @@ def test_a_very_short_text_is_learned_from_too(tmp_path, model):
     path.write_text("a note of a few words. " * 10)
     result = smalti.train(path, model=model, steps=2, out=tmp_path / "run", report=False, show=False)
     assert result.metrics["loss"].value > 0
+
+
+def test_labelled_texts_are_cut_into_pieces_where_they_can_be(text_runs, monkeypatch):
+    made = read_any_model(text_runs["classify"][1].model).preprocess
+    assert made.kind == "bpe"
+    assert made.specials == ("start", "end")
+    assert choose_tokens("classify", {"tokenizer": "characters"}).tokenizer == "characters"
+    assert choose_tokens("next-token", {}).tokenizer == "characters"
+    monkeypatch.setattr("smalti.recipes.text.tokens.has_library", lambda: False)
+    assert choose_tokens("classify", {}).tokenizer == "characters"
 
 
 def test_the_settings_of_targets_reach_the_loss_of_texts(text_runs):

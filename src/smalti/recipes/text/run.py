@@ -20,10 +20,10 @@ from smalti.recipes.recipe import Choice, TargetConfig
 from smalti.recipes.remarks import short_name, tell
 from smalti.recipes.settings import Setting, read_settings, write_settings
 from smalti.recipes.text.choose import choose_text
-from smalti.recipes.text.recipe import TextRecipe, TokensConfig
+from smalti.recipes.text.recipe import TextRecipe
 from smalti.recipes.text.start import load_start, read_start
 from smalti.recipes.text.systems import System, open_system, task_of
-from smalti.recipes.text.tokens import SPECIALS
+from smalti.recipes.text.tokens import SPECIALS, choose_tokens
 from smalti.recipes.training import (
     TrainResult,
     keep_best,
@@ -78,7 +78,8 @@ def train_text(
     """
     start = settings.get("transfer", {}).get("start")
     begun = read_start(start) if start else None
-    tokens, task = TokensConfig(**settings.get("tokens", {})), task_of(data, task)
+    task = task_of(data, task)
+    tokens = choose_tokens(task, settings.get("tokens", {}))
     tokenizer = begun.preprocess.with_specials(*SPECIALS[task]) if begun else None
     system = open_system(data, task, tokens, seed=int(settings.get("seed", 0)), tokenizer=tokenizer)
     recipe, choices = choose_text(system, budget, settings, device, begun)
