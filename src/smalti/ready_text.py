@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,10 +18,10 @@ from smalti.modelfile import ModelFile, read_any_model
 from smalti.models import FAMILIES
 from smalti.nn.flat import flattened
 from smalti.nn.inference import for_inference
-from smalti.sample import translate, write
+from smalti.sample import beam_search, translate, write
 from smalti.tokenizers import Tokenizer, enclosed, encode_marked
 
-__all__ = ["TextModel", "TextPrediction", "load_text", "prepared"]
+__all__ = ["TextModel", "TextPrediction", "load_text", "no_beams", "prepared", "write_targets"]
 
 WIDE = 256  # from which width on packed weights and bf16 pay
 LONGEST = 1000  # tokens of a target, of a model that names no limit
@@ -83,28 +84,37 @@ class TextModel:
         self.provenance = provenance or {}
         self.checksum = checksum
 
-    def predict(self, texts: str | Sequence[str], *, top: int = 5, batch_size: int = 32) -> list[TextPrediction]:
+    def predict(
+        self, texts: str | Sequence[str], *, top: int = 5, batch_size: int = 32, beams: int = 1
+    ) -> list[TextPrediction]:
         """Answers for texts, in order: classes, what stands for each [MASK], what comes next, targets.
 
         Args:
             texts: one or many.
             top: how many answers to name.
             batch_size: texts at a time.
+            beams: beginnings of a target that are followed at once, for a model that writes one; 1 for the likeliest
+                token each time.
 
         A text that the tokenizer cannot write gives a TextPrediction with `error`; the others are answered.
         """
-        return list(self.stream([texts] if isinstance(texts, str) else texts, top=top, batch_size=batch_size))
+        texts = [texts] if isinstance(texts, str) else texts
+        return list(self.stream(texts, top=top, batch_size=batch_size, beams=beams))
 
-    def stream(self, texts: Sequence[str], *, top: int = 5, batch_size: int = 32) -> Iterator[TextPrediction]:
+    def stream(
+        self, texts: Sequence[str], *, top: int = 5, batch_size: int = 32, beams: int = 1
+    ) -> Iterator[TextPrediction]:
         """As `predict`, one by one as they are ready."""
-        for name, value in (("top", top), ("batch_size", batch_size)):
+        for name, value in (("top", top), ("batch_size", batch_size), ("beams", beams)):
             if value < 1:
                 raise InputError(f"--{name.replace('_', '-')} {value} is not 1 or more", mend="give a number above 0")
+        no_beams(self.task, beams)
+        ask = partial(targets, beams=beams) if self.task == "seq2seq" else ANSWERS[self.task]
         for first in range(0, len(texts), batch_size):
             some = texts[first : first + batch_size]
             found = [self.encode(text) for text in some]
             rows = [ids for ids in found if isinstance(ids, np.ndarray)]
-            answers = iter(ANSWERS[self.task](self, padded(rows).to(self.device), top) if rows else ())
+            answers = iter(ask(self, padded(rows).to(self.device), top) if rows else ())
             for text, ids in zip(some, found, strict=True):
                 if isinstance(ids, np.ndarray):
                     answer, probability, likeliest = next(answers)
@@ -236,11 +246,23 @@ def nexts(model: TextModel, tokens: Tensor, top: int) -> Iterator[Answer]:
         yield *likeliest[0], likeliest
 
 
-def targets(model: TextModel, tokens: Tensor, top: int) -> Iterator[Answer]:
+def targets(model: TextModel, tokens: Tensor, top: int, *, beams: int = 1) -> Iterator[Answer]:
     """The targets of sources (B, N)."""
-    start, end = model.tokenizer.special("start"), model.tokenizer.special("end")
-    for ids in translate(model.module, tokens, start=start, end=end, max_tokens=LONGEST):
-        yield model.tokenizer.decode(ids), None, ()
+    for text in write_targets(model.module, model.tokenizer, tokens, beams):
+        yield text, None, ()
+
+
+def write_targets(module: Any, tokenizer: Tokenizer, sources: Tensor, beams: int = 1) -> list[str]:
+    """The targets of sources (B, N), greedily or with as many beams."""
+    options = {"start": tokenizer.special("start"), "end": tokenizer.special("end"), "max_tokens": LONGEST}
+    way = translate if beams == 1 else partial(beam_search, beams=beams)
+    return [tokenizer.decode(ids) for ids in way(module, sources, **options)]
+
+
+def no_beams(task: str, beams: int) -> None:
+    """Raises InputError where beams are asked of a model that writes no targets."""
+    if beams != 1 and task != "seq2seq":
+        raise InputError(f"beams are for models of pairs, this one is for {task}", mend="leave them out")
 
 
 def without_specials(logits: Tensor, tokenizer: Tokenizer) -> Tensor:
@@ -254,7 +276,7 @@ def named(shares: Tensor, top: int, name: Any) -> tuple[tuple[str, float], ...]:
     return tuple((name(i), value) for i, value in zip(places.tolist(), values.tolist(), strict=True))
 
 
-ANSWERS = {"classify": classes, "masked-token": fillings, "next-token": nexts, "seq2seq": targets}
+ANSWERS = {"classify": classes, "masked-token": fillings, "next-token": nexts}
 
 
 def prepared(family: str, module: nn.Module) -> nn.Module:

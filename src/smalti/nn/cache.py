@@ -46,6 +46,10 @@ class KeyValues:
             new[:, :, : kept.shape[2]] = kept
         return made
 
+    def choose(self, rows: Tensor) -> None:
+        """Goes on with rows (B,) of the batch."""
+        self.kept = None if self.kept is None else (self.kept[0][rows], self.kept[1][rows])
+
     def with_keys(self, k: Tensor) -> Tensor:
         """The keys (B, H, M + N, K) there would be with new ones (B, H, N, K)."""
         return k if self.kept is None else torch.cat([self.kept[0][:, :, : self.length], k.to(self.kept[0])], dim=2)
@@ -62,6 +66,13 @@ class Cache:
     def __init__(self, depth: int, max_len: int) -> None:
         self.blocks = [KeyValues(max_len) for _ in range(depth)]
         self.real: Tensor | None = None  # (B, M) bool, which of the tokens are no padding; None where all are real
+
+    def chosen(self, rows: Tensor) -> "Cache":
+        """What was seen of rows (B,) of the batch, in this order: itself, changed."""
+        for block in self.blocks:
+            block.choose(rows)
+        self.real = None if self.real is None else self.real[rows]
+        return self
 
     def __getitem__(self, block: int) -> KeyValues:
         return self.blocks[block]

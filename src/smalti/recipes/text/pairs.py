@@ -8,15 +8,16 @@ from typing import Any, Self
 from torch import nn
 
 from smalti.data.text import Pairs, PairSource, open_pairs, split_texts, texts_of
+from smalti.evaluate.intervals import wilson
 from smalti.evaluate.language import Seq2SeqEvaluator, collect_tokens, seq2seq, seq2seq_metrics
 from smalti.evaluate.metrics import Metric
 from smalti.evaluate.outputs import device_of
 from smalti.evaluate.translation import has_sacrebleu, translation_metrics
 from smalti.objectives import Objective, Seq2Seq
+from smalti.ready_text import write_targets
 from smalti.recipes.text.divided import Divided
 from smalti.recipes.text.recipe import TextRecipe, TokensConfig
 from smalti.recipes.text.tokens import SPECIALS, make_tokenizer
-from smalti.sample import translate
 from smalti.tokenizers import Tokenizer
 from smalti.train.loop import Batches, Evaluator
 from smalti.train.state import TrainState
@@ -25,7 +26,6 @@ __all__ = ["Translation"]
 
 ROWS = 128  # pairs at a time, where nothing is learned
 EXAMPLES = 12  # pairs in the report
-LONGEST = 1000  # tokens of a target, of a model that names no limit
 
 
 @dataclass(frozen=True)
@@ -80,16 +80,20 @@ class Translation(Divided):
         split = "val" if len(self.parts.val) else "train"
         return Seq2SeqEvaluator(self.rows(model, split, ROWS), precision=recipe.loop.precision)
 
-    def measure(self, model: nn.Module, split: str) -> tuple[int, dict[str, Metric]]:
-        """Whole targets right; BLEU and chrF of what the model writes, where sacrebleu is installed."""
+    def measure(self, model: nn.Module, split: str, *, beams: int = 1) -> tuple[int, dict[str, Metric]]:
+        """Whole targets right; BLEU and chrF of what the model writes, where sacrebleu is installed. With beams both
+        are of what is found with so many."""
         indices = getattr(self.parts, split)
         if not len(indices):
             return 0, {}
         outputs = collect_tokens(model, self.rows(model, split, ROWS), seq2seq)
         metrics = seq2seq_metrics(outputs)
-        if has_sacrebleu():
-            said = self.written(model, split)
-            metrics |= translation_metrics([said[int(i)] for i in indices], [self.targets[int(i)] for i in indices])
+        if beams > 1 or has_sacrebleu():
+            written = self.written(model, split, beams=beams)
+            said, wanted = [written[int(i)] for i in indices], [self.targets[int(i)] for i in indices]
+            if beams > 1:
+                metrics["sequence_accuracy"] = share_equal(said, wanted)
+            metrics |= translation_metrics(said, wanted) if has_sacrebleu() else {}
         return len(indices), metrics
 
     def examples(self, model: nn.Module) -> list[tuple[str, str]]:
@@ -98,16 +102,15 @@ class Translation(Divided):
         lines = [f"{texts[i]}\n  {text}  (wanted: {self.targets[i]})" for i, text in said.items()]
         return [("What it makes of sources it had never seen", "\n".join(lines))] if lines else []
 
-    def written(self, model: Any, split: str, count: int | None = None) -> dict[int, str]:
+    def written(self, model: Any, split: str, count: int | None = None, *, beams: int = 1) -> dict[int, str]:
         """What the model makes of the sources of a split, or of the first of them, by their position."""
-        start, end = self.tokenizer.special("start"), self.tokenizer.special("end")
         said: dict[int, str] = {}
         if not len(getattr(self.parts, split)):
             return said
         model.eval()
         for batch in self.rows(model, split, ROWS, count=count):
-            found = translate(model, batch["source"], start=start, end=end, max_tokens=LONGEST)
-            said |= dict(zip(batch["id"].tolist(), map(self.tokenizer.decode, found), strict=True))
+            found = write_targets(model, self.tokenizer, batch["source"], beams)
+            said |= dict(zip(batch["id"].tolist(), found, strict=True))
         return said
 
     def rows(self, model: Any, split: str, batch_size: int, *, count: int | None = None, **order: Any) -> Pairs:
@@ -115,3 +118,10 @@ class Translation(Divided):
         indices, width = getattr(self.parts, split)[:count], getattr(model.config, "max_len", None)
         options = {"batch_size": batch_size, "max_len": width, "device": device_of(model), **order}
         return Pairs(self.pairs, indices, self.tokenizer, **options)
+
+
+def share_equal(said: Sequence[str], wanted: Sequence[str]) -> Metric:
+    """How many texts are what was wanted."""
+    n, equal = len(said), sum(one == other for one, other in zip(said, wanted, strict=True))
+    low, high = wilson(equal / n, n)
+    return Metric(equal / n, float(low), float(high), n)
