@@ -69,7 +69,7 @@ def evaluate_text(
             metrics=metrics,
             split=split,
             model=str(model.provenance.get("preset", "")),
-            parameters=sum(p.numel() for p in model.module.parameters()),
+            parameters=model.provenance.get("parameters") or sum(p.numel() for p in model.module.parameters()),
             labels=system.labels,
             data=DataSummary(system.name, {split: system.sizes[split]}, split_reason=system.reason),
             unit=system.unit,
