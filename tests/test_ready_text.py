@@ -59,8 +59,28 @@ def test_a_target_is_what_greedy_decoding_writes(models):
     assert told.to_dict() == {"text": "123", "answer": told.answer}
 
 
+def test_beams_are_searched_on_request_only(models, text_runs):
+    """Both ways give whole targets, judged as what they are; others than models of pairs have no use for beams."""
+    model, data = models["seq2seq"], text_runs["seq2seq"][0]
+    texts = ["123", "77", "240"]
+    searched = [one.answer for one in model.predict(texts, beams=4)]
+    assert searched == [model.predict(text, beams=4)[0].answer for text in texts]
+    greedy, found = (smalti.evaluate(model, data, beams=beams, show=False).metrics for beams in (1, 4))
+    rows = [line.split(",") for line in data.read_text().split()[1:]]
+    said = dict(zip([row[0] for row in rows], model.predict([row[0] for row in rows], beams=4), strict=True))
+    assert found["token_accuracy"] == greedy["token_accuracy"]
+    assert found["sequence_accuracy"].n == greedy["sequence_accuracy"].n
+    whole = smalti.evaluate(model, data, split="train", beams=4, show=False).metrics["sequence_accuracy"]
+    both = whole.value * whole.n + found["sequence_accuracy"].value * found["sequence_accuracy"].n
+    val = smalti.evaluate(model, data, split="val", beams=4, show=False).metrics["sequence_accuracy"]
+    assert both + val.value * val.n == pytest.approx(sum(said[source].answer == target for source, target in rows))
+    for task in ("classify", "next-token"):
+        with pytest.raises(InputError, match="models of pairs"):
+            models[task].predict("a", beams=2)
+
+
 def test_a_text_that_cannot_be_written_does_not_stop_the_others(models):
-    told = models["classify"].predict(["aa", "zz", "", "bb"])
+    told = models["seq2seq"].predict(["12", "zz", "", "34"])
     assert [bool(one.error) for one in told] == [False, True, True, False]
     assert "'z'" in told[1].to_dict()["error"]["cause"]
 

@@ -26,7 +26,7 @@ from smalti.models import FAMILIES, build, create_model, list_models, preset_con
 from smalti.nn.precision import Precision
 from smalti.ready import Model, Prediction, as_pictures
 from smalti.ready import load as load_pictures
-from smalti.ready_text import TextModel, TextPrediction, load_text
+from smalti.ready_text import TextModel, TextPrediction, load_text, no_beams
 from smalti.recipes.assemble import checked
 from smalti.recipes.quickstart import quickstart
 from smalti.recipes.recipe import Choice
@@ -81,6 +81,7 @@ def evaluate(
     int8: Any = None,
     merge: int = 0,
     patch_size: int | None = None,
+    beams: int = 1,
     download: bool = False,
     report: str | os.PathLike[str] | None = None,
     show: bool = True,
@@ -95,6 +96,7 @@ def evaluate(
         merge: how many tokens each block merges into others, as in `load`; the model without merging is measured too,
             and told of on stderr.
         patch_size: as in `load`.
+        beams: of a model that writes the target of a source: beginnings of it that are followed at once.
         download: whether a standard set may be fetched.
         report: where to write an HTML report, if anywhere.
         show: whether to show progress on stderr.
@@ -104,7 +106,9 @@ def evaluate(
     """
     if isinstance(model, TextModel) or (not isinstance(model, Model) and is_text_model(model)):
         no_picture_options(int8=int8, merge=merge, patch_size=patch_size)
-        return evaluate_text(model if isinstance(model, TextModel) else load_text(model), source, split, report=report)
+        ready = model if isinstance(model, TextModel) else load_text(model)
+        return evaluate_text(ready, source, split, beams=beams, report=report)
+    no_beams("pictures", beams)
     ready = made_ready(model, int8=int8, merge=merge, patch_size=patch_size)
     opened = data.open(source, download=download, task=ready.task)  # type: ignore[arg-type]
     matched = match_labels(opened, ready)
@@ -250,6 +254,7 @@ def predict(
     int8: Any = None,
     merge: int = 0,
     patch_size: int | None = None,
+    beams: int = 1,
     show: bool = True,
 ) -> Iterator[Prediction] | Iterator[TextPrediction]:
     """Says what is in pictures or texts, one by one as they are ready; one that cannot be read gives a prediction with
@@ -265,13 +270,15 @@ def predict(
         merge: how many tokens each block merges into others, as in `load`; what it gains in speed is measured on the
             first pictures, and told on stderr.
         patch_size: as in `load`.
+        beams: as in `evaluate`.
         show: whether to tell it.
     """
     if isinstance(model, TextModel) or (not isinstance(model, Model) and is_text_model(model)):
         no_picture_options(int8=int8, merge=merge, patch_size=patch_size)
         reader = model if isinstance(model, TextModel) else load_text(model)
         texts = [inputs] if isinstance(inputs, str) else list(inputs)
-        return reader.stream(texts, top=top, batch_size=batch_size)
+        return reader.stream(texts, top=top, batch_size=batch_size, beams=beams)
+    no_beams("pictures", beams)
     ready, pictures = made_ready(model, int8=int8, merge=merge, patch_size=patch_size), as_pictures(inputs)
     if merge and show:
         first = list(islice(pictures, TIMED))

@@ -3,10 +3,12 @@
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from smalti.data.preprocess import Preprocess
@@ -14,11 +16,12 @@ from smalti.data.text.rows import padded
 from smalti.errors import InputError, SmaltiError
 from smalti.modelfile import ModelFile, read_any_model
 from smalti.models import FAMILIES
+from smalti.nn.folded import folded
 from smalti.nn.inference import for_inference
-from smalti.sample import translate, write
-from smalti.tokenizers import Tokenizer, encode_marked
+from smalti.sample import beam_search, translate, write
+from smalti.tokenizers import Tokenizer, enclosed, encode_marked
 
-__all__ = ["TextModel", "TextPrediction", "load_text", "prepared"]
+__all__ = ["TextModel", "TextPrediction", "load_text", "no_beams", "prepared", "write_targets"]
 
 WIDE = 256  # from which width on packed weights and bf16 pay
 LONGEST = 1000  # tokens of a target, of a model that names no limit
@@ -81,28 +84,37 @@ class TextModel:
         self.provenance = provenance or {}
         self.checksum = checksum
 
-    def predict(self, texts: str | Sequence[str], *, top: int = 5, batch_size: int = 32) -> list[TextPrediction]:
+    def predict(
+        self, texts: str | Sequence[str], *, top: int = 5, batch_size: int = 32, beams: int = 1
+    ) -> list[TextPrediction]:
         """Answers for texts, in order: classes, what stands for each [MASK], what comes next, targets.
 
         Args:
             texts: one or many.
             top: how many answers to name.
             batch_size: texts at a time.
+            beams: beginnings of a target that are followed at once, for a model that writes one; 1 for the likeliest
+                token each time.
 
         A text that the tokenizer cannot write gives a TextPrediction with `error`; the others are answered.
         """
-        return list(self.stream([texts] if isinstance(texts, str) else texts, top=top, batch_size=batch_size))
+        texts = [texts] if isinstance(texts, str) else texts
+        return list(self.stream(texts, top=top, batch_size=batch_size, beams=beams))
 
-    def stream(self, texts: Sequence[str], *, top: int = 5, batch_size: int = 32) -> Iterator[TextPrediction]:
+    def stream(
+        self, texts: Sequence[str], *, top: int = 5, batch_size: int = 32, beams: int = 1
+    ) -> Iterator[TextPrediction]:
         """As `predict`, one by one as they are ready."""
-        for name, value in (("top", top), ("batch_size", batch_size)):
+        for name, value in (("top", top), ("batch_size", batch_size), ("beams", beams)):
             if value < 1:
                 raise InputError(f"--{name.replace('_', '-')} {value} is not 1 or more", mend="give a number above 0")
+        no_beams(self.task, beams)
+        ask = partial(targets, beams=beams) if self.task == "seq2seq" else ANSWERS[self.task]
         for first in range(0, len(texts), batch_size):
             some = texts[first : first + batch_size]
             found = [self.encode(text) for text in some]
             rows = [ids for ids in found if isinstance(ids, np.ndarray)]
-            answers = iter(ANSWERS[self.task](self, padded(rows).to(self.device), top) if rows else ())
+            answers = iter(ask(self, padded(rows).to(self.device), top) if rows else ())
             for text, ids in zip(some, found, strict=True):
                 if isinstance(ids, np.ndarray):
                     answer, probability, likeliest = next(answers)
@@ -155,33 +167,39 @@ class TextModel:
     @torch.inference_mode()
     def embed(self, texts: str | Sequence[str]) -> Tensor:
         """Features (B, D): the mean over the tokens of each text."""
-        rows = [encode_marked(self.tokenizer, text) for text in ([texts] if isinstance(texts, str) else texts)]
+        rows = [self.ids(text) for text in ([texts] if isinstance(texts, str) else texts)]
         tokens = padded(rows).to(self.device)
         real = (tokens >= 0)[..., None]
         return ((self.module.forward_features(tokens) * real).sum(1) / real.sum(1).clamp(min=1)).float().cpu()
 
-    def encode(self, text: str) -> Any:
-        """The ids (N,) of a text with marks such as [MASK], between start and end where an encoder knows them; or why
-        it has none."""
+    def ids(self, text: str) -> NDArray[np.int64]:
+        """The ids (N,) of a text as the model was trained to read it. Where it is not to be classified, marks such as
+        [MASK] are read. Raises InputError for what has no id."""
+        if self.task == "classify":
+            return enclosed(self.tokenizer, self.tokenizer.encode(text), self.longest)
+        ids = encode_marked(self.tokenizer, text)
+        return enclosed(self.tokenizer, ids) if self.task == "masked-token" else ids
+
+    def encode(self, text: str) -> NDArray[np.int64] | SmaltiError:
+        """The ids (N,) of a text that is asked about, or why there is no answer."""
         try:
-            ids = encode_marked(self.tokenizer, text)
-            if self.task in ("masked-token", "classify") and {"start", "end"} <= set(self.tokenizer.specials):
-                start, end = (self.tokenizer.special(name) for name in ("start", "end"))
-                ids = np.concatenate([[start], ids, [end]])
-            most = getattr(self.module.config, "max_len", None)
-            if not len(ids):
+            ids, most = self.ids(text), self.longest
+            if not text or not len(ids):
                 raise InputError("an empty text", mend="give one character or more")
             if self.task == "masked-token" and self.tokenizer.special("mask") not in ids:
                 raise InputError("there is no [MASK] in it", mend='write "The [MASK] sat"')
-            if self.task == "next-token" and most is not None:
-                return ids[-most:]
-            if most is not None and len(ids) > most and self.task == "classify":
-                return ids[:most]
+            if self.task == "next-token":
+                return ids if most is None else ids[-most:]
             if most is not None and len(ids) > most:
                 raise InputError(f"{len(ids)} tokens are more than the {most} the model takes", mend="shorten the text")
             return ids
         except SmaltiError as error:
             return error
+
+    @property
+    def longest(self) -> int | None:
+        """Tokens the model sees at once; None for any number."""
+        return getattr(self.module.config, "max_len", None)
 
     @property
     def device(self) -> torch.device:
@@ -228,11 +246,23 @@ def nexts(model: TextModel, tokens: Tensor, top: int) -> Iterator[Answer]:
         yield *likeliest[0], likeliest
 
 
-def targets(model: TextModel, tokens: Tensor, top: int) -> Iterator[Answer]:
+def targets(model: TextModel, tokens: Tensor, top: int, *, beams: int = 1) -> Iterator[Answer]:
     """The targets of sources (B, N)."""
-    start, end = model.tokenizer.special("start"), model.tokenizer.special("end")
-    for ids in translate(model.module, tokens, start=start, end=end, max_tokens=LONGEST):
-        yield model.tokenizer.decode(ids), None, ()
+    for text in write_targets(model.module, model.tokenizer, tokens, beams):
+        yield text, None, ()
+
+
+def write_targets(module: Any, tokenizer: Tokenizer, sources: Tensor, beams: int = 1) -> list[str]:
+    """The targets of sources (B, N), greedily or with as many beams."""
+    options = {"start": tokenizer.special("start"), "end": tokenizer.special("end"), "max_tokens": LONGEST}
+    way = translate if beams == 1 else partial(beam_search, beams=beams)
+    return [tokenizer.decode(ids) for ids in way(module, sources, **options)]
+
+
+def no_beams(task: str, beams: int) -> None:
+    """Raises InputError where beams are asked of a model that writes no targets."""
+    if beams != 1 and task != "seq2seq":
+        raise InputError(f"beams are for models of pairs, this one is for {task}", mend="leave them out")
 
 
 def without_specials(logits: Tensor, tokenizer: Tokenizer) -> Tensor:
@@ -246,17 +276,17 @@ def named(shares: Tensor, top: int, name: Any) -> tuple[tuple[str, float], ...]:
     return tuple((name(i), value) for i, value in zip(places.tolist(), values.tolist(), strict=True))
 
 
-ANSWERS = {"classify": classes, "masked-token": fillings, "next-token": nexts, "seq2seq": targets}
+ANSWERS = {"classify": classes, "masked-token": fillings, "next-token": nexts}
 
 
 def prepared(family: str, module: nn.Module) -> nn.Module:
-    """`module` as it answers fastest, changed in place: by `smalti.nn.inference` where it is wide. For a narrow or
+    """`module` as it answers fastest, changed in place: by `smalti.nn.inference` where it is wide; for a narrow or
     recurrent one plain layers are the fastest (docs/log.md)."""
     config: Any = module.config
-    if hasattr(config, "cell") or config.embed_dim < WIDE:
-        return module.eval()
-    place = next(module.parameters()).device
-    return for_inference(module, tuple(one.to(place) for one in FAMILIES[family].example(config)))
+    if not hasattr(config, "cell") and config.embed_dim >= WIDE:
+        place = next(module.parameters()).device
+        return for_inference(module, tuple(one.to(place) for one in FAMILIES[family].example(config)))
+    return folded(module.eval())
 
 
 def load_text(path: str | os.PathLike[str], *, device: str | None = None) -> TextModel:

@@ -35,12 +35,12 @@ class Recurrent(nn.Module):
         torch.manual_seed(0)
         self.embed, self.rnn, self.drop = nn.Embedding(V, 8), nn.GRU(8, V, batch_first=True), nn.Dropout(0.5)
 
-    def extend(self, tokens, memory=None):
-        x, memory = self.rnn(self.drop(self.embed(tokens.clamp(min=0))), memory)
-        return 5 * x, memory
+    def forward(self, tokens, memory=None):
+        x, after = self.rnn(self.drop(self.embed(tokens.clamp(min=0))), memory)
+        return 5 * x if memory is None else (5 * x, after)
 
-    def forward(self, tokens):
-        return self.extend(tokens)[0]
+    def start(self):
+        return torch.zeros(1, 1, V)
 
 
 def plain(model, tokens, target):
@@ -66,9 +66,9 @@ def test_every_token_is_judged_once_with_the_context_of_its_window():
 
 def test_a_carried_memory_gives_each_stream_all_its_context():
     model = Recurrent()
-    whole = collect_tokens(model, AllStreams(TEXT, max_len=7, batch_size=1), Carried())
+    whole = collect_tokens(model, AllStreams(TEXT, max_len=7, batch_size=1), Carried(model.start()))
     assert whole.loss == pytest.approx(np.mean(plain(model, TEXT[:-1], TEXT[1:])[0]), rel=1e-5)
-    score = Carried()
+    score = Carried(model.start())
     losses = [collect_tokens(model, AllStreams(TEXT, max_len=7, batch_size=4), score).loss for _ in range(2)]
     assert losses[0] == losses[1] != whole.loss  # the second pass begins anew
 

@@ -7,6 +7,7 @@ import torch
 
 import smalti
 from smalti.cli import run
+from smalti.data.text import Sentences, open_sentences
 from smalti.errors import InputError
 from smalti.export import export
 from smalti.modelfile import ModelFile, read_any_model, write_model
@@ -73,6 +74,27 @@ def test_ids_are_theirs_and_theirs_are_ours(case, kept, tmp_path):
     assert ours.vocab_size == CASES[case][2].vocab_size
     for text in ("the cats sat.", "on the mat,the", "dogs sat"):
         assert ours.encode(text).tolist() == theirs.encode(text, add_special_tokens=False)
+
+
+def test_a_class_is_read_of_the_same_ids_as_theirs(tmp_path):
+    """In training, in evaluation and in answers: [CLS] text [SEP], cut in the text."""
+    export(write(tmp_path / "m.safetensors", "bert, classes"), tmp_path / "out", kind="hf")
+    theirs = transformers.BertTokenizer.from_pretrained(tmp_path / "out")
+    network = transformers.BertForSequenceClassification.from_pretrained(tmp_path / "out").eval()
+    model = smalti.load(smalti.import_weights(tmp_path / "out", tmp_path / "back.safetensors").path)
+    texts = ["the cats sat.", "on the mat, " * 9, "mats"]
+    told = theirs(texts, padding=True, truncation=True, max_length=16, return_tensors="pt")
+    wanted = [ids[real > 0].tolist() for ids, real in zip(told["input_ids"], told["attention_mask"], strict=True)]
+    assert [model.encode(text).tolist() for text in texts] == wanted
+    table = tmp_path / "t.csv"
+    table.write_text("text,label\n" + "".join(f'"{text}",good\n' for text in texts) + "the,bad\n")
+    rows = Sentences(open_sentences(table), [0, 1, 2], model.tokenizer, batch_size=1, max_len=16)
+    assert {int(batch["id"]): batch["tokens"][0].tolist() for batch in rows} == dict(enumerate(wanted))
+    assert rows.cut == 1
+    with torch.no_grad():
+        shares = network(**told).logits.softmax(-1)
+    for said, row in zip(model.predict(texts), shares, strict=True):
+        assert dict(said.top) == pytest.approx(dict(zip(("good", "bad"), row.tolist(), strict=True)), abs=1e-5)
 
 
 def test_spare_ids_are_left_out_and_missing_ones_refused(tmp_path):

@@ -66,3 +66,12 @@ def test_a_gate_behind_a_norm_stays_where_it_is():
     expected = block(x)
     assert (block.ls1, block.ls2) == gates
     torch.testing.assert_close(folded(block)(x), expected, rtol=0, atol=0)
+
+
+def test_a_finished_model_has_no_dropout_left():
+    module = network("vit_nano_patch4_32", drop_rate=0.3, attn_drop=0.3, drop_path_rate=0.1)
+    fast = folded(copy.deepcopy(module))
+    assert not [part for part in fast.modules() if isinstance(part, nn.Dropout)]
+    images = torch.randn(3, 3, *module.config.size)
+    with torch.inference_mode():
+        torch.testing.assert_close(fast(images), module(images), rtol=1e-5, atol=1e-5)

@@ -5,6 +5,7 @@ from tests.train.conftest import Silent
 from torch import nn
 
 from smalti.data.text import AllStreams, Streams
+from smalti.models import create_model
 from smalti.objectives import CarriedNextToken, NextToken, token_loss
 from smalti.train.budget import Budget
 from smalti.train.loop import LoopConfig, fit, train_step
@@ -20,12 +21,12 @@ class Recurrent(nn.Module):
         super().__init__()
         self.embed, self.rnn, self.head = nn.Embedding(11, 8), nn.GRU(8, 6, 2, batch_first=True), nn.Linear(6, 11)
 
-    def extend(self, tokens, memory=None):
-        x, memory = self.rnn(self.embed(tokens.clamp(min=0)), memory)
-        return self.head(x), memory
+    def forward(self, tokens, memory=None):
+        x, after = self.rnn(self.embed(tokens.clamp(min=0)), memory)
+        return self.head(x) if memory is None else (self.head(x), after)
 
-    def forward(self, tokens):
-        return self.extend(tokens)[0]
+
+START = torch.zeros(2, 1, 6)
 
 
 @pytest.fixture
@@ -41,7 +42,7 @@ def test_next_token_is_the_loss_of_the_successors(model):
 
 def test_a_carried_state_gives_the_losses_of_one_long_pass(model):
     batches = list(AllStreams(TEXT[:97], max_len=8, batch_size=4))
-    carried = CarriedNextToken({})
+    carried = CarriedNextToken({}, START)
     losses = [carried(model, batch)[0] for batch in batches]
     tokens, target = (torch.cat([batch[name] for batch in batches], 1) for name in ("tokens", "target"))
     torch.testing.assert_close(torch.stack(losses).mean(), token_loss(model(tokens), target)[0])
@@ -50,18 +51,18 @@ def test_a_carried_state_gives_the_losses_of_one_long_pass(model):
 def test_gradients_stop_at_the_window(model):
     first, second = list(Streams(TEXT, max_len=8, batch_size=3).epoch(0))[:2]
     memory: dict[str, torch.Tensor] = {}
-    carried = CarriedNextToken(memory)
+    carried = CarriedNextToken(memory, START)
     carried(model, first)
     assert not memory["streams"].requires_grad
     held = memory["streams"].clone()
     loss, _ = carried(model, second)
     loss.backward()  # through this window alone
-    torch.testing.assert_close(loss, token_loss(model.extend(second["tokens"], held)[0], second["target"])[0])
+    torch.testing.assert_close(loss, token_loss(model(second["tokens"], held)[0], second["target"])[0])
 
 
 def test_a_fresh_stream_begins_from_nothing(model):
     batch = next(Streams(TEXT, max_len=8, batch_size=3).epoch(0))
-    carried = CarriedNextToken({})
+    carried = CarriedNextToken({}, START)
     first, again = carried(model, batch)[0], carried(model, batch)[0]
     assert torch.equal(first, again)
     going_on = carried(model, {**batch, "fresh": torch.tensor([False, True, True])})[0]
@@ -76,7 +77,7 @@ def test_a_batch_in_parts_carries_the_same_memory(model, accumulate):
         memory: dict[str, torch.Tensor] = {}
         state = TrainState(model, [torch.optim.SGD(model.parameters(), 0.0)])
         values = [
-            train_step(state, batch, CarriedNextToken(memory), LoopConfig(accumulate=count), None)[0]["loss"]
+            train_step(state, batch, CarriedNextToken(memory, START), LoopConfig(accumulate=count), None)[0]["loss"]
             for batch in batches
         ]
         memories.append((memory["streams"], torch.tensor(values)))
@@ -86,17 +87,35 @@ def test_a_batch_in_parts_carries_the_same_memory(model, accumulate):
 def test_a_memory_that_is_not_finite_is_forgotten(model):
     batch = next(Streams(TEXT, max_len=8, batch_size=3).epoch(0))
     memory: dict[str, torch.Tensor] = {}
-    carried = CarriedNextToken(memory)
+    carried = CarriedNextToken(memory, START)
 
-    class Poisoned:
-        def extend(self, tokens, memory=None):
-            logits, memory = model.extend(tokens, memory)
-            return logits, memory.index_fill(1, torch.tensor([1]), torch.nan)
+    def poisoned(tokens, memory):
+        logits, memory = model(tokens, memory)
+        return logits, memory.index_fill(1, torch.tensor([1]), torch.nan)
 
-    carried(Poisoned(), batch)
+    carried(poisoned, batch)
     assert memory["streams"].isfinite().all()
     assert not memory["streams"][:, 1].any()
     assert memory["streams"][:, 0].any()
+
+
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
+def test_in_bf16_weights_and_memory_stay_fp32(cell):
+    """The memory holds the very numbers that bf16 computed, so that going on from it is exact."""
+    torch.manual_seed(0)
+    model = create_model(f"{cell}_char", vocab_size=11, embed_dim=32, hidden_dim=32)
+    batches = list(Streams(TEXT, max_len=8, batch_size=3).epoch(0))[:3]
+    losses = {}
+    for precision in ("fp32", "bf16"):
+        memory: dict[str, torch.Tensor] = {}
+        state = TrainState(model, [torch.optim.SGD(model.parameters(), 0.0)])
+        carried = CarriedNextToken(memory, model.start())
+        config = LoopConfig(precision=precision)
+        losses[precision] = torch.tensor([train_step(state, b, carried, config, None)[0]["loss"] for b in batches])
+    assert torch.equal(memory["streams"], memory["streams"].bfloat16().float())
+    assert {memory["streams"].dtype, *(p.dtype for p in model.parameters())} == {torch.float32}
+    assert not torch.equal(losses["fp32"], losses["bf16"])
+    torch.testing.assert_close(losses["fp32"], losses["bf16"], rtol=0.01, atol=0)
 
 
 def run(steps, *, memory, model_state=None):
@@ -114,7 +133,7 @@ def run(steps, *, memory, model_state=None):
     fit(
         state,
         batches,
-        CarriedNextToken(memory),
+        CarriedNextToken(memory, START),
         judge,
         lr=1e-2,
         config=LoopConfig(batch_size=4, schedule="constant", warmup=0.0),

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from smalti.errors import InputError
-from smalti.tokenizers import Bytes, Characters, encode_marked
+from smalti.tokenizers import Bytes, Characters, enclosed, encode_marked
 
 
 @pytest.mark.parametrize("made", [Characters("abc", ("mask", "end")), Bytes(("mask", "end"))])
@@ -26,6 +26,19 @@ def test_marks_stand_for_the_special_ids_there_are():
     assert encode_marked(made, "[END]").tolist() == list(b"[END]")
     assert encode_marked(Bytes(), "[MASK]").tolist() == list(b"[MASK]")
     np.testing.assert_array_equal(encode_marked(made, "no mark"), made.encode("no mark"))
+
+
+def test_a_text_is_enclosed_where_there_are_ids_for_it_and_cut_within():
+    made, ids = Bytes(("start", "end")), np.arange(5)
+    assert enclosed(made, ids).tolist() == [256, 0, 1, 2, 3, 4, 257]
+    assert enclosed(made, ids, 4).tolist() == [256, 0, 1, 257]
+    assert enclosed(Bytes(("start",)), ids, 4).tolist() == [0, 1, 2, 3]
+
+
+def test_special_ids_that_are_added_leave_the_others_where_they_are():
+    made = Characters("abc", ("mask",)).with_specials("start", "mask", "end")
+    assert made == Characters("abc", ("mask", "start", "end"))
+    assert made.with_specials("mask") is made
 
 
 def test_a_special_name_comes_once():

@@ -43,3 +43,10 @@ def test_a_vocabulary_without_the_unknown_is_refused():
         WordPiece(("a", "b"))
     with pytest.raises(InputError, match="start"):
         WordPiece(("[UNK]",)).special("start")
+
+
+def test_special_ids_are_those_of_the_vocabulary():
+    made = WordPiece(("[UNK]", "[MASK]", "a"))
+    assert made.with_specials("mask") is made
+    with pytest.raises(InputError, match='no special id "end"'):
+        made.with_specials("end")

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from smalti.cli.options import Data, Download, Int8, Json, Merge, Model, PatchSize
+from smalti.cli.options import Beams, Data, Download, Int8, Json, Merge, Model, PatchSize
 from smalti.cli.output import metrics_dict, metrics_table, show, write_json
 
 __all__ = ["evaluate"]
@@ -21,6 +21,7 @@ def evaluate(
     int8: Int8 = None,
     merge: Merge = 0,
     patch_size: PatchSize = None,
+    beams: Beams = 1,
     download: Download = False,
     json: Json = False,
 ) -> None:
@@ -28,7 +29,15 @@ def evaluate(
     from smalti import api
 
     result = api.evaluate(
-        model, data, split=split, int8=int8, merge=merge, patch_size=patch_size, download=download, report=report
+        model,
+        data,
+        split=split,
+        int8=int8,
+        merge=merge,
+        patch_size=patch_size,
+        beams=beams,
+        download=download,
+        report=report,
     )
     if json:
         write_json({"n": result.n, "metrics": metrics_dict(result.metrics)})

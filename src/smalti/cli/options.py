@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter, Token
 
-__all__ = ["Data", "Download", "Int8", "Json", "Merge", "Model", "PatchSize", "TaskName", "Whole"]
+__all__ = ["Beams", "Data", "Download", "Int8", "Json", "Merge", "Model", "PatchSize", "TaskName", "Whole"]
 
 
 def _whole(_: object, tokens: Sequence[Token]) -> int:
@@ -50,5 +50,13 @@ Merge = Annotated[
 PatchSize = Annotated[
     Whole | None,
     Parameter(name="--patch-size", help="One of the patch sizes of a FlexiViT: smaller is more exact, larger faster."),
+]
+Beams = Annotated[
+    Whole,
+    Parameter(
+        name="--beams",
+        help="Of a model that writes the target of a source: beginnings of it that are followed at once; 1 for the "
+        "likeliest token each time.",
+    ),
 ]
 Json = Annotated[bool, Parameter(name="--json", help="Machine output on stdout; progress and errors on stderr.")]

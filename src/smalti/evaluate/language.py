@@ -59,14 +59,20 @@ def seq2seq(model: Any, batch: Batch) -> tuple[Tensor, Tensor]:
 
 
 class Carried:
-    """What a model of `CarriedNextToken` says of the batches of `AllStreams`, in their order."""
+    """What a model of `CarriedNextToken` says of the batches of `AllStreams`, in their order.
 
-    def __init__(self) -> None:
-        self.memory: Any = None
+    Args:
+        start: (L, 1, D), the memory of a stream that begins.
+    """
+
+    def __init__(self, start: Tensor) -> None:
+        self.memory = self.start = start
 
     def __call__(self, model: Any, batch: Batch) -> tuple[Tensor, Tensor]:
         """Tokens and target (B, N), and fresh (B,), True in the first batch."""
-        logits, self.memory = model.extend(batch["tokens"], None if batch["fresh"].all() else self.memory)
+        tokens = batch["tokens"]
+        before = self.start.repeat(1, len(tokens), 1) if batch["fresh"].all() else self.memory
+        logits, self.memory = model(tokens, before)
         return logits, batch["target"]
 
 

@@ -94,7 +94,7 @@ class RecurrentLM(nn.Module):
     def read(self, tokens: Tensor, memory: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Ids (B, N) to what the last layer says of each, (B, N, D), and the memory (S, B, D) behind them."""
         x = self.embed_drop(self.token_embed(tokens))
-        state = self.start(x) if memory is None else memory
+        state = self.start(len(tokens)) if memory is None else memory
         return self.layers(x, state, tokens >= 0 if is_padded(tokens) else None)
 
     def forward_features(self, tokens: Tensor) -> Tensor:
@@ -105,10 +105,10 @@ class RecurrentLM(nn.Module):
         """What was said (B, N, D) to logits (B, N, V)."""
         return self.head(self.head_drop(x))
 
-    def start(self, x: Tensor) -> Tensor:
-        """The memory (S, B, D) of nothing, for a batch like x (B, ...)."""
-        rows = self.config.depth * CELLS[self.config.cell].parts
-        return x.new_zeros(rows, len(x), self.config.hidden_dim)
+    def start(self, rows: int = 1) -> Tensor:
+        """The memory (S, rows, D) of nothing."""
+        config = self.config
+        return self.token_embed.weight.new_zeros(config.depth * CELLS[config.cell].parts, rows, config.hidden_dim)
 
 
 PRESETS = {  # about 0.8 M parameters each, as gpt_char_mini has

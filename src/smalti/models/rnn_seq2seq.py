@@ -60,6 +60,10 @@ class RecurrentSeq2SeqMemory(NamedTuple):
     source: Context
     state: Tensor
 
+    def chosen(self, rows: Tensor) -> "RecurrentSeq2SeqMemory":
+        """The memory of rows (B,) of the batch, each of which goes on with a row of the same source."""
+        return self._replace(state=self.state[:, rows])
+
 
 class RecurrentSeq2Seq(nn.Module):
     """A recurrent encoder and decoder, of texts of any length.

@@ -17,7 +17,16 @@ from smalti.nn.cache import KeyValues
 from smalti.nn.masks import causal_bias, causal_mask, combine
 from smalti.nn.position import rotate
 
-__all__ = ["Attention", "Context", "CrossAttention", "NoKeyBias", "attend", "attention_maps", "attention_weights"]
+__all__ = [
+    "Attention",
+    "Context",
+    "CrossAttention",
+    "DroppedAttend",
+    "NoKeyBias",
+    "attend",
+    "attention_maps",
+    "attention_weights",
+]
 
 
 def attention_weights(q: Tensor, k: Tensor, mask: Tensor | None = None, *, causal: bool = False) -> Tensor:
@@ -127,7 +136,7 @@ class Attention(nn.Module):
 
     def read(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> Tensor:
         """What queries find among keys, (B, H, N, K) each: the values they weigh, joined and projected, (B, N, D)."""
-        y = self.attend(q, k, v, mask)
+        y = self.attend(q.to(k.dtype), k, v, mask).to(q.dtype)  # what a cache kept may be more exact
         return self.proj_drop(self.proj(y.transpose(1, 2).flatten(2)))
 
     def full_mask(self, x: Tensor, mask: Tensor | None) -> Tensor | None:
@@ -142,7 +151,7 @@ class Attention(nn.Module):
         q, k, _ = self.project(x, rope)
         if cache is not None:
             k = cache.with_keys(k)
-        return attention_weights(q, k, self.full_mask(x, mask), causal=self.causal)
+        return attention_weights(q.to(k.dtype), k, self.full_mask(x, mask), causal=self.causal)
 
 
 class Context(NamedTuple):
@@ -222,6 +231,7 @@ class DroppedAttend(nn.Module):
         self.causal = causal
 
     def forward(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> Tensor:
+        """As `attend`, whatever the kernel."""
         return self.drop(attention_weights(q, k, mask, causal=self.causal)).to(v.dtype) @ v
 
 

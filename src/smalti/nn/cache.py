@@ -1,7 +1,8 @@
 """What a causal Transformer remembers of the tokens it has seen, so that the next ones cost only themselves.
 
 Memory is taken ahead and doubled when it is full: a token is written once. A cache is changed by who extends it; two
-continuations of one text need two.
+continuations of one text need two. On a CPU it is fp32 whatever the tokens are: attention of one token takes 5 to 9
+times as long in bf16 there (docs/log.md).
 
 Shapes: B batch, H heads, M tokens seen, N new ones, K head width.
 """
@@ -38,16 +39,20 @@ class KeyValues:
 
     def grown(self, like: Tensor) -> tuple[Tensor, Tensor]:
         """Memory for the tokens there are now, and as many again, with what was kept."""
-        B, H, _, K = like.shape
+        (B, H, _, K), dtype = like.shape, torch.float32 if like.device.type == "cpu" else like.dtype
         room = min(self.max_len, max(2 * (self.kept[0].shape[2] if self.kept else 0), self.length, LEAST))
-        made = (like.new_empty(B, H, room, K), like.new_empty(B, H, room, K))
+        made = (like.new_empty(B, H, room, K, dtype=dtype), like.new_empty(B, H, room, K, dtype=dtype))
         for kept, new in zip(self.kept or (), made, strict=False):
             new[:, :, : kept.shape[2]] = kept
         return made
 
+    def choose(self, rows: Tensor) -> None:
+        """Goes on with rows (B,) of the batch."""
+        self.kept = None if self.kept is None else (self.kept[0][rows], self.kept[1][rows])
+
     def with_keys(self, k: Tensor) -> Tensor:
         """The keys (B, H, M + N, K) there would be with new ones (B, H, N, K)."""
-        return k if self.kept is None else torch.cat([self.kept[0][:, :, : self.length], k], dim=2)
+        return k if self.kept is None else torch.cat([self.kept[0][:, :, : self.length], k.to(self.kept[0])], dim=2)
 
 
 class Cache:
@@ -61,6 +66,13 @@ class Cache:
     def __init__(self, depth: int, max_len: int) -> None:
         self.blocks = [KeyValues(max_len) for _ in range(depth)]
         self.real: Tensor | None = None  # (B, M) bool, which of the tokens are no padding; None where all are real
+
+    def chosen(self, rows: Tensor) -> "Cache":
+        """What was seen of rows (B,) of the batch, in this order: itself, changed."""
+        for block in self.blocks:
+            block.choose(rows)
+        self.real = None if self.real is None else self.real[rows]
+        return self
 
     def __getitem__(self, block: int) -> KeyValues:
         return self.blocks[block]

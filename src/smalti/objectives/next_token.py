@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-import torch.nn.functional as F
+import torch
 from torch import Tensor
 
 from smalti.objectives.objective import Batch, Forward
@@ -19,11 +19,11 @@ class NextToken:
         return token_loss(model(batch["tokens"]), batch["target"])
 
 
-class Extends(Protocol):
+class Carrying(Protocol):
     """A model that goes on from a memory."""
 
-    def extend(self, tokens: Tensor, memory: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Tokens (B, n) to logits (B, n, V) and the memory (L, B, D) behind them; no memory is a memory of zeros."""
+    def __call__(self, tokens: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
+        """Tokens (B, N) and the memory (L, B, D) before them to logits (B, N, V) and the memory behind them."""
         ...
 
 
@@ -31,36 +31,29 @@ class CarriedNextToken:
     """The same for recurrent models whose memory is carried from batch to batch, without its gradient: truncated
     back-propagation through time (Williams and Peng 1990).
 
-    The memory of every stream is kept in `memory`, so a run that saves and restores this dict goes on bit for bit. A
-    stream whose memory is not finite begins anew.
+    The memory of every stream is kept in `memory`, in fp32, so a run that saves and restores this dict goes on bit for
+    bit. A stream whose memory is not finite begins anew.
 
     Args:
         memory: under "streams" (L, R, D), a column each stream; filled by the first call, changed by every call.
+        start: (L, 1, D), the memory of a stream that begins.
     """
 
-    def __init__(self, memory: dict[str, Tensor]) -> None:
-        self.memory = memory
+    def __init__(self, memory: dict[str, Tensor], start: Tensor) -> None:
+        self.memory, self.start = memory, start
 
-    def __call__(self, model: Extends, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+    def __call__(self, model: Carrying, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """Batch of tokens (B, N), target (B, N), row (B,), the stream of each, and fresh (B,), True where one begins.
         Metric: accuracy."""
-        rows, held = batch["row"], self._held(batch["row"])
-        before = None if held is None else held[:, rows].masked_fill(batch["fresh"][:, None], 0)
-        logits, after = model.extend(batch["tokens"], before)
-        self._keep(rows, after.detach(), held)
+        rows = batch["row"]
+        held = self._held(int(rows.max()) + 1)
+        logits, after = model(batch["tokens"], held[:, rows].where(~batch["fresh"][:, None], self.start))
+        finite = after.isfinite().all(-1, keepdim=True).all(0, keepdim=True)  # (1, B, 1)
+        held[:, rows] = after.detach().where(finite, self.start)
+        self.memory["streams"] = held
         return token_loss(logits, batch["target"])
 
-    def _held(self, rows: Tensor) -> Tensor | None:
-        """The memories (L, R, D) of all streams, with room for these; None before there is any."""
-        if "streams" not in self.memory:
-            return None
-        held = self.memory["streams"].to(rows.device)
-        missing = int(rows.max()) + 1 - held.shape[1]
-        return F.pad(held, (0, 0, 0, missing)) if missing > 0 else held
-
-    def _keep(self, rows: Tensor, after: Tensor, held: Tensor | None) -> None:
-        """Puts the memories (L, B, D) behind a batch into their places."""
-        held = after.new_zeros(len(after), int(rows.max()) + 1, after.shape[2]) if held is None else held.clone()
-        finite = after.isfinite().all(-1, keepdim=True).all(0, keepdim=True)  # (1, B, 1)
-        held[:, rows] = after.where(finite, 0)
-        self.memory["streams"] = held
+    def _held(self, count: int) -> Tensor:
+        """A copy of the memories (L, R, D) of all streams, of `count` or more."""
+        held = self.memory.get("streams", self.start[:, :0])
+        return torch.cat([held, self.start.expand(-1, max(0, count - held.shape[1]), -1)], dim=1)

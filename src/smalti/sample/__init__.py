@@ -1,6 +1,7 @@
 """How to draw from a model that was trained to continue."""
 
 from smalti.sample.autoregressive import Generative, generate
+from smalti.sample.beams import beam_search
 from smalti.sample.filters import choose, keep_top_k, keep_top_p
 from smalti.sample.translate import Translator, translate
 from smalti.sample.writing import Until, write
@@ -9,6 +10,7 @@ __all__ = [
     "Generative",
     "Translator",
     "Until",
+    "beam_search",
     "choose",
     "generate",
     "keep_top_k",

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from smalti.sample.autoregressive import Generative, require_evaluation
 
-__all__ = ["Translator", "translate"]
+__all__ = ["Translator", "longest_target", "translate"]
 
 
 class Translator(Generative, Protocol):
@@ -32,11 +32,10 @@ def translate(model: Translator, source: Tensor, *, start: int, end: int, max_to
         max_tokens: the longest target; of a model with a `max_len`, which the start counts for too, at most that.
     """
     require_evaluation(model)
-    max_len = getattr(model.config, "max_len", None)
     memory = model.read(source)
     ids = source.new_full((len(source),), start)
     said, live = [], torch.ones_like(ids, dtype=torch.bool)
-    for _ in range(max_tokens if max_len is None else min(max_tokens, max_len)):
+    for _ in range(longest_target(model, max_tokens)):
         logits, memory = model.extend(ids[:, None], memory)
         ids = logits[:, -1].argmax(-1)
         live = live & (ids != end)
@@ -45,3 +44,9 @@ def translate(model: Translator, source: Tensor, *, start: int, end: int, max_to
         said.append(ids.where(live, -1))
     rows = torch.stack(said, 1).cpu().numpy() if said else np.empty((len(source), 0), np.int64)
     return [row[row >= 0] for row in rows]
+
+
+def longest_target(model: Translator, max_tokens: int) -> int:
+    """Tokens of a target at most; what a model with a `max_len` can write counts too."""
+    max_len = getattr(model.config, "max_len", None)
+    return max_tokens if max_len is None else min(max_tokens, max_len)

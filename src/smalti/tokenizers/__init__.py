@@ -6,7 +6,7 @@ from smalti.tokenizers.characters import Characters
 from smalti.tokenizers.published import published_files, read_published_tokenizer
 from smalti.tokenizers.stored import TOKENIZERS, tokenizer_from_dict
 from smalti.tokenizers.streaming import Streaming
-from smalti.tokenizers.tokenizer import Special, Tokenizer, Unit, encode_marked
+from smalti.tokenizers.tokenizer import Special, Tokenizer, Unit, enclosed, encode_marked
 from smalti.tokenizers.wordpiece import WordPiece
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "Tokenizer",
     "Unit",
     "WordPiece",
+    "enclosed",
     "encode_marked",
     "published_files",
     "read_published_tokenizer",

@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
@@ -20,7 +21,7 @@ from smalti.tokenizers.tokenizer import Ids, Special, Tokenizer, Unit, has_no_re
 if TYPE_CHECKING:
     import tokenizers
 
-__all__ = ["BPE", "SIGNS", "signs_of"]
+__all__ = ["BPE", "SIGNS", "has_library", "signs_of"]
 
 _BLOCK = 1 << 16  # characters the library works on at a time, so that all cores help
 
@@ -192,6 +193,11 @@ def _blocks(text: str) -> Iterable[str]:
         yield text[start:cut]
         start = cut
     yield text[start:]
+
+
+def has_library() -> bool:
+    """Whether pieces can be learned here."""
+    return find_spec("tokenizers") is not None
 
 
 def _library() -> Any:

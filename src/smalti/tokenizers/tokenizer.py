@@ -3,7 +3,8 @@
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, ClassVar, Literal
+from dataclasses import replace
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from smalti.configs import suggest
 from smalti.errors import InputError, printable
 
-__all__ = ["Ids", "Special", "Tokenizer", "Unit", "encode_marked", "has_no_repeats"]
+__all__ = ["Ids", "Special", "Tokenizer", "Unit", "enclosed", "encode_marked", "has_no_repeats"]
 
 Unit = Literal["character", "byte", "piece"]
 Special = Literal["mask", "start", "end"]
@@ -48,6 +49,11 @@ class Tokenizer(ABC):
             raise InputError(f'the tokenizer has no special id "{name}"', why=has, mend=suggest(name, self.specials))
         return self.size + self.specials.index(name)
 
+    def with_specials(self, *names: Special) -> Self:
+        """The same with special ids of these names; those it has not yet stand behind all others."""
+        missing = tuple(name for name in names if name not in self.specials)
+        return replace(self, specials=(*self.specials, *missing)) if missing else self  # type: ignore[type-var]
+
     @abstractmethod
     def encode(self, text: str) -> NDArray[np.int64]:
         """The ids (N,) of a text. Raises InputError where it holds what has no id."""
@@ -80,6 +86,15 @@ def encode_marked(tokenizer: Tokenizer, text: str) -> NDArray[np.int64]:
         return tokenizer.encode(text)
     parts = re.split("(" + "|".join(map(re.escape, marks)) + ")", text)
     return np.concatenate([np.array([marks[p]]) if p in marks else tokenizer.encode(p) for p in parts])
+
+
+def enclosed(tokenizer: Tokenizer, ids: NDArray[np.int64], max_len: int | None = None) -> NDArray[np.int64]:
+    """The ids (N,) of a text as an encoder reads them: between start and end, BERT's [CLS] and [SEP], where the
+    tokenizer has both. What is beyond `max_len` is left out of the text."""
+    if not {"start", "end"} <= set(tokenizer.specials):
+        return ids[:max_len]
+    room = None if max_len is None else max(0, max_len - 2)
+    return np.concatenate([[tokenizer.special("start")], ids[:room], [tokenizer.special("end")]])
 
 
 def has_no_repeats(specials: tuple[str, ...]) -> None:

@@ -67,6 +67,12 @@ class WordPiece(Tokenizer):
         """The id of a special token. Raises InputError where there is none of this name."""
         return self.places[MARKS[name]] if name in self.specials else super().special(name)
 
+    def with_specials(self, *names: Special) -> Self:
+        """Itself. Raises InputError where it lacks one: its vocabulary is what others have learned."""
+        for name in names:
+            self.special(name)
+        return self
+
     def ordinary(self, ids: Ids) -> NDArray[np.int64]:
         """Those of `ids` that stand for text."""
         silent = [self.places[mark] for mark in (*MARKS.values(), PADDING) if mark in self.places]

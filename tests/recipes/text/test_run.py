@@ -13,6 +13,7 @@ from smalti.modelfile import read_any_model
 from smalti.recipes.recipe import ModelConfig
 from smalti.recipes.text.recipe import TextRecipe, TokensConfig
 from smalti.recipes.text.systems import open_system
+from smalti.recipes.text.tokens import choose_tokens
 from smalti.train.budget import Budget
 from smalti.train.loop import Stopped, fit
 
@@ -43,6 +44,14 @@ def test_evaluation_of_the_file_repeats_the_figures_of_the_run(text_runs, task):
     again = smalti.evaluate(result.model, data, show=False)
     for name, metric in result.metrics.items():
         assert again.metrics[name].value == pytest.approx(metric.value, rel=1e-5), name
+
+
+def test_a_character_without_an_id_is_told_with_its_file(text_runs, tmp_path):
+    other = tmp_path / "other.txt"
+    other.write_text("the cat sat. " * 90 + "~")
+    with pytest.raises(InputError, match="'~'") as refused:
+        smalti.evaluate(text_runs["next-token"][1].model, other, show=False)
+    assert refused.value.where == f"{other}, test"
 
 
 def test_the_report_shows_what_is_written(text_runs):
@@ -139,6 +148,11 @@ def test_data_that_changed_is_not_gone_on_with(tmp_path):
         ({"teacher": "x"}, "teacher"),
         ({"overrides": {"target.sampling": "balanced"}}, "target.sampling"),
         ({"overrides": {"target.smoothing": 0.1}}, "for classes"),
+        ({"bad_images": "skip"}, "--bad-images is for pictures"),
+        ({"leaks": "drop"}, "--leaks is for pictures"),
+        ({"workers": 2}, "--workers is for pictures"),
+        ({"overrides": {"transfer.rank": 4}}, "transfer.rank is for pictures"),
+        ({"overrides": {"transfer.blocks": 1}}, "transfer.blocks is for pictures"),
     ],
 )
 def test_what_cannot_be_is_one_clear_line(tmp_path, options, words):
@@ -173,7 +187,12 @@ def test_a_classifier_begins_with_a_model_of_hidden_tokens(text_runs, tmp_path):
     data.write_text("text,label\n" + "".join(f"the {'cat' if i % 2 else 'dog'},{'AB'[i % 2]}\n" for i in range(40)))
     result = smalti.train(data, start=masked.model, steps=4, out=tmp_path / "run", report=False, show=False)
     assert result.task == "classify"
-    assert smalti.load(result.model).labels == ("A", "B")
+    made, start = read_any_model(result.model), read_any_model(masked.model)
+    assert made.labels == ("A", "B")
+    assert made.preprocess == start.preprocess.with_specials("start", "end") != start.preprocess
+    learned, known = (file.module.token_embed.weight for file in (made, start))
+    assert len(learned) == len(known) + 2
+    assert (learned[: len(known)] - known).abs().max() < 0.1
 
 
 def test_a_model_of_pictures_is_no_start_for_text(tmp_path):
@@ -188,6 +207,16 @@ def test_a_very_short_text_is_learned_from_too(tmp_path, model):
     path.write_text("a note of a few words. " * 10)
     result = smalti.train(path, model=model, steps=2, out=tmp_path / "run", report=False, show=False)
     assert result.metrics["loss"].value > 0
+
+
+def test_labelled_texts_are_cut_into_pieces_where_they_can_be(text_runs, monkeypatch):
+    made = read_any_model(text_runs["classify"][1].model).preprocess
+    assert made.kind == "bpe"
+    assert made.specials == ("start", "end")
+    assert choose_tokens("classify", {"tokenizer": "characters"}).tokenizer == "characters"
+    assert choose_tokens("next-token", {}).tokenizer == "characters"
+    monkeypatch.setattr("smalti.recipes.text.tokens.has_library", lambda: False)
+    assert choose_tokens("classify", {}).tokenizer == "characters"
 
 
 def test_the_settings_of_targets_reach_the_loss_of_texts(text_runs):

@@ -15,7 +15,7 @@ from smalti.data.source import Source
 from smalti.errors import InputError
 from smalti.tokenizers import Tokenizer
 
-__all__ = ["Rows", "bucketed", "encode_row", "padded"]
+__all__ = ["Rows", "bucketed", "encode_of", "encode_row", "padded"]
 
 _POOL = 50  # batches whose rows are sorted together: enough for little padding, few enough for other batches each epoch
 
@@ -90,8 +90,12 @@ def padded(rows: Sequence[NDArray[np.int64]]) -> Tensor:
 
 def encode_row(tokenizer: Tokenizer, text: str, source: Source, index: int) -> NDArray[np.int64]:
     """The ids of a text of row `index`. Raises InputError as the tokenizer does, naming the row."""
+    return encode_of(tokenizer, text, f"{source.name}, {source.names[index]}")
+
+
+def encode_of(tokenizer: Tokenizer, text: str, where: str) -> NDArray[np.int64]:
+    """The ids of a text. Raises InputError as the tokenizer does, saying where the text stands."""
     try:
         return tokenizer.encode(text)
     except InputError as error:
-        where = f"{source.name}, {source.names[index]}"
         raise InputError(error.what, where=where, why=error.why, mend=error.mend) from error

@@ -13,7 +13,7 @@ from smalti.data.source import Source
 from smalti.data.text.rows import Rows, encode_row, padded
 from smalti.data.text.table import Texts, read_table, texts_of
 from smalti.errors import InputError
-from smalti.tokenizers import Tokenizer
+from smalti.tokenizers import Tokenizer, enclosed
 
 __all__ = ["Sentences", "open_sentences"]
 
@@ -43,7 +43,8 @@ class Sentences(Rows):
         indices: (n,) positions of the texts to use.
         tokenizer: gives the ids.
         batch_size: texts.
-        max_len: tokens that are read of a text; what follows is left out, `cut` says in how many texts.
+        max_len: tokens that are read, start and end among them, where the tokenizer has these; what follows of a
+            text is left out, `cut` says in how many.
         seed: of the order.
         shuffle: another order every epoch, as in `Rows`.
         device: where batches are wanted.
@@ -69,8 +70,8 @@ class Sentences(Rows):
             raise InputError("there are no texts to make batches of", where=source.name)
         texts = texts_of(source)
         whole = [encode_row(tokenizer, texts[i], source, i) for i in map(int, self.indices)]
-        self.cut = sum(len(ids) > max_len for ids in whole)
-        self.tokens = [ids[:max_len] for ids in whole]
+        self.tokens = [enclosed(tokenizer, ids, max_len) for ids in whole]
+        self.cut = sum(len(enclosed(tokenizer, ids)) > max_len for ids in whole)
         self.targets = np.asarray(source.targets, np.int64)[self.indices]
         lengths = [len(ids) for ids in self.tokens]
         super().__init__(lengths, batch_size=batch_size, seed=seed, shuffle=shuffle, device=device)

@@ -69,12 +69,13 @@ def choose_text(
         choices.append(Choice(name, f"{value:g}" if isinstance(value, float) else str(value), reason))
         return value
 
-    tokens, options = TokensConfig(**settings.get("tokens", {})), {}
+    tokens = replace(TokensConfig(**settings.get("tokens", {})), tokenizer=system.tokenizer.kind)
+    options: dict[str, Any] = {}
     preset, why = MODELS[system.task], "small enough to learn on a CPU"
     if begun is not None:
         preset, options = kept_options(begun)
         why, width = "the one it begins with", getattr(begun.module.config, "max_len", tokens.max_len)
-        tokens = replace(tokens, tokenizer=system.tokenizer.kind, max_len=width)
+        tokens = replace(tokens, max_len=width)
     ids = f"{system.tokenizer.vocab_size:,} ids"
     choose("tokens", "tokenizer", "tokens", tokens.tokenizer, f"one id a {system.tokenizer.unit}; {ids}")
     preset = choose("model", "preset", "model", preset, why)
@@ -102,7 +103,7 @@ def choose_text(
     if begun is not None:
         rate, why = (DEEP_LR, "as published models are fine-tuned") if deep else (TUNE_LR, "lower than from scratch")
     lr = choose("optim", "lr", "learning rate", rate, why)
-    precision, why = ("fp32", "recurrent layers compute in it") if cell else best_precision(device)
+    precision, why = best_precision(device)
     precision = choose("loop", "precision", "precision", precision, why)
     recipe = TextRecipe(
         model=ModelConfig(preset, options),

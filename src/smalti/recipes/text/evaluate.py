@@ -4,12 +4,14 @@ import os
 from dataclasses import dataclass, replace
 from typing import Any
 
+from smalti.configs import demand
 from smalti.errors import InputError
 from smalti.evaluate.evaluation import match_labels
 from smalti.evaluate.metrics import Metric
 from smalti.evaluate.page import write_report
 from smalti.evaluate.report import DataSummary, Report
-from smalti.ready_text import TextModel
+from smalti.ready_text import TextModel, no_beams
+from smalti.recipes.text.pairs import Translation
 from smalti.recipes.text.recipe import TokensConfig
 from smalti.recipes.text.sentences import Labelling
 from smalti.recipes.text.systems import open_system
@@ -41,19 +43,24 @@ def evaluate_text(
     data: str | os.PathLike[str],
     split: str,
     *,
+    beams: int = 1,
     report: str | os.PathLike[str] | None = None,
 ) -> TextEvaluation:
-    """Measures `model` on "train", "val" or "test" of text, split as training on it would.
+    """Measures `model` on "train", "val" or "test" of text, split as training on it would; what it writes for pairs is
+    found with so many `beams`.
 
     Raises:
         InputError: the data is not for the model's task, holds what it has no id for, or has nothing in this part.
     """
+    no_beams(model.task, beams)
+    demand(beams >= 1, "--beams", beams, "1 or more")
     tokens = TokensConfig(tokenizer=model.tokenizer.kind)  # type: ignore[arg-type]
     seed = model.provenance.get("seed", 0)
     system = open_system(data, model.task, tokens, seed=seed, tokenizer=model.tokenizer)
     if isinstance(system, Labelling):
         system = replace(system, source=match_labels(system.source, model))
-    n, metrics = system.measure(model.module, split)
+    options = {"beams": beams} if isinstance(system, Translation) else {}
+    n, metrics = system.measure(model.module, split, **options)
     if not n:
         raise InputError(f'there is no text in the split "{split}"', where=system.name, mend="choose another --split")
     if report is not None:
@@ -63,7 +70,7 @@ def evaluate_text(
             metrics=metrics,
             split=split,
             model=str(model.provenance.get("preset", "")),
-            parameters=sum(p.numel() for p in model.module.parameters()),
+            parameters=model.provenance.get("parameters") or sum(p.numel() for p in model.module.parameters()),
             labels=system.labels,
             data=DataSummary(system.name, {split: system.sizes[split]}, split_reason=system.reason),
             unit=system.unit,

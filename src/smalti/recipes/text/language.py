@@ -11,6 +11,7 @@ from torch import nn
 
 from smalti.data.source import SPLITS
 from smalti.data.text import AllStreams, AllWindows, Corpus, Streams, Windows, open_corpus
+from smalti.data.text.rows import encode_of
 from smalti.errors import few
 from smalti.evaluate.language import (
     Carried,
@@ -27,7 +28,7 @@ from smalti.evaluate.outputs import device_of
 from smalti.objectives import Batch, CarriedNextToken, MaskedToken, NextToken, Objective
 from smalti.ready_text import TextModel
 from smalti.recipes.text.recipe import TextRecipe, TokensConfig
-from smalti.recipes.text.tokens import make_tokenizer
+from smalti.recipes.text.tokens import SPECIALS, make_tokenizer
 from smalti.tokenizers import Tokenizer
 from smalti.train.loop import Batches, Evaluator
 from smalti.train.state import TrainState
@@ -61,9 +62,9 @@ class Language:
     ) -> Self:
         """As `open_system`. The split is by position, whatever the seed."""
         corpus = open_corpus(data, raw=tokens.tokenizer == "bytes")
-        specials = ("mask",) if task == "masked-token" else ()
-        tokenizer = tokenizer or make_tokenizer(tokens, [corpus.text], [corpus.part("train")], specials)
-        return cls(task, corpus, tokenizer, {split: tokenizer.encode(corpus.part(split)) for split in SPLITS})
+        tokenizer = tokenizer or make_tokenizer(tokens, [corpus.text], [corpus.part("train")], SPECIALS[task])
+        ids = {split: encode_of(tokenizer, corpus.part(split), f"{corpus.name}, {split}") for split in SPLITS}
+        return cls(task, corpus, tokenizer, ids)
 
     @property
     def name(self) -> str:
@@ -105,7 +106,8 @@ class Language:
         """What comes next, or what is hidden."""
         if self.task == "masked-token":
             return MaskedToken(self.tokenizer.special("mask"), self.tokenizer.size, recipe.tokens.mask_share)
-        return CarriedNextToken(state.memory) if carries(state.model) else NextToken()  # type: ignore[return-value]
+        model: Any = state.model
+        return CarriedNextToken(state.memory, model.start()) if carries(model) else NextToken()  # type: ignore[return-value]
 
     def evaluator(self, recipe: TextRecipe, model: nn.Module) -> Evaluator:
         """The loss on the validation text."""
@@ -137,11 +139,11 @@ class Language:
         ids = self.ids[split]
         return AllStreams(ids, max_len=CARRIED) if carries(model) else AllWindows(ids, max_len=longest(model))
 
-    def score(self, model: nn.Module, share: float = 0.15) -> Score:
+    def score(self, model: Any, share: float = 0.15) -> Score:
         """What is asked of the model."""
         if self.task == "masked-token":
             return Masked(self.tokenizer.special("mask"), self.tokenizer.size, share)
-        return Carried() if carries(model) else next_token
+        return Carried(model.start()) if carries(model) else next_token
 
 
 def carries(model: nn.Module) -> bool:

@@ -21,9 +21,10 @@ from smalti.recipes.recipe import Choice, TargetConfig
 from smalti.recipes.remarks import short_name, tell
 from smalti.recipes.settings import Setting, read_settings, write_settings
 from smalti.recipes.text.choose import choose_text
-from smalti.recipes.text.recipe import TextRecipe, TokensConfig
+from smalti.recipes.text.recipe import TextRecipe
 from smalti.recipes.text.start import load_start, read_start
-from smalti.recipes.text.systems import System, open_system
+from smalti.recipes.text.systems import System, open_system, task_of
+from smalti.recipes.text.tokens import SPECIALS, choose_tokens
 from smalti.recipes.training import (
     TrainResult,
     keep_best,
@@ -34,6 +35,7 @@ from smalti.recipes.training import (
     run_loop,
     training_seconds,
 )
+from smalti.recipes.transfer import TransferConfig
 from smalti.tokenizers import Tokenizer, tokenizer_from_dict
 from smalti.train.budget import Budget
 from smalti.train.device import describe_device, find_device
@@ -77,11 +79,17 @@ def train_text(
     """
     start = settings.get("transfer", {}).get("start")
     begun = read_start(start) if start else None
-    tokens, tokenizer = TokensConfig(**settings.get("tokens", {})), begun.preprocess if begun else None
+    task = task_of(data, task)
+    tokens = choose_tokens(task, settings.get("tokens", {}))
+    tokenizer = begun.preprocess.with_specials(*SPECIALS[task]) if begun else None
     system = open_system(data, task, tokens, seed=int(settings.get("seed", 0)), tokenizer=tokenizer)
     recipe, choices = choose_text(system, budget, settings, device, begun)
-    if recipe.transfer.tune != "all":
-        raise InputError(f'transfer.tune = "{recipe.transfer.tune}" is for pictures', mend="leave it out")
+    given = {"--bad-images": setting.bad_images != "stop", "--leaks": setting.leaks != "stop"}
+    given["--workers"] = setting.workers is not None
+    for field in ("tune", "blocks", "rank"):
+        given[f"transfer.{field}"] = getattr(recipe.transfer, field) != getattr(TransferConfig(), field)
+    for name in (name for name, is_given in given.items() if is_given):
+        raise InputError(f"{name} is for pictures", mend="leave it out")
     if recipe.target.sampling != "once":
         what = f'target.sampling = "{recipe.target.sampling}" is for pictures'
         raise InputError(what, mend="set target.class_weights=auto for rare classes")

@@ -6,17 +6,16 @@ from typing import Any, Self
 
 from torch import nn
 
-from smalti.data.source import SPLITS, Source
-from smalti.data.split import Split
 from smalti.data.text import Sentences, open_sentences, split_texts, texts_of
 from smalti.evaluate.classify import classification_metrics
 from smalti.evaluate.evaluators import ClassifyEvaluator
 from smalti.evaluate.metrics import Metric
 from smalti.evaluate.outputs import collect, softmax
-from smalti.objectives import Batch, Objective
+from smalti.objectives import Objective
 from smalti.recipes.assemble import target_objective
+from smalti.recipes.text.divided import Divided
 from smalti.recipes.text.recipe import TextRecipe, TokensConfig
-from smalti.recipes.text.tokens import make_tokenizer
+from smalti.recipes.text.tokens import SPECIALS, make_tokenizer
 from smalti.tokenizers import Tokenizer
 from smalti.train.loop import Batches, Evaluator
 from smalti.train.state import TrainState
@@ -25,18 +24,9 @@ __all__ = ["Labelling"]
 
 
 @dataclass(frozen=True)
-class Labelling:
-    """Texts, their classes, and their split.
+class Labelling(Divided):
+    """Texts, their classes, and their split."""
 
-    Args:
-        source: the texts.
-        parts: which train, choose and judge.
-        tokenizer: gives the ids.
-    """
-
-    source: Source
-    parts: Split
-    tokenizer: Tokenizer
     task: str = "classify"
     unit: str = "texts"
 
@@ -47,28 +37,14 @@ class Labelling:
         """As `open_system`."""
         source = open_sentences(data)
         parts, texts = split_texts(source, seed=seed), texts_of(source)
-        tokenizer = tokenizer or make_tokenizer(tokens, texts, [texts[i] for i in map(int, parts.train)])
+        if tokenizer is None:
+            tokenizer = make_tokenizer(tokens, texts, [texts[i] for i in map(int, parts.train)], SPECIALS["classify"])
         return cls(source, parts, tokenizer)
-
-    @property
-    def name(self) -> str:
-        """What the person called the data."""
-        return self.source.name
 
     @property
     def labels(self) -> tuple[str, ...]:
         """The classes."""
         return self.source.labels
-
-    @property
-    def sizes(self) -> dict[str, int]:
-        """Texts a split."""
-        return {split: len(getattr(self.parts, split)) for split in SPLITS}
-
-    @property
-    def reason(self) -> str:
-        """Why it is split so."""
-        return self.parts.reason
 
     @property
     def found(self) -> dict[str, int]:
@@ -103,10 +79,6 @@ class Labelling:
     def examples(self, model: nn.Module) -> list[tuple[str, str]]:
         """None: it writes no text."""
         return []
-
-    def describe(self, batch: Batch) -> str:
-        """The lines."""
-        return ", ".join(str(self.source.names[i]) for i in batch["id"].tolist()[:4])
 
     def rows(self, model: Any, split: str, batch_size: int, **order: Any) -> Sentences:
         """The texts of a split, cut to what the model takes."""

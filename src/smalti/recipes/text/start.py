@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import torch
 from torch import nn
 
 from smalti.data.preprocess import Preprocess
@@ -12,7 +13,7 @@ from smalti.weights import load_strictly
 
 __all__ = ["load_start", "read_start"]
 
-HEADS = ("head.", "pre_logits.")
+HEADS, TABLE = ("head.", "pre_logits."), "token_embed.weight"
 
 
 def read_start(start: str) -> ModelFile[Any]:
@@ -24,10 +25,12 @@ def read_start(start: str) -> ModelFile[Any]:
 
 
 def load_start(model: nn.Module, file: ModelFile[Any], task: str, labels: tuple[str, ...]) -> None:
-    """Gives a fresh `model` the weights of another; of one for another task or other labels, all but its head."""
-    state = file.module.state_dict()
+    """Gives a fresh `model` the weights of another; of one for another task or other labels, all but its head. Special
+    ids that the other does not know begin fresh."""
+    state, fresh = file.module.state_dict(), model.state_dict()
     if (file.task, file.labels) != (task, labels):
-        fresh = model.state_dict().items()
         state = {name: tensor for name, tensor in state.items() if not name.startswith(HEADS)}
-        state |= {name: tensor for name, tensor in fresh if name.startswith(HEADS)}
+        state |= {name: tensor for name, tensor in fresh.items() if name.startswith(HEADS)}
+    known, table = state[TABLE], fresh[TABLE]
+    state[TABLE] = torch.cat([known, table[len(known) :].to(known)])
     load_strictly(model, state, where="--from")

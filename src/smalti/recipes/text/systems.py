@@ -17,7 +17,7 @@ from smalti.tokenizers import Tokenizer
 from smalti.train.loop import Batches, Evaluator
 from smalti.train.state import TrainState
 
-__all__ = ["TEXT_TASKS", "System", "is_text", "open_system"]
+__all__ = ["TEXT_TASKS", "System", "is_text", "open_system", "task_of"]
 
 SYSTEMS = {"next-token": Language, "masked-token": Language, "seq2seq": Translation, "classify": Labelling}
 KINDS = {"corpus": "next-token", "pairs": "seq2seq", "sentences": "classify"}  # the task that data suggests
@@ -77,6 +77,11 @@ def is_text(data: str | os.PathLike[str], task: str | None) -> bool:
     return task in TEXT_TASKS or (task in (None, "classify") and text_kind(data) is not None)
 
 
+def task_of(data: str | os.PathLike[str], task: str | None) -> str:
+    """The task that is asked for, else what the data suggests."""
+    return task or KINDS.get(text_kind(data) or "corpus", "next-token")
+
+
 def open_system(
     data: str | os.PathLike[str],
     task: str | None,
@@ -97,6 +102,5 @@ def open_system(
     Raises:
         InputError: it cannot be read, or is not for this task.
     """
-    kind = text_kind(data)
-    task = task or KINDS.get(kind or "corpus", "next-token")
+    task = task_of(data, task)
     return SYSTEMS[task].open(data, task, tokens, seed=seed, tokenizer=tokenizer)
