@@ -2,6 +2,7 @@
 
 import copy
 import platform
+import weakref
 
 import pytest
 import torch
@@ -100,6 +101,23 @@ def test_weights_are_held_once():
     left = sum(p.numel() for name, p in module.named_parameters() if ".attn." in name or ".mlp." in name)
     assert left == 0
     assert sum(isinstance(part, PackedLinear) for part in module.modules()) == 6 * 4  # the head stays
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="measured on x86 only")
+def test_plain_weights_go_while_others_are_packed(monkeypatch: pytest.MonkeyPatch):
+    module = create_model("vit_nano_patch4_32").eval()
+    plain = [weakref.ref(part) for part in module.blocks.modules() if type(part) is nn.Linear]
+    alive, pack = [], _onednn.pack
+
+    def watched(weight: Tensor) -> Tensor:
+        alive.append(sum(layer() is not None for layer in plain))
+        return pack(weight)
+
+    assert _onednn.available(torch.float32)
+    monkeypatch.setattr(_onednn, "pack", watched)
+    packed(module)
+    assert len(alive) == len(plain)
+    assert all(now <= len(plain) - done + 1 for done, now in enumerate(alive))  # and the one replaced last
 
 
 def test_attention_maps_of_a_packed_model():

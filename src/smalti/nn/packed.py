@@ -17,12 +17,14 @@ __all__ = ["PackedLinear", "lower", "packed"]
 def packed(module: nn.Module, dtype: torch.dtype = torch.float32) -> nn.Module:
     """`module`, on the CPU and in eval mode, made ready for inference in `dtype`; it is changed in place.
 
-    Where this torch or CPU has no packed kernels the module is only cast.
+    Layer by layer, each plain weight gone before the next is packed: nothing is held twice. Where this torch or CPU has
+    no packed kernels the module is only cast.
     """
     lower(module, dtype)
     if not _onednn.available(dtype):
         return module
-    for part in list(module.modules()):
+    parts = [part for part in module.modules() if type(part) is not nn.Linear]  # a layer held here would stay
+    for part in parts:
         if type(part) is Mlp and type(part.fc1) is nn.Linear and part.exact_gelu:
             part.act = nn.Identity()
             setattr(part, "fc1", PackedLinear(part.fc1, gelu=True))  # noqa: B010 - the class says nn.Linear
