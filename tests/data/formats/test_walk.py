@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from smalti.data.formats.walk import Files, read_regular, walk
+from smalti.data.names import Names
 from smalti.errors import InputError
 
 
@@ -129,7 +130,7 @@ def test_the_fingerprint_follows_content_and_names(tmp_path: Path) -> None:
     seen.add(walk(tmp_path).storage.fingerprint())
     (tmp_path / "b.jpg").rename(tmp_path / "c.jpg")
     seen.add(walk(tmp_path).storage.fingerprint())
-    seen.add(Files(str(tmp_path), ["missing"]).fingerprint())
+    seen.add(Files(str(tmp_path), Names(["missing"])).fingerprint())
     assert len(seen) == 5
 
 
