@@ -31,6 +31,12 @@ def test_what_is_no_table_is_told_with_its_line(name: str, content: bytes, said:
         list(parse(content, name)[1])
 
 
+@pytest.mark.parametrize(("name", "content"), [("t.csv", b"a\n1\n2\n"), ("t.jsonl", b'{"a": "1"}\n{"a": "2"}')])
+def test_rows_can_be_gone_through_again(name: str, content: bytes):
+    _, rows = parse(content, name)
+    assert [row["a"] for _, row in rows] == [row["a"] for _, row in rows] == ["1", "2"]
+
+
 def test_the_first_line_gives_the_columns_though_the_rest_is_cut_off():
     assert first_columns(b'text,label\n"half a', "t.csv") == ("text", "label")
     assert first_columns(b'{"text": "a", "label": 1}\n{"text": "ha', "t.jsonl") == ("text", "label")

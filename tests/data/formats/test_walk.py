@@ -27,6 +27,15 @@ def test_files_in_sorted_order_and_folders_empty_ones_too(tmp_path: Path) -> Non
     assert tree.notes == ()
 
 
+def test_the_order_is_that_of_whole_paths_also_below_links(tmp_path: Path) -> None:
+    names = ["a/z.jpg", "a-b/y.jpg", "a.jpg", "a/b/c.jpg", "a/b.jpg", "a/b-c.jpg", "ab/x.jpg"]
+    put(tmp_path / "data", *names)
+    put(tmp_path / "elsewhere", *names)
+    assert list(walk(tmp_path / "data").paths) == sorted(names)
+    (tmp_path / "data" / "a+b").symlink_to(tmp_path / "elsewhere")
+    assert list(walk(tmp_path / "data").paths) == sorted(names + [f"a+b/{name}" for name in names])
+
+
 def test_what_systems_leave_behind_is_not_seen(tmp_path: Path) -> None:
     put(
         tmp_path,

@@ -128,7 +128,7 @@ class Archive:
         digest.update(np.ascontiguousarray(self.members).tobytes())
         return digest.hexdigest()[:32]
 
-    def select(self, positions: Sequence[int]) -> Self:
+    def select(self, positions: Sequence[int] | NDArray[np.int64]) -> Self:
         """The storage of these positions alone; -1 stands for a member that is missing."""
         chosen = np.asarray(positions, np.int64)
         members = self.members[chosen]

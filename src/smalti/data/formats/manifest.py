@@ -9,7 +9,7 @@ import math
 import os
 import posixpath
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -326,22 +326,21 @@ def _numbers(rows: _AllRows) -> tuple[tuple[str, ...], np.ndarray[Any, np.dtype[
             f"no target column; the columns are {few(first.columns, 12)}", where=first.name, mend="name it target"
         )
     count = len(_several_numbers(next(iter(rows)), column))
-    values = np.fromiter(_counted(rows, column, count), np.dtype((np.float32, count)))
+    values = np.fromiter((number for row in rows for number in _as_many(row, column, count)), np.float32)
     labels = (column,) if count == 1 else tuple(f"target_{i}" for i in range(count))
-    return labels, values
+    return labels, values.reshape(-1, count)
 
 
-def _counted(rows: Iterable[_Row], column: str, count: int) -> Iterator[list[float]]:
-    """The `count` numbers of each row."""
-    for row in rows:
-        values = _several_numbers(row, column)
-        if len(values) != count:
-            raise InputError(
-                f"{len(values)} targets where the first row has {count}",
-                where=row.where,
-                mend="give every row as many numbers",
-            )
-        yield values
+def _as_many(row: _Row, column: str, count: int) -> list[float]:
+    """The numbers of a row. Raises InputError where they are not `count`."""
+    values = _several_numbers(row, column)
+    if len(values) != count:
+        raise InputError(
+            f"{len(values)} targets where the first row has {count}",
+            where=row.where,
+            mend="give every row as many numbers",
+        )
+    return values
 
 
 def _several_numbers(row: _Row, column: str) -> list[float]:

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Protocol, Self
 
+import numpy as np
+from numpy.typing import NDArray
+
 from smalti.data.decode import PICTURE_SUFFIXES
 from smalti.data.names import Names
 from smalti.data.source import Raw
@@ -22,7 +25,7 @@ class FileStorage(Protocol):
     def read(self, index: int) -> Raw: ...  # noqa: D102 - as Storage
     def fingerprint(self) -> str: ...  # noqa: D102 - as Storage
 
-    def select(self, positions: Sequence[int]) -> Self:
+    def select(self, positions: Sequence[int] | NDArray[np.int64]) -> Self:
         """The storage of these positions alone, in this order; -1 stands for a file that is missing."""
         ...
 

@@ -7,6 +7,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from smalti.data.formats.tree import Tree, is_ignored, is_picture
 from smalti.data.names import Names
 from smalti.errors import InputError, few, printable
@@ -46,7 +49,7 @@ class Files:
             digest.update(line.encode("utf-8", "surrogatepass"))
         return digest.hexdigest()
 
-    def select(self, positions: Sequence[int]) -> "Files":
+    def select(self, positions: Sequence[int] | NDArray[np.int64]) -> "Files":
         """The storage of these positions alone."""
         return Files(self.root, self.paths.take(positions))
 
