@@ -216,7 +216,8 @@ class _Listing:
             if place is None and not is_folder:
                 self.special.append(name)
             elif path is None:
-                self.unsafe += [] if is_folder else [name]
+                if not is_folder:
+                    self.unsafe.append(name)
             elif not any(map(is_ignored, path.split("/"))):
                 self._add_folder(path if is_folder else path.rpartition("/")[0])
                 if place is not None:

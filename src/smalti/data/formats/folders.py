@@ -3,6 +3,7 @@
 from array import array
 
 import numpy as np
+from numpy.typing import NDArray
 
 from smalti.data.formats.labels import class_targets, split_of
 from smalti.data.formats.tree import Tree, is_picture
@@ -33,14 +34,8 @@ def class_folders(tree: Tree, remarks: tuple[str, ...] = ()) -> Source:
     Raises:
         InputError: there are no pictures, no class folders, or the layout is that of another task.
     """
-    found, numbers, numbers_of = array("q"), array("q"), dict[str, int]()
-    for i, path in enumerate(tree.paths):  # what a picture is, its folder says: folders are judged, once each
-        if is_picture(path):
-            found.append(i)
-            numbers.append(numbers_of.setdefault(path.rpartition("/")[0], len(numbers_of)))
-    pictures, folder_of = np.frombuffer(found, np.int64), np.frombuffer(numbers, np.int64)
+    pictures, folder_of, folders = _by_folder(tree)
     others = tree.paths.take(np.delete(np.arange(len(tree.paths)), pictures))
-    folders = [folder.split("/") if folder else [] for folder in numbers_of]
     _refuse_other_tasks(tree.name, folders, others)
     if not len(pictures):
         raise _no_pictures(tree, remarks)
@@ -82,6 +77,20 @@ def class_folders(tree: Tree, remarks: tuple[str, ...] = ()) -> Source:
             folder for folder in _class_folders(tree, base, split_at, class_at) if folder not in holding
         ),
     )
+
+
+def _by_folder(tree: Tree) -> tuple[NDArray[np.int64], NDArray[np.int64], list[list[str]]]:
+    """Positions of the pictures; the number of the folder each lies in; the parts of those folders' paths. The folder
+    says what a picture is, so folders are judged, once each.
+    """
+    numbers: dict[str, int] = {}
+    pictures, folder_of = array("q"), array("q")
+    for i, path in enumerate(tree.paths):
+        if is_picture(path):
+            pictures.append(i)
+            folder_of.append(numbers.setdefault(path.rpartition("/")[0], len(numbers)))
+    folders = [folder.split("/") if folder else [] for folder in numbers]
+    return np.frombuffer(pictures, np.int64), np.frombuffer(folder_of, np.int64), folders
 
 
 def _base(folders: list[list[str]]) -> list[str]:

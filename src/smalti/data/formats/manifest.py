@@ -238,7 +238,7 @@ def _source(
     groups = _groups(rows)
     task = task or _task(name, tables)
     if task == "regress":
-        labels, targets = _numbers(rows)
+        labels, targets = _numbers(rows, len(names))
     else:
         column = next((c for c in _ANSWERS[task] if all(c in table.columns for table in tables)), None)
         if column is None:
@@ -312,15 +312,15 @@ def _single(row: _Row, found: list[str]) -> str:
     return found[0]
 
 
-def _numbers(rows: _AllRows) -> tuple[tuple[str, ...], np.ndarray[Any, np.dtype[np.float32]]]:
-    """Names of the targets and (N, T) float32."""
+def _numbers(rows: _AllRows, n: int) -> tuple[tuple[str, ...], np.ndarray[Any, np.dtype[np.float32]]]:
+    """Names of the targets and (n, T) float32, of n rows."""
     first = rows.tables[0]
     named = first.target_columns
     column = next((c for c in _ANSWERS["regress"] if c in first.columns), None)
     if named and column != "targets":
         columns = ((column,) if column == "target" else ()) + named
         values = np.fromiter((_number(row, row.values.get(c)) for row in rows for c in columns), np.float32)
-        return columns, values.reshape(-1, len(columns))
+        return columns, values.reshape(n, len(columns))
     if column is None:
         raise InputError(
             f"no target column; the columns are {few(first.columns, 12)}", where=first.name, mend="name it target"
@@ -328,7 +328,7 @@ def _numbers(rows: _AllRows) -> tuple[tuple[str, ...], np.ndarray[Any, np.dtype[
     count = len(_several_numbers(next(iter(rows)), column))
     values = np.fromiter((number for row in rows for number in _as_many(row, column, count)), np.float32)
     labels = (column,) if count == 1 else tuple(f"target_{i}" for i in range(count))
-    return labels, values.reshape(-1, count)
+    return labels, values.reshape(n, count)
 
 
 def _as_many(row: _Row, column: str, count: int) -> list[float]:
