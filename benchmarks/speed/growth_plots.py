@@ -75,7 +75,7 @@ def draw_models(axis: str, found: dict) -> str:
         speed.plot(*most, "--", lw=1, color=COLOURS[work], label=f"{work}, floor of its cost")
         memory.plot(*mib, "o-", ms=4, color=COLOURS[work], label=work)
         laws.append(
-            f"{work}: pictures a second ∝ {axis}{raised(rate)}, at most ∝ {axis}{raised(most)}; "
+            f"{work}: pictures a second ∝ {axis}{raised(rate)} (by the floor ∝ {axis}{raised(most)}); "
             f"memory ∝ {axis}{raised(mib)}"
         )
     values = sorted({row["x"] for row in found["rows"]})
@@ -112,7 +112,7 @@ def draw_files(axis: str, found: dict) -> str:
     logarithmic(seconds, SIDES[axis], "seconds")
     logarithmic(memory, SIDES[axis], "memory, MiB")
     for axes in (seconds, memory):
-        axes.legend(fontsize=7)
+        axes.legend(fontsize=7, loc="upper left")
     save(figure, axis)
     return "\n".join(f"- {one[0].upper()}{one[1:]}." for one in laws)
 
@@ -169,7 +169,7 @@ def exponent(points: Curve) -> float:
 
 
 def raised(points: Curve) -> str:
-    return f"^{exponent(points):.2f}"
+    return f"^{round(exponent(points), 2) + 0.0:.2f}"  # never -0.00
 
 
 def microseconds(points: Curve) -> str:
