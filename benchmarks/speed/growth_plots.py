@@ -121,7 +121,7 @@ def draw_epochs(axis: str, found: dict) -> str:
     """Memory after each epoch."""
     figure, axes = plt.subplots(figsize=(5, 3), layout="constrained")
     laws = []
-    for work in ("in memory", "streamed"):
+    for work in dict.fromkeys(row["work"] for row in found["rows"]):
         x, y = curve(found, work, mebibytes)
         axes.plot(x, y, "o-", ms=4, color=COLOURS[work], label=f"pictures {work}")
         half = len(x) // 2
@@ -135,7 +135,8 @@ def draw_epochs(axis: str, found: dict) -> str:
     axes.set_xticks([1, 5, 10, 15, 20])
     axes.legend(loc="lower right", fontsize=8)
     save(figure, axis)
-    return "; ".join(laws).capitalize() + "."
+    told = "; ".join(laws)
+    return f"{told[0].upper()}{told[1:]}."
 
 
 DRAWN = {"files": draw_files, "epochs": draw_epochs}
