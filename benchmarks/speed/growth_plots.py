@@ -131,7 +131,7 @@ def draw_epochs(axis: str, found: dict) -> str:
             "epoch over the second half"
         )
     axes.set(xlabel=SIDES[axis], ylabel="resident memory, MiB")
-    axes.set_ylim(bottom=0)
+    axes.set_ylim(0, 1.2 * max(mebibytes(row) for row in found["rows"]))
     axes.set_xticks([1, 5, 10, 15, 20])
     axes.legend(loc="lower right", fontsize=8)
     save(figure, axis)
