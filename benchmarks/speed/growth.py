@@ -23,7 +23,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
-from multiprocessing import get_context
+from multiprocessing import get_context, set_start_method
 from pathlib import Path
 
 from bench import machine, versions
@@ -222,6 +222,7 @@ def epochs(work: str) -> list[float]:
     import smalti
     from smalti.data import loader
 
+    set_start_method("fork", force=True)  # workers as a run has them, not as `alone` starts processes
     seen: list[float] = []
     batches_of = loader.Batches.epoch
 
