@@ -318,9 +318,13 @@ def made_ready(
 def describe_model(name: str) -> tuple[int, int, int]:
     """Parameters, tokens and multiply-adds of one picture, or a few tokens of text, of a preset; no weights are
     allocated."""
+    return describe_config(*preset_config(name))
+
+
+def describe_config(family: str, config: Any) -> tuple[int, int, int]:
+    """As `describe_model`, of any config of a family."""
     from torch.utils.flop_counter import FlopCounterMode
 
-    family, config = preset_config(name)
     example = [one.to("meta") for one in FAMILIES[family].example(config)]
     with torch.device("meta"):
         model: Any = build(family, config).eval()

@@ -3,6 +3,7 @@ command.
 """
 
 from collections.abc import Iterable
+from itertools import islice
 from typing import ClassVar
 
 __all__ = [
@@ -22,15 +23,18 @@ def printable(name: object, limit: int = 200) -> str:
     """`name` as one safe line of a terminal or log: control characters and broken Unicode escaped, the middle of a
     long name cut.
     """
-    text = "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in str(name))
+    text = str(name)
+    if not text.isprintable():
+        text = "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text)
     return text if len(text) <= limit else f"{text[: limit // 2]}…{text[-limit // 2 :]}"
 
 
 def few(names: Iterable[str], limit: int = 3) -> str:
     """The first names of many, for a message: "a, b, c and 7 more"."""
-    names = list(names)
-    shown = ", ".join(printable(name, 80) for name in names[:limit])
-    return f"{shown} and {len(names) - limit} more" if len(names) > limit else shown
+    left = iter(names)
+    shown = ", ".join(printable(name, 80) for name in islice(left, limit))
+    more = sum(1 for _ in left)
+    return f"{shown} and {more} more" if more else shown
 
 
 def counted(n: int, noun: str) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, fields
 from functools import cached_property
+from itertools import chain
 
 import numpy as np
 import PIL
@@ -216,7 +217,8 @@ def _hash(pixels: NDArray[np.generic]) -> bytes:
 
 def _key(source: Source) -> str:
     digest = hashlib.blake2b(digest_size=20)
-    for part in (_CODE, source.storage.fingerprint(), "\0".join(source.names), source.splits.tobytes()):
+    start = (_CODE, source.storage.fingerprint(), str(len(source)))
+    for part in chain(start, source.names, (source.splits.tobytes(),)):
         part = part.encode("utf-8", "surrogatepass") if isinstance(part, str) else part
         digest.update(len(part).to_bytes(8, "big") + part)
     return digest.hexdigest()

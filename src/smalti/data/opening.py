@@ -12,11 +12,13 @@ from smalti.data.decode import PICTURE_SUFFIXES
 from smalti.data.formats import archives, builtin, cifar, folders, idx, manifest, npz, standard, walk
 from smalti.data.formats.table import MANIFEST_SUFFIXES
 from smalti.data.formats.tree import Tree, suffix_of
+from smalti.data.names import Names
 from smalti.data.source import Source, Task
 from smalti.errors import InputError, few, printable
 
 __all__ = ["open"]
 
+_NESTED = (".npz", ".zip", ".tar", ".tgz", ".gz", ".xz", ".bz2", ".csv", ".jsonl")  # data sets of their own
 _READ = "give a folder, a .zip or .tar of class folders, a manifest .csv or .jsonl, IDX, CIFAR batches, or an .npz"
 
 
@@ -100,14 +102,10 @@ def _tree(tree: Tree, task: Task | None) -> Source:
             why="; ".join(found.remarks),
             mend="name the pictures in a manifest.csv with a labels or target column",
         )
-    nested = [
-        path
-        for path in tree.paths
-        if suffix_of(path) in (".npz", ".zip", ".tar", ".tgz", ".gz", ".xz", ".bz2", ".csv", ".jsonl")
-    ]
     try:
         return folders.class_folders(tree, found.remarks)
     except InputError as error:
+        nested = [path for path in tree.paths if suffix_of(path) in _NESTED]
         if nested and error.what == "no pictures found":
             raise InputError(
                 error.what, where=error.where, why=error.why, mend=f"name one of its files as DATA: {few(nested)}"
@@ -150,7 +148,7 @@ def _looks_packed(name: str) -> bool:
 
 def _idx(path: Path, name: str, task: Task | None) -> Source:
     """One file of an IDX pair; its partner lies beside it."""
-    beside = sorted(other.name for other in path.parent.iterdir() if idx.is_idx_name(other.name) and other.is_file())
+    beside = Names(sorted(o.name for o in path.parent.iterdir() if idx.is_idx_name(o.name) and o.is_file()))
     if path.name not in beside:
         raise InputError(
             "an IDX file without a partner",

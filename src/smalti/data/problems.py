@@ -112,11 +112,16 @@ def find(
 def in_order(problems: Iterable[Problem]) -> tuple[tuple[Problem, ...], dict[str, int]]:
     """Fatal ones first, then by kind, at most 1,000 of each; and how many more there are, by kind."""
     found: Counter[str] = Counter()
-    listed: list[Problem] = []
-    for problem in sorted(problems, key=lambda problem: (not problem.fatal, KINDS.index(problem.kind))):
+    kept: dict[tuple[bool, int], list[Problem]] = {}
+    for problem in problems:
         found[problem.kind] += 1
-        if found[problem.kind] <= _LISTED:
-            listed.append(problem)
+        alike = kept.setdefault((not problem.fatal, KINDS.index(problem.kind)), [])
+        if len(alike) < _LISTED:  # the others are counted: a million copies are a million problems
+            alike.append(problem)
+    listed: list[Problem] = []
+    for (_, kind), alike in sorted(kept.items(), key=lambda item: item[0]):
+        before = sum(problem.kind == KINDS[kind] for problem in listed)
+        listed += alike[: _LISTED - before]
     return tuple(listed), {kind: count - _LISTED for kind, count in found.items() if count > _LISTED}
 
 

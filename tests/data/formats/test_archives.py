@@ -114,10 +114,8 @@ def test_members_that_lead_out_are_skipped_and_named(tmp_path: Path, make) -> No
 
 
 def test_absolute_and_windows_names_become_relative(tmp_path: Path) -> None:
-    assert list_archive(make_tar(tmp_path / "x.tar", {"/etc/x.jpg": b"1", "./cat/1.jpg": b"2"})).paths == [
-        "cat/1.jpg",
-        "etc/x.jpg",
-    ]
+    tree = list_archive(make_tar(tmp_path / "x.tar", {"/etc/x.jpg": b"1", "./cat/1.jpg": b"2"}))
+    assert list(tree.paths) == ["cat/1.jpg", "etc/x.jpg"]
     info = zipfile.ZipInfo("x")
     info.filename = "cat\\1.jpg"
     with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:

@@ -7,12 +7,13 @@ import pytest
 from smalti.data.formats.folders import class_folders
 from smalti.data.formats.tree import Tree
 from smalti.data.formats.walk import Files
+from smalti.data.names import Names
 from smalti.data.source import Source
 from smalti.errors import InputError
 
 
 def tree(*paths: str, empty: tuple[str, ...] = ()) -> Tree:
-    ordered = sorted(paths)
+    ordered = Names(sorted(paths))
     below = {"/".join(path.split("/")[:k]) for path in ordered for k in range(1, path.count("/") + 1)}
     return Tree("DATA", ordered, sorted(below | set(empty)), Files("/", ordered))
 

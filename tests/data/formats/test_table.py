@@ -7,13 +7,13 @@ from smalti.errors import InputError
 def test_columns_are_lower_case_and_rows_know_their_lines():
     columns, rows = parse('\ufeffText;LABEL\n\n"a;\nb";x\nc;y\n'.encode(), "t.csv")
     assert columns == ("text", "label")
-    assert rows == [(4, {"text": "a;\nb", "label": "x"}), (5, {"text": "c", "label": "y"})]
+    assert list(rows) == [(4, {"text": "a;\nb", "label": "x"}), (5, {"text": "c", "label": "y"})]
 
 
 def test_json_lines_may_have_columns_of_their_own():
     columns, rows = parse(b'{"A": 1}\n\n{"b": [2]}', "t.jsonl")
     assert columns == ("a", "b")
-    assert rows == [(1, {"a": 1}), (3, {"b": [2]})]
+    assert list(rows) == [(1, {"a": 1}), (3, {"b": [2]})]
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,13 @@ def test_json_lines_may_have_columns_of_their_own():
 )
 def test_what_is_no_table_is_told_with_its_line(name: str, content: bytes, said: str):
     with pytest.raises(InputError, match=said):
-        parse(content, name)
+        list(parse(content, name)[1])
+
+
+@pytest.mark.parametrize(("name", "content"), [("t.csv", b"a\n1\n2\n"), ("t.jsonl", b'{"a": "1"}\n{"a": "2"}')])
+def test_rows_can_be_gone_through_again(name: str, content: bytes):
+    _, rows = parse(content, name)
+    assert [row["a"] for _, row in rows] == [row["a"] for _, row in rows] == ["1", "2"]
 
 
 def test_the_first_line_gives_the_columns_though_the_rest_is_cut_off():

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from smalti.data.formats.walk import Files, read_regular, walk
+from smalti.data.names import Names
 from smalti.errors import InputError
 
 
@@ -24,6 +25,15 @@ def test_files_in_sorted_order_and_folders_empty_ones_too(tmp_path: Path) -> Non
     assert list(tree.folders) == ["a", "b", "b/deep", "c"]
     assert [tree.storage.read(i) for i in range(3)] == [b"a/1.jpg", b"b/2.jpg", b"b/deep/3.jpg"]
     assert tree.notes == ()
+
+
+def test_the_order_is_that_of_whole_paths_also_below_links(tmp_path: Path) -> None:
+    names = ["a/z.jpg", "a-b/y.jpg", "a.jpg", "a/b/c.jpg", "a/b.jpg", "a/b-c.jpg", "ab/x.jpg"]
+    put(tmp_path / "data", *names)
+    put(tmp_path / "elsewhere", *names)
+    assert list(walk(tmp_path / "data").paths) == sorted(names)
+    (tmp_path / "data" / "a+b").symlink_to(tmp_path / "elsewhere")
+    assert list(walk(tmp_path / "data").paths) == sorted(names + [f"a+b/{name}" for name in names])
 
 
 def test_what_systems_leave_behind_is_not_seen(tmp_path: Path) -> None:
@@ -129,7 +139,7 @@ def test_the_fingerprint_follows_content_and_names(tmp_path: Path) -> None:
     seen.add(walk(tmp_path).storage.fingerprint())
     (tmp_path / "b.jpg").rename(tmp_path / "c.jpg")
     seen.add(walk(tmp_path).storage.fingerprint())
-    seen.add(Files(str(tmp_path), ["missing"]).fingerprint())
+    seen.add(Files(str(tmp_path), Names(["missing"])).fingerprint())
     assert len(seen) == 5
 
 

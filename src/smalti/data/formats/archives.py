@@ -18,7 +18,8 @@ import threading
 import weakref
 import zipfile
 import zlib
-from collections.abc import Sequence
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -27,6 +28,7 @@ from numpy.typing import NDArray
 
 from smalti.data.formats.tree import Tree, is_ignored
 from smalti.data.formats.walk import MAX_FILE_BYTES
+from smalti.data.names import Names
 from smalti.errors import InputError, StorageError, counted, few
 
 __all__ = ["Archive", "is_archive", "is_tar", "list_archive"]
@@ -126,7 +128,7 @@ class Archive:
         digest.update(np.ascontiguousarray(self.members).tobytes())
         return digest.hexdigest()[:32]
 
-    def select(self, positions: Sequence[int]) -> Self:
+    def select(self, positions: Sequence[int] | NDArray[np.int64]) -> Self:
         """The storage of these positions alone; -1 stands for a member that is missing."""
         chosen = np.asarray(positions, np.int64)
         members = self.members[chosen]
@@ -180,24 +182,58 @@ def list_archive(path: str | os.PathLike[str], name: str = "") -> Tree:
         StorageError: there is no room for the decompressed tar.
     """
     path = os.fspath(path)
-    names, members, folders, notes, spool = _list_zip(path) if zipfile.is_zipfile(path) else _list_tar(path)
-    keep, paths, unsafe = [], [], []
-    for i, member in enumerate(names):
-        clean = _clean(member)
-        if clean is None:
-            unsafe.append(member)
-        elif not any(is_ignored(part) for part in clean.split("/")):
-            keep.append(i)
-            paths.append(clean)
-    if unsafe:
-        notes.append(f"{counted(len(unsafe), 'member')} skipped, names lead out of the archive: {few(unsafe)}")
+    zipped, listing = zipfile.is_zipfile(path), _Listing()
+    spool = None if zipped else _decompress(path)
+    try:
+        paths = Names(listing.files(_zip_members(path) if zipped else _tar_members(path, spool)))
+    except InputError:
+        if spool:
+            spool.remove()
+        raise
     order = sorted(range(len(paths)), key=paths.__getitem__)
-    table = np.asarray(members, np.int64).reshape(-1, 5)[[keep[i] for i in order]]
-    parents = {path.rsplit("/", 1)[0] for path in paths if "/" in path}
-    below = {"/".join(parts[:k]) for parts in (p.split("/") for p in parents) for k in range(1, len(parts) + 1)}
-    below |= {c for c in map(_clean, folders) if c and not any(is_ignored(part) for part in c.split("/"))}
+    table = np.frombuffer(listing.places, np.int64).reshape(-1, 5)[order]
     storage = Archive(path, _Positional(spool.path if spool else path), table, spool)
-    return Tree(name or path, [paths[i] for i in order], sorted(below), storage, tuple(notes))
+    return Tree(name or path, paths.take(order), sorted(listing.folders), storage, listing.notes())
+
+
+_Place = tuple[int, int, int, int, int]  # as in `Archive.members`
+_Member = tuple[str, _Place | None, bool]  # name; where it is, None for what is no file; whether it is a folder
+
+
+class _Listing:
+    """What is found in an archive while its files are gone through."""
+
+    def __init__(self) -> None:
+        self.places = array("q")
+        self.folders: set[str] = set()
+        self.unsafe: list[str] = []
+        self.special: list[str] = []
+
+    def files(self, members: Iterable[_Member]) -> Iterator[str]:
+        """The paths of the files that count; their places and all else is kept here."""
+        for name, place, is_folder in members:
+            path = _clean(name)
+            if place is None and not is_folder:
+                self.special.append(name)
+            elif path is None:
+                if not is_folder:
+                    self.unsafe.append(name)
+            elif not any(map(is_ignored, path.split("/"))):
+                self._add_folder(path if is_folder else path.rpartition("/")[0])
+                if place is not None:
+                    self.places.extend(place)
+                    yield path
+
+    def _add_folder(self, folder: str) -> None:
+        """With all around it."""
+        while folder and folder not in self.folders:
+            self.folders.add(folder)
+            folder = folder.rpartition("/")[0]
+
+    def notes(self) -> tuple[str, ...]:
+        """What was skipped."""
+        skipped = ((self.special, "links or special files"), (self.unsafe, "names lead out of the archive"))
+        return tuple(f"{counted(len(names), 'member')} skipped, {why}: {few(names)}" for names, why in skipped if names)
 
 
 def _clean(name: str) -> str | None:
@@ -208,11 +244,7 @@ def _clean(name: str) -> str | None:
     return None if ".." in parts or not parts else "/".join(parts)
 
 
-_Listing = tuple[list[str], list[tuple[int, int, int, int, int]], list[str], list[str], _Spool | None]
-
-
-def _list_zip(path: str) -> _Listing:
-    names, members, folders, special = [], [], [], []
+def _zip_members(path: str) -> Iterator[_Member]:
     try:
         with zipfile.ZipFile(path) as archive:
             for info in archive.infolist():
@@ -220,54 +252,36 @@ def _list_zip(path: str) -> _Listing:
                     raise InputError(
                         "the archive is encrypted", where=f"{path}/{info.filename}", mend="unpack it with its password"
                     )
-                if info.is_dir():
-                    folders.append(info.filename)
-                elif stat.S_IFMT(info.external_attr >> 16) not in (0, stat.S_IFREG):
-                    special.append(info.filename)
-                else:
-                    names.append(info.filename)
-                    members.append(
-                        (info.header_offset, info.compress_size, info.file_size, info.compress_type, info.CRC)
-                    )
+                regular = stat.S_IFMT(info.external_attr >> 16) in (0, stat.S_IFREG) and not info.is_dir()
+                place = (info.header_offset, info.compress_size, info.file_size, info.compress_type, info.CRC)
+                yield info.filename, place if regular else None, info.is_dir()
     except InputError:
         raise
     except Exception as error:  # zipfile lets struct, Unicode and value errors of damaged tables out
         raise InputError("the zip archive is damaged or cut short", where=path, why=str(error), mend=_MEND) from error
-    return names, members, folders, _special(special), None
 
 
-def _list_tar(path: str) -> _Listing:
-    names, members, folders, special = [], [], [], []
-    spool = _decompress(path)
+def _tar_members(path: str, spool: _Spool | None) -> Iterator[_Member]:
+    count = 0
     try:
         with open(spool.path if spool else path, "rb") as file, tarfile.open(fileobj=file, mode="r:") as archive:
             end = os.fstat(file.fileno()).st_size
             while (info := archive.next()) is not None:
                 archive.members = []  # type: ignore[attr-defined]  # or it keeps every header
-                if info.isdir():
-                    folders.append(info.name)
-                elif not info.isreg() or info.issparse():
-                    special.append(info.name)
-                else:
-                    names.append(info.name)
-                    members.append((info.offset_data, info.size, info.size, _TAR, 0))
-                    if info.offset_data + info.size > end:
-                        raise tarfile.ReadError(f"{info.name} is cut short")
+                regular = info.isreg() and not info.issparse()
+                count += regular
+                if regular and info.offset_data + info.size > end:
+                    raise tarfile.ReadError(f"{info.name} is cut short")
+                place = (info.offset_data, info.size, info.size, _TAR, 0)
+                yield info.name, place if regular else None, info.isdir()
             file.seek(archive.offset)  # type: ignore[attr-defined]
             mark = file.read(512)
             if not mark:  # tarfile takes it for whole
-                raise tarfile.ReadError(f"it ends after {len(names)} members without the mark of an end")
+                raise tarfile.ReadError(f"it ends after {count} members without the mark of an end")
             if mark.strip(b"\0"):  # tarfile takes a damaged header for the end
-                raise tarfile.ReadError(f"damaged after {len(names)} members")
+                raise tarfile.ReadError(f"damaged after {count} members")
     except (tarfile.TarError, EOFError, ValueError) as error:
-        if spool:
-            spool.remove()
         raise InputError("the tar archive is damaged or cut short", where=path, why=str(error), mend=_MEND) from error
-    return names, members, folders, _special(special), spool
-
-
-def _special(names: list[str]) -> list[str]:
-    return [f"{counted(len(names), 'member')} skipped, links or special files: {few(names)}"] if names else []
 
 
 def _decompress(path: str) -> _Spool | None:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smalti.data.formats.labels import class_targets
+from smalti.data.names import Names
 from smalti.data.source import SPLITS, UNASSIGNED, Source, Task
 from smalti.errors import InputError
 
@@ -88,11 +89,11 @@ def array_source(
     split_array, given = np.concatenate(splits), np.concatenate(answers)
     if not len(given):
         raise InputError("no pictures found", where=name, mend="give at least one picture a class")
-    names = [
+    names = Names(
         f"{SPLITS[split]}/{i:05d}" if split != UNASSIGNED else f"{i:05d}"
         for split, part in zip(_order(parts), answers, strict=True)
         for i in range(len(part))
-    ]
+    )
     task, labels, targets = _targets(name, given, split_array, task, label_names, notes)
     return Source(
         name, task, labels, names, targets, split_array, Stacks(tuple(stacks)), None, tuple(dict.fromkeys(notes))

@@ -29,8 +29,9 @@ _MEND = "get the files again from their publisher"
 
 def cifar_folder(tree: Tree) -> str | None:
     """The folder of a tree that holds CIFAR batches ("" is the top); None where there is none."""
+    metas = [path for path in tree.paths if path.endswith("meta")]
     for meta, batches in (("batches.meta", _CIFAR10), ("meta", _CIFAR100)):
-        for path in tree.paths:
+        for path in metas:
             folder, _, file = path.rpartition("/")
             if file == meta and any(tree.position(posixpath.join(folder, batch)) is not None for batch in batches):
                 return folder

@@ -1,6 +1,6 @@
 """Names of splits and classes: which words mean a split, in which order classes stand, how samples map onto them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,16 +31,18 @@ def in_order(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def class_targets(
-    names: Sequence[str], splits: NDArray[np.int8], where: object
+    names: Iterable[str], splits: NDArray[np.int8], where: object
 ) -> tuple[tuple[str, ...], NDArray[np.int64]]:
     """Labels in order and (N,) positions in them, from the class name of each sample.
 
     Raises:
         InputError: there is a training part, and a class occurs only outside it, so that no model could ever answer it.
     """
-    labels = in_order(names)
+    numbers: dict[str, int] = {}  # in the order they occur
+    found = np.fromiter((numbers.setdefault(name, len(numbers)) for name in names), np.int64)
+    labels = in_order(numbers)
     place = {label: i for i, label in enumerate(labels)}
-    targets = np.fromiter((place[name] for name in names), np.int64, len(names))
+    targets = np.asarray([place[name] for name in numbers], np.int64)[found]
     learned = (splits == 0) | (splits == UNASSIGNED)
     if learned.any():
         unseen = np.setdiff1d(targets, targets[learned])

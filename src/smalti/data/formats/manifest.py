@@ -11,14 +11,16 @@ import posixpath
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from smalti.data.formats.labels import class_targets, in_order, split_of
-from smalti.data.formats.table import MANIFEST_SUFFIXES, PATH_COLUMNS, parse, stated_split
+from smalti.data.formats.table import MANIFEST_SUFFIXES, PATH_COLUMNS, Rows, parse, stated_split
 from smalti.data.formats.tree import Tree, is_picture, suffix_of
 from smalti.data.formats.walk import Files
+from smalti.data.names import Names
 from smalti.data.source import UNASSIGNED, Source, Storage, Task
 from smalti.errors import InputError, counted, few, printable
 
@@ -41,7 +43,7 @@ class _Table:
     folder: str
     split: int
     columns: tuple[str, ...]
-    rows: list[tuple[int, dict[str, Any]]]  # (line number, column -> value)
+    rows: Rows
 
     @property
     def path_column(self) -> str | None:
@@ -70,17 +72,15 @@ def find(tree: Tree) -> Found:
     A file without a path column is no manifest. Raises InputError where two would do.
     """
     tables, remarks = [], []
-    top = {path.split("/")[0] for path in tree.paths}
+    top = {path.partition("/")[0] for path in tree.paths}
     wrapper = f"{top.pop()}/" if len(top) == 1 else ""
     for path in tree.paths:
+        if not path.lower().endswith(MANIFEST_SUFFIXES):
+            continue
         folder, _, file = path.removeprefix(wrapper).rpartition("/")
-        stem, suffix = posixpath.splitext(file)
+        stem = posixpath.splitext(file)[0]
         split = split_of(folder) if folder else split_of(stem)
-        if (
-            suffix.lower() not in MANIFEST_SUFFIXES
-            or (folder and split is None)
-            or (stem.lower() not in _STEMS and (folder or split is None))
-        ):
+        if (folder and split is None) or (stem.lower() not in _STEMS and (folder or split is None)):
             continue
         table = _parse(
             tree.content(path), f"{tree.name}/{path}", posixpath.dirname(path), UNASSIGNED if split is None else split
@@ -105,18 +105,20 @@ def find(tree: Tree) -> Found:
 
 def read_tree(tree: Tree, tables: Sequence[_Table], task: Task | None) -> Source:
     """The source that manifests inside a folder or archive describe. Raises InputError with file and line of a row."""
-    rows = [row for table in tables for row in _rows(table)]
+    rows = _AllRows(tables)
     if isinstance(tree.storage, Files):  # written by the person on this machine: any path is theirs to give
-        names = [_on_disk(tree.storage.root, row) for row in rows]
-        storage: Storage = Files(tree.storage.root, names)
-        _require_some(names, (os.path.exists(os.path.join(tree.storage.root, name)) for name in names), tree.name)
+        root = tree.storage.root
+        names = Names(_on_disk(root, row) for row in rows)
+        storage: Storage = Files(root, names)
+        _require_some(names, (os.path.exists(os.path.join(root, name)) for name in names), tree.name)
     else:
-        names = [_in_archive(row) for row in rows]
-        positions = [tree.position(name) for name in names]
-        _require_some(names, (position is not None for position in positions), tree.name)
-        storage = tree.storage.select([-1 if position is None else position for position in positions])
+        names = Names(map(_in_archive, rows))
+        places = {path: i for i, path in enumerate(tree.paths)}
+        positions = np.fromiter((places.get(name, -1) for name in names), np.int64, len(names))
+        _require_some(names, iter(positions >= 0), tree.name)
+        storage = tree.storage.select(positions)
     listed = set(names)
-    rest = [path for path in tree.paths if is_picture(path) and path not in listed]
+    rest = Names(path for path in tree.paths if is_picture(path) and path not in listed)
     notes = [*tree.notes, *([f"{counted(len(rest), 'picture')} left out, in no manifest: {few(rest)}"] if rest else [])]
     return _source(tree.name, rows, names, storage, task, notes)
 
@@ -139,14 +141,14 @@ def read_file(path: str | os.PathLike[str], name: str, task: Task | None) -> Sou
             else "name the column of the answer label, labels or target"
         )
         raise InputError(f"no {lacks}; the columns are {few(table.columns, 12)}", where=name, mend=mend)
-    rows = list(_rows(table))
+    rows = _AllRows([table])
     root = os.path.dirname(os.path.abspath(path))
-    names = [_on_disk(root, row) for row in rows]
+    names = Names(_on_disk(root, row) for row in rows)
     _require_some(names, (os.path.exists(os.path.join(root, file)) for file in names), name)
     return _source(name, rows, names, Files(root, names), task, [])
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class _Row:
     table: _Table
     line: int
@@ -161,10 +163,19 @@ class _Row:
         return "" if value is None else str(value).strip()
 
 
-def _rows(table: _Table) -> Iterator[_Row]:
-    if not table.rows:
-        raise InputError("no rows", where=table.name, mend="write one row a picture")
-    return (_Row(table, line, values) for line, values in table.rows)
+@dataclass(frozen=True)
+class _AllRows:
+    """The rows of some tables, one after the other, as often as they are gone through."""
+
+    tables: Sequence[_Table]
+
+    def __iter__(self) -> Iterator[_Row]:
+        for table in self.tables:
+            row = None
+            for line, values in table.rows:
+                yield (row := _Row(table, line, values))
+            if row is None:
+                raise InputError("no rows", where=table.name, mend="write one row a picture")
 
 
 # --- parsing
@@ -220,14 +231,14 @@ def _require_some(names: Sequence[str], exist: Iterator[bool], where: str) -> No
 
 
 def _source(
-    name: str, rows: Sequence[_Row], names: Sequence[str], storage: Storage, task: Task | None, notes: Sequence[str]
+    name: str, rows: _AllRows, names: Names, storage: Storage, task: Task | None, notes: Sequence[str]
 ) -> Source:
-    splits = np.asarray([_split(row) for row in rows], np.int8)
+    tables = rows.tables
+    splits = np.fromiter(map(_split, rows), np.int8, len(names))
     groups = _groups(rows)
-    tables = list({id(row.table): row.table for row in rows}.values())
     task = task or _task(name, tables)
     if task == "regress":
-        labels, targets = _numbers(rows)
+        labels, targets = _numbers(rows, len(names))
     else:
         column = next((c for c in _ANSWERS[task] if all(c in table.columns for table in tables)), None)
         if column is None:
@@ -236,19 +247,17 @@ def _source(
                 where=name,
                 mend=f"name the column of the answer {_ANSWERS[task][0]}",
             )
-        several = [_names(row, column, separate=task == "multilabel" or column == "labels") for row in rows]
+        read = partial(_names, column=column, separate=task == "multilabel" or column == "labels")
         if task == "classify":
-            labels, targets = class_targets(
-                [_single(row, found) for row, found in zip(rows, several, strict=True)], splits, name
-            )
+            labels, targets = class_targets((_single(row, read(row)) for row in rows), splits, name)
         else:
-            labels = in_order(label for found in several for label in found)
+            labels = in_order({label for row in rows for label in read(row)})
             if not labels:
                 raise InputError("no row has a label", where=name, mend="name the labels of the pictures")
             place = {label: i for i, label in enumerate(labels)}
-            targets = np.zeros((len(rows), len(labels)), np.float32)
-            for i, found in enumerate(several):
-                targets[i, [place[label] for label in found]] = 1
+            targets = np.zeros((len(names), len(labels)), np.float32)
+            for target, row in zip(targets, rows, strict=True):
+                target[[place[label] for label in read(row)]] = 1
     return Source(name, task, labels, names, targets, splits, storage, groups, tuple(notes))
 
 
@@ -272,16 +281,16 @@ def _split(row: _Row) -> int:
     return stated_split(text, row.where) if text else row.table.split
 
 
-def _groups(rows: Sequence[_Row]) -> np.ndarray[Any, np.dtype[np.int64]] | None:
+def _groups(rows: _AllRows) -> np.ndarray[Any, np.dtype[np.int64]] | None:
     """A number a group; a row without one is a group of its own."""
-    if not any("group" in row.values for row in rows):
+    if not any("group" in table.columns for table in rows.tables):
         return None
     numbers: dict[object, int] = {}
-    keys = [row.text("group") or (row.table.name, row.line) for row in rows]
-    return np.asarray([numbers.setdefault(key, len(numbers)) for key in keys], np.int64)
+    keys = (row.text("group") or (row.table.name, row.line) for row in rows)
+    return np.fromiter((numbers.setdefault(key, len(numbers)) for key in keys), np.int64)
 
 
-def _names(row: _Row, column: str, *, separate: bool) -> list[str]:
+def _names(row: _Row, *, column: str, separate: bool) -> list[str]:
     value = row.values.get(column)
     if isinstance(value, dict) or (isinstance(value, list) and any(isinstance(v, list | dict | None) for v in value)):
         raise InputError(f"{column} is {printable(value, 60)}", where=row.where, mend="give a name, or a list of names")
@@ -303,29 +312,35 @@ def _single(row: _Row, found: list[str]) -> str:
     return found[0]
 
 
-def _numbers(rows: Sequence[_Row]) -> tuple[tuple[str, ...], np.ndarray[Any, np.dtype[np.float32]]]:
-    """Names of the targets and (N, T) float32."""
-    named = rows[0].table.target_columns
-    column = next((c for c in _ANSWERS["regress"] if c in rows[0].table.columns), None)
+def _numbers(rows: _AllRows, n: int) -> tuple[tuple[str, ...], np.ndarray[Any, np.dtype[np.float32]]]:
+    """Names of the targets and (n, T) float32, of n rows."""
+    first = rows.tables[0]
+    named = first.target_columns
+    column = next((c for c in _ANSWERS["regress"] if c in first.columns), None)
     if named and column != "targets":
         columns = ((column,) if column == "target" else ()) + named
-        return columns, np.asarray([[_number(row, row.values.get(c)) for c in columns] for row in rows], np.float32)
+        values = np.fromiter((_number(row, row.values.get(c)) for row in rows for c in columns), np.float32)
+        return columns, values.reshape(n, len(columns))
     if column is None:
         raise InputError(
-            f"no target column; the columns are {few(rows[0].table.columns, 12)}",
-            where=rows[0].table.name,
-            mend="name it target",
+            f"no target column; the columns are {few(first.columns, 12)}", where=first.name, mend="name it target"
         )
-    values = [_several_numbers(row, column) for row in rows]
-    short = next((i for i, value in enumerate(values) if len(value) != len(values[0])), None)
-    if short is not None:
+    count = len(_several_numbers(next(iter(rows)), column))
+    values = np.fromiter((number for row in rows for number in _as_many(row, column, count)), np.float32)
+    labels = (column,) if count == 1 else tuple(f"target_{i}" for i in range(count))
+    return labels, values.reshape(n, count)
+
+
+def _as_many(row: _Row, column: str, count: int) -> list[float]:
+    """The numbers of a row. Raises InputError where they are not `count`."""
+    values = _several_numbers(row, column)
+    if len(values) != count:
         raise InputError(
-            f"{len(values[short])} targets where the first row has {len(values[0])}",
-            where=rows[short].where,
+            f"{len(values)} targets where the first row has {count}",
+            where=row.where,
             mend="give every row as many numbers",
         )
-    labels = (column,) if len(values[0]) == 1 else tuple(f"target_{i}" for i in range(len(values[0])))
-    return labels, np.asarray(values, np.float32)
+    return values
 
 
 def _several_numbers(row: _Row, column: str) -> list[float]:

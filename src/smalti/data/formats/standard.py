@@ -15,6 +15,7 @@ import numpy as np
 from smalti.data.formats.arrays import Array, array_source
 from smalti.data.formats.labels import class_targets
 from smalti.data.formats.walk import Files
+from smalti.data.names import Names
 from smalti.data.source import UNASSIGNED, Source, Task
 from smalti.errors import InputError, StorageError
 
@@ -93,7 +94,7 @@ def read_standard(name: str, *, download: bool = False, task: Task | None = None
     label_names = next((names for dataset in loaded.values() if (names := _class_names(dataset))), None)
     if all(isinstance(pictures, np.ndarray) for pictures, _ in parts.values()):
         return array_source(name, parts, task, label_names, [])  # type: ignore[arg-type]
-    paths = [os.path.relpath(path, root) for pictures, _ in parts.values() for path in pictures]
+    paths = Names(os.path.relpath(path, root) for pictures, _ in parts.values() for path in pictures)
     given = [int(answer) for _, answers in parts.values() for answer in answers]
     splits = np.concatenate([np.full(len(answers), split, np.int8) for split, (_, answers) in parts.items()])
     labels, targets = class_targets([label_names[i] if label_names else str(i) for i in given], splits, name)

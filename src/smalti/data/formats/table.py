@@ -4,14 +4,16 @@ import csv
 import difflib
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from smalti.data.formats.labels import SPLIT_WORDS, split_of
 from smalti.data.formats.tree import suffix_of
 from smalti.errors import InputError, printable
 
-__all__ = ["MANIFEST_SUFFIXES", "PATH_COLUMNS", "Row", "first_columns", "parse", "stated_split"]
+__all__ = ["MANIFEST_SUFFIXES", "PATH_COLUMNS", "Row", "Rows", "first_columns", "parse", "stated_split"]
 
 MANIFEST_SUFFIXES = (".csv", ".tsv", ".jsonl")
 PATH_COLUMNS = ("path", "file", "file_name", "filename", "image")  # name a picture
@@ -19,20 +21,30 @@ PATH_COLUMNS = ("path", "file", "file_name", "filename", "image")  # name a pict
 Row = tuple[int, dict[str, Any]]  # line number, column to value
 
 
-def parse(content: bytes, name: str) -> tuple[tuple[str, ...], list[Row]]:
+@dataclass(frozen=True)
+class Rows:
+    """The rows of a table, parsed anew each time they are gone through: a table takes no more than its text."""
+
+    parsed: Callable[[], Iterator[Row]]
+
+    def __iter__(self) -> Iterator[Row]:
+        return self.parsed()
+
+
+def parse(content: bytes, name: str) -> tuple[tuple[str, ...], Rows]:
     """The columns and rows of a table; blank lines are left out.
 
     Raises:
-        InputError: not UTF-8 or not a table; it names the file, and the line.
+        InputError: not UTF-8 or not a table; it names the file, and the line. Of a row, when it is come to.
     """
     try:
-        text = content.decode("utf-8-sig")
+        content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError("not UTF-8 text", where=name, why=f"at byte {error.start}", mend="save it as UTF-8") from error
     if suffix_of(name) == ".jsonl":
-        rows: list[Row] = list(_jsonl(text, name))
+        rows = Rows(partial(_jsonl, content, name))
         return tuple(dict.fromkeys(key for _, row in rows for key in row)), rows
-    return _header(text, name), list(_csv(text, name))
+    return _header(content, name), Rows(partial(_csv, content, name))
 
 
 def first_columns(start: bytes, name: str) -> tuple[str, ...]:
@@ -53,15 +65,19 @@ def stated_split(text: str, where: str) -> int:
     return split
 
 
-def _delimiter(text: str, name: str) -> str:
+def _lines(content: bytes, newline: str) -> io.TextIOWrapper:
+    return io.TextIOWrapper(io.BytesIO(content), "utf-8-sig", newline=newline)
+
+
+def _delimiter(content: bytes, name: str) -> str:
     if suffix_of(name) == ".tsv":
         return "\t"
-    first = text.lstrip().split("\n", 1)[0]
+    first = next((line for line in _lines(content, "\n") if line.strip()), "").lstrip()
     return ";" if ";" in first and "," not in first else "\t" if "\t" in first and "," not in first else ","
 
 
-def _reader(text: str, name: str) -> Iterator[tuple[int, list[str]]]:
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text, name))
+def _reader(content: bytes, name: str) -> Iterator[tuple[int, list[str]]]:
+    reader = csv.reader(_lines(content, ""), delimiter=_delimiter(content, name))
     try:
         for row in reader:
             if any(value.strip() for value in row):
@@ -72,8 +88,8 @@ def _reader(text: str, name: str) -> Iterator[tuple[int, list[str]]]:
         ) from error
 
 
-def _header(text: str, name: str) -> tuple[str, ...]:
-    _, header = next(_reader(text, name), (0, []))
+def _header(content: bytes, name: str) -> tuple[str, ...]:
+    _, header = next(_reader(content, name), (0, []))
     columns = tuple(column.strip().lower() for column in header)
     double = next((column for column in columns if column and columns.count(column) > 1), None)
     if double is not None:
@@ -83,9 +99,9 @@ def _header(text: str, name: str) -> tuple[str, ...]:
     return columns
 
 
-def _csv(text: str, name: str) -> Iterator[Row]:
-    columns = _header(text, name)
-    rows = _reader(text, name)
+def _csv(content: bytes, name: str) -> Iterator[Row]:
+    columns = _header(content, name)
+    rows = _reader(content, name)
     next(rows, None)
     for line, row in rows:
         if len(row) > len(columns) and any(value.strip() for value in row[len(columns) :]):
@@ -97,12 +113,12 @@ def _csv(text: str, name: str) -> Iterator[Row]:
         yield line, dict(zip(columns, row, strict=False))
 
 
-def _jsonl(text: str, name: str) -> Iterator[Row]:
-    for line, content in enumerate(text.split("\n"), 1):
-        if not content.strip():
+def _jsonl(content: bytes, name: str) -> Iterator[Row]:
+    for line, text in enumerate(_lines(content, "\n"), 1):
+        if not text.strip():
             continue
         try:
-            row = json.loads(content)
+            row = json.loads(text.removesuffix("\n"))
         except (ValueError, RecursionError) as error:
             raise InputError(
                 "not JSON", where=f"{name}, line {line}", why=str(error), mend="write one JSON object a line"

@@ -1,11 +1,16 @@
 """The files of a folder or of an archive as one list of paths: what every layout is recognised from."""
 
+from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Protocol, Self
 
+import numpy as np
+from numpy.typing import NDArray
+
 from smalti.data.decode import PICTURE_SUFFIXES
+from smalti.data.names import Names
 from smalti.data.source import Raw
 from smalti.errors import InputError
 
@@ -20,7 +25,7 @@ class FileStorage(Protocol):
     def read(self, index: int) -> Raw: ...  # noqa: D102 - as Storage
     def fingerprint(self) -> str: ...  # noqa: D102 - as Storage
 
-    def select(self, positions: Sequence[int]) -> Self:
+    def select(self, positions: Sequence[int] | NDArray[np.int64]) -> Self:
         """The storage of these positions alone, in this order; -1 stands for a file that is missing."""
         ...
 
@@ -31,24 +36,22 @@ class Tree:
 
     Args:
         name: what the person called it, for messages.
-        paths: relative, parts joined by "/"; what systems leave behind (".DS_Store", "__MACOSX") is left out.
+        paths: relative, parts joined by "/", sorted; what systems leave behind (".DS_Store", "__MACOSX") is left out.
         folders: every folder below the top, empty ones too.
         storage: reads file `paths[i]` as position i.
         notes: what was met on the way and skipped: links that loop, FIFOs, members with unsafe names.
     """
 
     name: str
-    paths: Sequence[str]
+    paths: Names
     folders: Sequence[str]
     storage: FileStorage
     notes: tuple[str, ...] = ()
-    _positions: dict[str, int] = field(default_factory=dict, repr=False, compare=False)
 
     def position(self, path: str) -> int | None:
-        """Where `path` stands in `paths`; None where it is not there."""
-        if not self._positions:
-            self._positions.update({path: i for i, path in enumerate(self.paths)})
-        return self._positions.get(path)
+        """Where `path` stands in `paths`, the last one of equal paths; None where it is not there."""
+        last = bisect_right(self.paths, path) - 1
+        return last if last >= 0 and self.paths[last] == path else None
 
     def content(self, path: str) -> bytes:
         """The bytes of one file that is part of the layout (a manifest, a batch). Raises InputError if unreadable."""

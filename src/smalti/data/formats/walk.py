@@ -3,11 +3,15 @@
 import hashlib
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from smalti.data.formats.tree import Tree, is_ignored, is_picture
+from smalti.data.names import Names
 from smalti.errors import InputError, few, printable
 
 __all__ = ["MAX_FILE_BYTES", "Files", "read_regular", "walk"]
@@ -25,7 +29,7 @@ class Files:
     """
 
     root: str
-    paths: Sequence[str]
+    paths: Names
 
     def read(self, index: int) -> bytes:
         """The bytes of file `index`. Raises OSError where it is gone, unreadable, or no regular file."""
@@ -45,9 +49,9 @@ class Files:
             digest.update(line.encode("utf-8", "surrogatepass"))
         return digest.hexdigest()
 
-    def select(self, positions: Sequence[int]) -> "Files":
+    def select(self, positions: Sequence[int] | NDArray[np.int64]) -> "Files":
         """The storage of these positions alone."""
-        return Files(self.root, [self.paths[i] for i in positions])
+        return Files(self.root, self.paths.take(positions))
 
 
 def read_regular(path: str | os.PathLike[str]) -> bytes:
@@ -83,7 +87,6 @@ class _Walk:
 
     def __init__(self, root: str, name: str) -> None:
         self.root, self.name = root, name
-        self.files: list[str] = []
         self.folders: list[str] = []
         self.links: list[str] = []
         self.notes: list[str] = []
@@ -91,7 +94,15 @@ class _Walk:
         self.visited: set[tuple[int, int]] = set()
 
     def tree(self) -> Tree:
-        self._descend("")
+        files = Names(self._below(""))
+        if self.links:
+            files = Names(sorted([*files, *self._linked()]))
+        if self.special:
+            self.notes.append(f"{len(self.special)} skipped, not a regular file: {few(self.special)}")
+        return Tree(self.name, files, sorted(self.folders), Files(self.root, files), tuple(self.notes))
+
+    def _linked(self) -> Iterator[str]:
+        """The files below links."""
         ancestors = {_identity(os.stat(parent)) for parent in Path(self.root).resolve().parents}
         while self.links:
             path = self.links.pop(0)
@@ -101,58 +112,64 @@ class _Walk:
                     f"link {printable(path)} skipped: it leads to {printable(target)}, which is already read or above"
                 )
             else:
-                self._descend(path)
-        if self.special:
-            self.notes.append(f"{len(self.special)} skipped, not a regular file: {few(self.special)}")
-        files = sorted(self.files)
-        return Tree(self.name, files, sorted(self.folders), Files(self.root, files), tuple(self.notes))
+                yield from self._below(f"{path}/")
 
-    def _descend(self, top: str) -> None:
+    def _below(self, top: str) -> Iterator[str]:
+        """The files below a folder, in sorted order. A folder has a slash behind its name, as it sorts among files:
+        "a-b" stands before all that is in "a/".
+        """
         pending = [top]
         while pending:
-            folder = pending.pop()
-            where = os.path.join(self.root, folder) if folder else self.root
-            try:
-                self.visited.add(_identity(os.stat(where)))
-                with os.scandir(where) as found:
-                    entries = sorted(found, key=lambda entry: entry.name)
-            except OSError as error:
-                raise InputError(
-                    "folder cannot be read",
-                    where=where,
-                    why=error.strerror or str(error),
-                    mend="give yourself the right to read it",
-                ) from error
-            if folder:
-                self.folders.append(folder)
-            for entry in entries:
-                if is_ignored(entry.name):
-                    continue
-                path = f"{folder}/{entry.name}" if folder else entry.name
-                if entry.is_dir(follow_symlinks=False):
-                    pending.append(path)
-                elif entry.is_file(follow_symlinks=False):
-                    self.files.append(path)
-                else:
-                    self._link_or_special(entry, path)
-                if is_picture(entry.name) and os.path.isdir(entry.path):
-                    self.notes.append(f"{printable(path)} is a folder, not a picture")
+            path = pending.pop()
+            if path and not path.endswith("/"):
+                yield path
+                continue
+            pending += sorted(self._entries(path), reverse=True)
+            if path:
+                self.folders.append(path[:-1])
+            if is_picture(path[:-1]):
+                self.notes.append(f"{printable(path[:-1])} is a folder, not a picture")
 
-    def _link_or_special(self, entry: os.DirEntry[str], path: str) -> None:
+    def _entries(self, folder: str) -> Iterator[str]:
+        """The files and folders in one; links to folders and what is no file are kept for later."""
+        where = os.path.join(self.root, folder[:-1]) if folder else self.root
+        odd = []
+        try:
+            self.visited.add(_identity(os.stat(where)))
+            with os.scandir(where) as found:
+                for entry in found:
+                    if is_ignored(entry.name):
+                        continue
+                    if entry.is_dir(follow_symlinks=False):
+                        yield f"{folder}{entry.name}/"
+                    elif entry.is_file(follow_symlinks=False):
+                        yield f"{folder}{entry.name}"
+                    else:
+                        odd.append(entry)
+        except OSError as error:
+            raise InputError(
+                "folder cannot be read",
+                where=where,
+                why=error.strerror or str(error),
+                mend="give yourself the right to read it",
+            ) from error
+        for entry in sorted(odd, key=lambda entry: entry.name):
+            if self._is_file(entry, f"{folder}{entry.name}"):
+                yield f"{folder}{entry.name}"
+
+    def _is_file(self, entry: os.DirEntry[str], path: str) -> bool:
+        """Whether a link leads to a file, or seems to: a broken one with a picture's name."""
         try:
             mode = entry.stat().st_mode
         except OSError as error:  # a broken link, or one that leads to itself
-            if is_picture(path):
-                self.files.append(path)
-            else:
+            if not is_picture(path):
                 self.notes.append(f"link {printable(path)} skipped: {error.strerror}")
-            return
+            return is_picture(path)
         if stat.S_ISDIR(mode):
             self.links.append(path)
-        elif stat.S_ISREG(mode):
-            self.files.append(path)
-        else:
+        elif not stat.S_ISREG(mode):
             self.special.append(f"{path} ({_kind(mode)})")
+        return stat.S_ISREG(mode)
 
 
 def _identity(found: os.stat_result) -> tuple[int, int]:

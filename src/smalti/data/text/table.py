@@ -72,7 +72,8 @@ def read_table(path: str | os.PathLike[str], wanted: Sequence[str]) -> TextTable
         InputError: not a table, a column is missing, or a row has nothing in one; it names file and line.
     """
     name = os.fspath(path)
-    found, rows = parse(read_content(path), Path(path).name)
+    found, parsed = parse(read_content(path), Path(path).name)
+    rows = list(parsed)
     missing = [column for column in wanted if column not in found]
     if missing:
         what = f"no column {few(missing)}; the columns are {few(found, 12)}"
