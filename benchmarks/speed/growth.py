@@ -23,6 +23,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
+from functools import partial
 from multiprocessing import get_context, set_start_method
 from pathlib import Path
 
@@ -137,26 +138,22 @@ def model_point(axis: str, x: int, work: str) -> dict:
     """Pictures a second, memory in MiB, and operations a picture."""
     import torch
     from inference import inferring
-    from training import ours
+    from training import ours, random_batch
 
     from smalti.api import describe_config
     from smalti.models.vit import ViT
-    from smalti.nn._allocator import keep_blocks
     from smalti.nn.inference import for_inference
     from smalti.nn.precision import best_precision
 
-    keep_blocks()
     config, batch = MODELS[axis][x]
-    images = torch.randn(batch, config.in_chans, *config.size)
-    target = torch.randint(config.num_classes, (batch,))
-    precision, _ = best_precision(images.device)
+    given = batch, (config.in_chans, *config.size), config.num_classes
+    precision, _ = best_precision(torch.device("cpu"))
     before = resident("VmRSS")
-    model = ViT(config)
-    called = (
-        ours(model, images, target, precision)
-        if work == "training"
-        else inferring(for_inference(model, images, precision), images)
-    )
+    if work == "training":
+        called = ours(partial(ViT, config), *given, precision)
+    else:
+        images, _ = random_batch(*given)
+        called = inferring(for_inference(ViT(config), images, precision), images)
     speed = batch / fastest(called)
     mib = resident("VmHWM") - before
     macs = describe_config("vit", config)[2]
