@@ -25,7 +25,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 
 def test_the_words_of_the_command_line_reach_the_library(calls: dict[str, Any]):
-    words = ["--split", "val", "--report", "r.html", "--download", "--merge", "8", "--patch-size", "4"]
+    words = ["--split", "val", "--report", "r.html", "--download", "--merge", "8", "--patch-size", "4", "--beams", "3"]
     assert run(["evaluate", "runs/a", "pictures", *words]) == 0
     assert calls == {
         "model": "runs/a",
@@ -34,6 +34,7 @@ def test_the_words_of_the_command_line_reach_the_library(calls: dict[str, Any]):
         "int8": None,
         "merge": 8,
         "patch_size": 4,
+        "beams": 3,
         "report": Path("r.html"),
         "download": True,
     }
