@@ -47,13 +47,8 @@ def beam_search(
     for length in range(1, longest_target(model, max_tokens) + 1):
         logits, memory = model.extend(ids[:, None], memory)
         V = logits.shape[-1]
-        ranked, places = (
-            (sums[..., None] + logits[:, -1].double().log_softmax(-1).view(B, beams, V))
-            .flatten(1)
-            .topk(
-                2 * beams  # of which `beams` at least go on: each ends in one way
-            )
-        )
+        totals = sums[..., None] + logits[:, -1].double().log_softmax(-1).view(B, beams, V)
+        ranked, places = totals.flatten(1).topk(2 * beams)  # of which `beams` at least go on: each ends in one way
         parents, news = places // V, places % V
         ends = news == end
         for b, rank in ends[:, :beams].nonzero().tolist():
