@@ -228,3 +228,12 @@ def test_the_settings_of_targets_reach_the_loss_of_texts(text_runs):
     assert plain.class_weights is None
     assert len(weighed.class_weights) == 2
     assert weighed.smoothing == 0.2
+
+
+def test_labelled_texts_of_one_class_are_refused_before_anything_is_written(tmp_path):
+    table = tmp_path / "one.csv"
+    table.write_text("text,label\nhi,a\nho,a\n")
+    for refused in (smalti.check, lambda data: smalti.train(data, steps=2, out=tmp_path / "run", show=False)):
+        with pytest.raises(InputError, match="only one class to learn, 'a'"):
+            refused(table)
+    assert not (tmp_path / "run").exists()

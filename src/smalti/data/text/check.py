@@ -11,7 +11,7 @@ from smalti.data.split import Split
 from smalti.data.text.corpus import Corpus, open_corpus
 from smalti.data.text.kinds import text_kind
 from smalti.data.text.pairs import open_pairs
-from smalti.data.text.sentences import open_sentences
+from smalti.data.text.sentences import open_sentences, require_classes
 from smalti.data.text.table import split_texts, texts_of
 from smalti.errors import few
 
@@ -45,7 +45,7 @@ class TextCheck:
 
 
 def check_text(path: str | os.PathLike[str]) -> TextCheck:
-    """Opens text and says what it is. Raises InputError where it cannot be read."""
+    """Opens text and says what it is. Raises InputError where it cannot be read, or labels are all alike."""
     return CHECKS[text_kind(path) or "corpus"](path)
 
 
@@ -78,6 +78,7 @@ def check_pairs(path: str | os.PathLike[str]) -> TextCheck:
 def check_sentences(path: str | os.PathLike[str]) -> TextCheck:
     """Of labelled texts."""
     source: Source = open_sentences(path)
+    require_classes(source)
     counts = np.bincount(np.asarray(source.targets, np.int64), minlength=len(source.labels)).tolist()
     classes = dict(zip(source.labels, counts, strict=True))
     facts = (

@@ -12,10 +12,10 @@ from smalti.data.loader import Batch
 from smalti.data.source import Source
 from smalti.data.text.rows import Rows, encode_row, padded
 from smalti.data.text.table import Texts, read_table, texts_of
-from smalti.errors import InputError
+from smalti.errors import InputError, few
 from smalti.tokenizers import Tokenizer, enclosed
 
-__all__ = ["Sentences", "open_sentences"]
+__all__ = ["Sentences", "open_sentences", "require_classes"]
 
 
 def open_sentences(path: str | os.PathLike[str]) -> Source:
@@ -83,3 +83,10 @@ class Sentences(Rows):
             "target": torch.from_numpy(self.targets[rows]),
             "id": torch.from_numpy(self.indices[rows]),
         }
+
+
+def require_classes(source: Source) -> None:
+    """Raises InputError where labelled texts leave nothing to tell apart."""
+    if len(source.labels) < 2:
+        what = f"there is only one class to learn, {few(source.labels)!r}"
+        raise InputError(what, where=source.name, mend="add texts of at least one other class")

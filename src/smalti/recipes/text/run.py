@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from smalti.data.text.sentences import require_classes
 from smalti.errors import DamagedError, InputError
 from smalti.evaluate.page import write_report
 from smalti.evaluate.report import DataSummary, Report, Timing
@@ -22,6 +23,7 @@ from smalti.recipes.remarks import short_name, tell
 from smalti.recipes.settings import Setting, read_settings, write_settings
 from smalti.recipes.text.choose import choose_text
 from smalti.recipes.text.recipe import TextRecipe
+from smalti.recipes.text.sentences import Labelling
 from smalti.recipes.text.start import load_start, read_start
 from smalti.recipes.text.systems import System, open_system, task_of
 from smalti.recipes.text.tokens import SPECIALS, choose_tokens
@@ -83,6 +85,8 @@ def train_text(
     tokens = choose_tokens(task, settings.get("tokens", {}))
     tokenizer = begun.preprocess.with_specials(*SPECIALS[task]) if begun else None
     system = open_system(data, task, tokens, seed=int(settings.get("seed", 0)), tokenizer=tokenizer)
+    if isinstance(system, Labelling):
+        require_classes(system.source)
     recipe, choices = choose_text(system, budget, settings, device, begun)
     given = {"--bad-images": setting.bad_images != "stop", "--leaks": setting.leaks != "stop"}
     given["--workers"] = setting.workers is not None
