@@ -140,7 +140,7 @@ def model_point(axis: str, x: int, work: str) -> dict:
     from inference import inferring
     from training import ours, random_batch
 
-    from smalti.api import describe_config
+    from smalti.models.sizes import count_size
     from smalti.models.vit import ViT
     from smalti.nn.inference import for_inference
     from smalti.nn.precision import best_precision
@@ -156,7 +156,7 @@ def model_point(axis: str, x: int, work: str) -> dict:
         called = inferring(for_inference(ViT(config), images, precision), images)
     speed = batch / fastest(called)
     mib = resident("VmHWM") - before
-    macs = describe_config("vit", config)[2]
+    macs = count_size("vit", config).macs
     operations = 2 * macs * (BACKWARD if work == "training" else 1)
     return {"items_per_second": speed, "mib": mib, "operations": operations, "precision": precision}
 

@@ -22,7 +22,8 @@ from smalti.evaluate.speed import pictures_a_second
 from smalti.export import export
 from smalti.importing import import_weights
 from smalti.modelfile import is_text_model
-from smalti.models import FAMILIES, build, create_model, list_models, preset_config
+from smalti.models import create_model, list_models
+from smalti.models.sizes import Size, preset_size
 from smalti.nn.precision import Precision
 from smalti.ready import Model, Prediction, as_pictures
 from smalti.ready import load as load_pictures
@@ -315,21 +316,6 @@ def made_ready(
     return model
 
 
-def describe_model(name: str) -> tuple[int, int, int]:
-    """Parameters, tokens and multiply-adds of one picture, or a few tokens of text, of a preset; no weights are
-    allocated."""
-    return describe_config(*preset_config(name))
-
-
-def describe_config(family: str, config: Any) -> tuple[int, int, int]:
-    """As `describe_model`, of any config of a family."""
-    from torch.utils.flop_counter import FlopCounterMode
-
-    example = [one.to("meta") for one in FAMILIES[family].example(config)]
-    with torch.device("meta"):
-        model: Any = build(family, config).eval()
-        with FlopCounterMode(display=False) as counter, torch.inference_mode():
-            features = model.forward_features(*example)
-            model.forward_head(features)
-    tokens = features.shape[1] if features.ndim == 3 else 0
-    return sum(p.numel() for p in model.parameters()), tokens, counter.get_total_flops() // 2
+def describe_model(name: str) -> Size:
+    """Parameters, tokens and multiply-adds of a preset. Raises InputError where there is none of that name."""
+    return preset_size(name)

@@ -7,7 +7,6 @@ from cyclopts import Parameter
 from smalti.cli.options import Json
 from smalti.cli.output import show, table, write_json
 from smalti.errors import InputError
-from smalti.progress import progress
 
 __all__ = ["models"]
 
@@ -24,13 +23,13 @@ def models(
     names = api.list_models(pattern)
     if not names:
         raise InputError(f'no preset matches "{pattern}"', mend="smalti models lists them all")
+    sizes = {name: api.describe_model(name) for name in names}
+    if json:
+        for name, size in sizes.items():
+            write_json({"name": name, **size._asdict()})
+        return
     rows = []
-    with progress(len(names), "counting", show=not json) as advance:
-        for name in names:
-            parameters, tokens, macs = api.describe_model(name)
-            if json:
-                write_json({"name": name, "parameters": parameters, "tokens": tokens, "macs": macs})
-            rows.append((name, f"{parameters:,}", f"{tokens:,}" if tokens else "", f"{macs / 1e9:,.3f}"))
-            advance(1)
-    if not json:
-        show(table("", ("preset", "parameters", "tokens", "GMACs"), rows))
+    for name, size in sizes.items():
+        tokens = f"{size.tokens:,}" if size.tokens else ""
+        rows.append((name, f"{size.parameters:,}", tokens, f"{size.macs / 1e9:,.3f}"))
+    show(table("", ("preset", "parameters", "tokens", "GMACs"), rows))

@@ -1,0 +1,33 @@
+import pytest
+
+from smalti.errors import InputError
+from smalti.models import FAMILIES, list_models, preset_config
+from smalti.models.sizes import TABLE, count_size, kept_sizes, preset_size, table
+
+DUE = "python -m smalti.models.sizes writes the table anew"
+
+
+def test_the_table_has_every_preset():
+    assert list(kept_sizes()) == list_models(), DUE
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_table_holds_what_is_counted(family):
+    smallest = min(FAMILIES[family].presets, key=lambda name: preset_size(name).macs)
+    assert count_size(*preset_config(smallest)) == preset_size(smallest), DUE
+
+
+@pytest.mark.slow
+def test_the_table_holds_what_is_counted_of_every_preset():
+    assert table() == TABLE.read_text("utf-8"), DUE
+
+
+def test_a_preset_that_the_table_lacks_is_counted(monkeypatch):
+    kept = preset_size("vit_mini_patch4_32")
+    monkeypatch.delitem(kept_sizes(), "vit_mini_patch4_32")
+    assert preset_size("vit_mini_patch4_32") == kept
+
+
+def test_no_size_of_an_unknown_preset():
+    with pytest.raises(InputError, match="no model is named"):
+        preset_size("vit_enormous")
