@@ -38,6 +38,7 @@ ROOMS = (
     "train",
     "evaluate",
     "recipes",
+    "answering",
     "api",
     "__init__",
     "cli",

@@ -81,12 +81,13 @@ def test_a_run_folder_stands_for_its_model(tmp_path: Path):
     assert read_model(tmp_path).labels == LABELS
 
 
-def test_a_fresh_process_needs_no_training_code(tmp_path: Path):
+@pytest.mark.parametrize("call", ["from smalti.ready import load", "from smalti import load"])
+def test_a_fresh_process_needs_no_training_code(tmp_path: Path, call: str):
     path = tmp_path / "m.safetensors"
     file = written(path)
     code = f"""
 import sys, torch, smalti
-from smalti.ready import load
+{call}
 model = load({str(path)!r}, precision="fp32")
 torch.manual_seed(1)
 print(model.module(torch.randn(1, 3, 8, 8)).tolist())

@@ -8,6 +8,7 @@ model.predict("new.jpg")[0].label
 """
 
 import sys
+from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -49,11 +50,11 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """The public calls, imported when first used: importing smalti costs nothing and loads no torch."""
+    """The public calls, imported when first used: importing smalti costs nothing and loads no torch, and asking a
+    finished model loads nothing that trains one."""
     if name in __all__:
-        from smalti import api
-
-        return getattr(api, name)
+        home = "smalti.answering" if name in ("load", "predict", "sample") else "smalti.api"
+        return getattr(import_module(home), name)
     raise AttributeError(f"module 'smalti' has no attribute {name!r}")
 
 

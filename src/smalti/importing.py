@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from smalti._version import __version__
@@ -16,6 +15,7 @@ from smalti.errors import InputError
 from smalti.modelfile import ModelFile, read_any_model, write_model
 from smalti.models import FAMILIES, build, preset_config
 from smalti.models.registry import with_options
+from smalti.nn.blank import Blank
 from smalti.tokenizers import read_published_tokenizer
 from smalti.weights import (
     Published,
@@ -147,7 +147,7 @@ def published_model(
     if in_chans is not None:
         wanted["in_chans"] = in_chans
     family, config = preset_config(preset, **wanted)
-    with torch.random.fork_rng(devices=[]):  # the first weights are drawn, and thrown away
+    with Blank():
         module = build(family, config)
     load_strictly(module, fit_input(state, module), where=source)
 
@@ -182,7 +182,7 @@ def text_model(published: Published, labels: object) -> Translated:
         if name in state and len(state[name]) == options["vocab_size"]:
             state[name] = state[name][: tokenizer.vocab_size]
     config = with_options(FAMILIES[family].config(), options | {"vocab_size": tokenizer.vocab_size})
-    with torch.random.fork_rng(devices=[]):
+    with Blank():
         module = build(family, config)
     load_strictly(module, state, where=published.path)
     classes = options.get("num_classes", 0)

@@ -23,6 +23,7 @@ from smalti.errors import DamagedError, InputError, SmaltiError, printable
 from smalti.files import write_durably
 from smalti.models import FAMILIES, build
 from smalti.models.registry import EXAMPLE_SEED, with_options
+from smalti.nn.blank import Blank
 from smalti.tokenizers import Tokenizer, tokenizer_from_dict
 
 __all__ = ["ModelFile", "is_text_model", "read_any_model", "read_model", "write_model"]
@@ -125,7 +126,7 @@ def read_any_model(path: str | os.PathLike[str]) -> ModelFile[Any]:
         outputs = getattr(config, "num_classes", 0)
         if len(about["labels"]) != outputs:
             raise InputError(f"{len(about['labels'])} labels for {outputs} outputs")
-        with torch.random.fork_rng(devices=[]):  # the first weights are drawn, and thrown away
+        with Blank():
             module = build(family, config)
         module.load_state_dict(tensors)
         (rule,) = (read(about[name]) for name, read in RULES.items() if name in about)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from smalti import api
+from smalti import answering
 from smalti.cli import run
 from smalti.errors import InputError
 from smalti.ready import Prediction
@@ -30,7 +30,7 @@ def answer(monkeypatch: pytest.MonkeyPatch) -> Answer:
             made.update(model=model, inputs=inputs, **given)
             return iter(predictions)
 
-        monkeypatch.setattr(api, "predict", predict)
+        monkeypatch.setattr(answering, "predict", predict)
         return made
 
     return these
@@ -74,7 +74,7 @@ def test_json_lines_come_as_the_pictures_are_done(monkeypatch: pytest.MonkeyPatc
         assert json.loads(capsys.readouterr().out)["file"] == "a.png"
         raise InputError("no more")
 
-    monkeypatch.setattr(api, "predict", predict)
+    monkeypatch.setattr(answering, "predict", predict)
     assert run(["predict", "m", "x", "--json"]) == 2
     assert "no more" in capsys.readouterr().err
 

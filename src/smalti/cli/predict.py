@@ -34,11 +34,11 @@ def predict(
 ) -> int:
     """Say what is in pictures, or what a text means; exit code 2 where one could not be read (the others are still
     answered)."""
-    from smalti import api
+    from smalti import answering
 
     if as_csv and json:
         raise InputError("--csv and --json exclude each other", mend="choose one of them")
-    predictions = api.predict(
+    predictions = answering.predict(
         model, inputs, top=top, batch_size=batch_size, int8=int8, merge=merge, patch_size=patch_size, beams=beams
     )
     if json:  # as they come, for any number of pictures

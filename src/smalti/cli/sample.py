@@ -30,10 +30,10 @@ def sample(
     json: Json = False,
 ) -> None:
     """Write text with a model trained on text: it goes on from the prompt, and shows each token as it comes."""
-    from smalti import api
+    from smalti import answering
 
     options = {"max_tokens": max_tokens, "temperature": temperature, "top_k": top_k, "top_p": top_p, "seed": seed}
-    parts = api.sample(model, prompt, n=n, until=stop, **options)
+    parts = answering.sample(model, prompt, n=n, until=stop, **options)
     texts = [prompt] * n
     live = n == 1 and out is None and not json
     if live:

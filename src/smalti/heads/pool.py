@@ -48,7 +48,7 @@ class MapPool(nn.Module):
     def __init__(self, dim: int, num_heads: int, *, hidden_dim: int, norm: nn.Module) -> None:
         super().__init__()
         self.num_heads = num_heads
-        self.latent = nn.Parameter(torch.randn(1, 1, dim) * dim**-0.5)
+        self.latent = nn.Parameter(torch.empty(1, 1, dim).normal_(std=dim**-0.5))
         self.q = nn.Linear(dim, dim)
         self.kv = nn.Linear(dim, 2 * dim)
         self.proj = nn.Linear(dim, dim)

@@ -17,6 +17,7 @@ from smalti.configs import demand
 from smalti.embed import check_img_size, patchify, resize_patches, resize_positions
 from smalti.errors import InputError
 from smalti.models.vit import ViT, ViTConfig
+from smalti.nn.blank import Blank
 
 __all__ = ["PRESETS", "DrawnSize", "FlexiViT", "FlexiViTConfig", "at_patch_size"]
 
@@ -100,7 +101,7 @@ def at_patch_size(model: nn.Module, patch_size: int) -> ViT:
     config = model.config
     demand(patch_size in config.patch_sizes, "patch_size", patch_size, f"one of {config.patch_sizes}")
     options: dict[str, Any] = {field.name: getattr(config, field.name) for field in fields(ViTConfig)}
-    with torch.random.fork_rng(devices=[]):  # the first weights are drawn, and thrown away
+    with Blank():
         plain = ViT(ViTConfig(**{**options, "patch_size": patch_size}))
     with torch.no_grad():
         weight, positions = model.resized(patch_size)

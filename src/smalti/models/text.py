@@ -112,7 +112,7 @@ class NoPositions(nn.Module):
 
 def learned_positions(config: TextConfig) -> AddedPositions:
     """A learned vector a place, of deviation 0.02 at first."""
-    return AddedPositions(torch.randn(config.max_len, config.embed_dim) * 0.02, learned=True)
+    return AddedPositions(torch.empty(config.max_len, config.embed_dim).normal_(std=0.02), learned=True)
 
 
 def sincos_positions(config: TextConfig) -> AddedPositions:
