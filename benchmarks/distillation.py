@@ -2,12 +2,13 @@
 
     python benchmarks/distillation.py --data DIR --into FILE.json --pace            (once, in quiet)
     python benchmarks/distillation.py --data DIR --into FILE.json [--only cifar10,gtsrb] [--seeds 0,1,2]
-        [--models vit_mini_patch4_32 cct_mini_patch4_32] [--shares 0.3] [--minutes 5]
+        [--models vit_mini_patch4_32 cct_mini_patch4_32] [--shares 0.3] [--minutes 5] [--pixels 32]
 
 Arms: the CNN, each preset alone, each preset with `--teacher auto`, which gives a share of the minutes to the CNN that
 teaches. A preset may have fields of its config behind a colon, so that a DeiT with a token
 for distillation can be small: "deit_tiny_distilled_patch16_224:patch_size=4,embed_dim=128,depth=4,num_heads=4".
-Pictures have 32 pixels in CIFAR-10 and 48 in the GTSRB subset; presets are fitted to that.
+Pictures have 32 pixels in CIFAR-10 and 48 in the GTSRB subset, unless --pixels says otherwise; presets are fitted to
+that.
 
 Minutes are counted as steps, at the pace that `--pace` has measured: see study.py. DIR holds the data sets, as
 docs/results.md names them. Test pictures are touched once a run, at the end. The table goes to stdout.
@@ -29,6 +30,7 @@ def main() -> None:
     parser.add_argument("--models", nargs="+", default=["vit_mini_patch4_32", "cct_mini_patch4_32"])
     parser.add_argument("--shares", default="0.3", help="of the minutes, for the teacher; an arm for each")
     parser.add_argument("--minutes", type=float, default=5.0)
+    parser.add_argument("--pixels", type=int, help="a side of the pictures, where not the set's own")
     parser.add_argument("--seeds", default="0,1,2")
     parser.add_argument("--pace", action="store_true", help="measure the pace of each arm, and stop")
     args = parser.parse_args()
@@ -39,7 +41,7 @@ def main() -> None:
     cases = []
     for name in args.only.split(","):
         file, size = SETS[name]
-        cases.append(Case(name, name if file is None else str((args.data / file).resolve()), size))
+        cases.append(Case(name, name if file is None else str((args.data / file).resolve()), args.pixels or size))
     study = Study(args.into, args.minutes, cases, arms)
     if args.pace:
         study.measure()

@@ -134,7 +134,8 @@ def choose(given: Given) -> Chosen:
     choose_first = choose_model if given.start is None else keep_model
     model, preprocess, pace = choose_first(given, trial, batch_size, note)
     transfer = choose_transfer(given, pace, batch_size, note)
-    teacher, pace = choose_teacher(given, trial, model, preprocess, batch_size, transfer.tune, pace, note)
+    teacher = choose_teacher(given, model, transfer.tune, note)
+    pace = taught_pace(given, trial, teacher, preprocess, batch_size, pace)
     epochs = expected_epochs(given, pace, batch_size)
     note("epochs", f"{epochs:.3g}", f"{len(given.split.train):,} training pictures at about {pace.train:,.0f} a second")
     mirror = choose_mirror(given, preprocess, note)
@@ -252,39 +253,40 @@ def choose_transfer(given: Given, pace: Pace, batch_size: int, note: Note) -> Tr
     return TransferConfig(str(given.setting("transfer", "start")), tune)
 
 
-def choose_teacher(
-    given: Given,
-    trial: Trial,
-    model: ModelConfig,
-    preprocess: Preprocess,
-    batch_size: int,
-    tune: Tune,
-    pace: Pace,
-    note: Note,
-) -> tuple[TeacherConfig, Pace]:
-    """The teacher, where the person names one or wants one, and how fast a model learns with it. Raises InputError
-    where it cannot teach these labels."""
+def choose_teacher(given: Given, model: ModelConfig, tune: Tune, note: Note) -> TeacherConfig:
+    """The teacher, where the person names one or wants one. Raises InputError where nothing can be taught."""
     family, _ = preset_config(model.preset)
     config = TeacherConfig(**{**(TWO_HEADS if family == "deit" else {}), **given.settings.get("teacher", {})})
     if not config.model:
-        return config, pace
+        return config
     if given.source.task != "classify":
         raise InputError(f"a teacher teaches classes, and the task is {given.source.task}", mend="leave out --teacher")
     if tune == "head":
         mend = "leave out --teacher, or add --set transfer.tune=all"
         raise InputError("a last layer alone is fitted to the labels, and hears no teacher", mend=mend)
+    name, why = config.model, "you named it"
     if config.model == AUTO:
         name, why = PRESET, f"trained first, with {config.budget_share:.0%} of the budget"
-        asked = trial(ModelConfig(PRESET), preprocess).evaluate
-    else:
-        name, why = config.model, "you named it"
-        answers = load_teacher(config, preprocess, given.source.labels, given.device)
-        images = torch.zeros(batch_size, preprocess.in_chans, *preprocess.img_size, device=given.device)
-        with torch.no_grad():
-            asked = batch_size / fastest(lambda: answers(images), given.device)
     words = {"hard": "its choice counts as a second label", "soft": "its probabilities are matched"}
     note("teacher", name, f"{why}; {words[config.kind]}, {config.share:.0%} of the loss")
-    return config, replace(pace, train=1 / (1 / pace.train + 1 / asked))
+    return config
+
+
+def taught_pace(
+    given: Given, trial: Trial, teacher: TeacherConfig, preprocess: Preprocess, batch_size: int, pace: Pace
+) -> Pace:
+    """How fast a model learns that has `pace` by itself and asks a teacher about each picture. Raises InputError where
+    the teacher cannot teach these labels."""
+    if not teacher.model:
+        return pace
+    if teacher.model == AUTO:
+        answered = trial(ModelConfig(PRESET), preprocess).evaluate
+    else:
+        answers = load_teacher(teacher, preprocess, given.source.labels, given.device)
+        images = torch.zeros(batch_size, preprocess.in_chans, *preprocess.img_size, device=given.device)
+        with torch.no_grad():
+            answered = batch_size / fastest(lambda: answers(images), given.device)
+    return replace(pace, train=1 / (1 / pace.train + 1 / answered))
 
 
 def nearest(side: int) -> int:
