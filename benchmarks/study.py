@@ -12,6 +12,8 @@ the student at its own. Outside of these minutes are, for all arms alike,
 opening and evaluating (validation is a twentieth of the work, by the rule), and the learning-rate test of models whose
 rate was not measured: 60 steps. A start model comes for free: it was there before.
 
+A study of `equal` steps needs no pace: every arm does as many.
+
 The record is one JSON file: "about", "pace" (seconds a step) and "rows". A row that is there is not run again.
 """
 
@@ -58,12 +60,14 @@ class Case:
         data: where the set is.
         img_size: of every arm but one that begins with a model: that one keeps its own.
         fraction: of the training pictures.
+        options: of `smalti.train`, for every arm.
     """
 
     title: str
     data: str
     img_size: int
     fraction: float = 1.0
+    options: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -82,9 +86,9 @@ class Arm:
 
     def on(self, case: Case) -> dict[str, Any]:
         """All options on that set."""
-        size = {} if "start" in self.options else {"preprocess.img_size": case.img_size}
-        overrides = {**self.options.get("overrides", {}), **size}
-        return {**self.options, "fraction": case.fraction, "overrides": overrides}
+        options = {**case.options, **self.options}
+        size = {} if "start" in options else {"preprocess.img_size": case.img_size}
+        return {**options, "fraction": case.fraction, "overrides": {**options.get("overrides", {}), **size}}
 
 
 CNN = Arm(  # the classic CNN as benchmarks/results.py has it, and the teacher of `--teacher auto`
@@ -152,6 +156,8 @@ def train_once(data: str, options: dict[str, Any]) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as place:
         result = smalti.train(data, out=Path(place) / "run", show=False, report=False, **options)
         row = {**result.metrics["accuracy"].to_dict(), "seconds": round(result.seconds, 1)}
+        judged = (one for one in load_checkpoint(RunFolder(result.run).last)["rows"] if "val_accuracy" in one)
+        row["curve"] = [(one["step"], one["val_accuracy"], one["val_loss"]) for one in judged]
         teacher = RunFolder(result.run).teacher
         if teacher.best.exists():
             step, rows = load_checkpoint(teacher.best)["step"], load_checkpoint(teacher.last)["rows"]
@@ -175,10 +181,11 @@ class Study:
         minutes: a run.
         cases: what is learned.
         arms: who learns.
+        equal: steps of every run, in place of minutes.
     """
 
-    def __init__(self, path: Path, minutes: float, cases: list[Case], arms: list[Arm]) -> None:
-        self.path, self.minutes, self.cases, self.arms = path, minutes, cases, arms
+    def __init__(self, path: Path, minutes: float, cases: list[Case], arms: list[Arm], *, equal: int = 0) -> None:
+        self.path, self.minutes, self.cases, self.arms, self.equal = path, minutes, cases, arms, equal
         self.record: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {"pace": {}, "rows": []}
         before = self.record.get("about", {}).get("minutes", minutes)
         if before != minutes:
@@ -219,6 +226,8 @@ class Study:
 
     def steps(self, case: Case, arm: Arm) -> tuple[int, int]:
         """The minutes in steps: of the teacher, and of the model itself."""
+        if self.equal:
+            return 0, self.equal
         paces = self.record["pace"].get(case.title, {})
         if missing := {CNN.title, arm.title} - set(paces):
             sys.exit(f"no pace of {' and '.join(sorted(missing))} on {case.title}: run with --pace first, in quiet")
