@@ -187,9 +187,11 @@ class Study:
     def __init__(self, path: Path, minutes: float, cases: list[Case], arms: list[Arm], *, equal: int = 0) -> None:
         self.path, self.minutes, self.cases, self.arms, self.equal = path, minutes, cases, arms, equal
         self.record: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {"pace": {}, "rows": []}
-        before = self.record.get("about", {}).get("minutes", minutes)
-        if before != minutes:
-            sys.exit(f"{path} holds runs of {before:g} minutes; name another --into")
+        about = self.record.get("about", {})
+        before = about.get("minutes", minutes), about.get("equal", equal)
+        if before != (minutes, equal):
+            length = f"{before[1]:,} steps" if before[1] else f"{before[0]:g} minutes"
+            sys.exit(f"{path} holds runs of {length}; name another --into")
 
     def measure(self, steps: int = 60) -> None:
         """The pace of each arm on each case, and of the CNN, which teaches; those that are there stay."""
@@ -239,6 +241,7 @@ class Study:
         self.record["about"] = {
             "date": datetime.date.today().isoformat(),
             "minutes": self.minutes,
+            "equal": self.equal,
             "hardware": describe_device(torch.device("cpu")),
             "torch": torch.__version__,
         }

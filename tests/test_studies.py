@@ -67,6 +67,22 @@ def test_a_finished_row_is_not_run_again(study, made, monkeypatch):
     assert made().table().splitlines()[2] == "| cnn | 50.0 % ± 0.0 (2 seeds) |"
 
 
+def test_equal_steps_need_no_pace_and_a_record_holds_runs_of_one_length(study, made, tmp_path):
+    told = study.Study(tmp_path / "equal.json", 0, [study.Case("digits", "digits", 8)], [study.CNN], equal=60)
+    assert told.steps(told.cases[0], study.CNN) == (0, 60)
+    told.keep()
+    with pytest.raises(SystemExit, match="holds runs of 60 steps"):
+        study.Study(told.path, 0, told.cases, told.arms, equal=61)
+    with pytest.raises(SystemExit, match="holds runs of 1 minutes"):
+        study.Study(made().path, 2.0, told.cases, told.arms)
+
+
+def test_a_case_has_options_for_every_arm(study):
+    case = study.Case("signs", "signs.zip", 32, options={"start": "M"})
+    arm = study.Arm("bf16", {"overrides": {"loop.precision": "bf16"}})
+    assert arm.on(case) == {"start": "M", "fraction": 1.0, "overrides": {"loop.precision": "bf16"}}
+
+
 def test_a_pace_and_a_row_of_a_real_run(study):
     case, arm = study.Case("digits", "digits", 8, 0.2), study.distilled(study.preset_arm("vit_nano_patch2_8"))
     assert 0 < study.seconds_a_step(case, arm, minutes=0.1, steps=3) < 10
@@ -74,3 +90,4 @@ def test_a_pace_and_a_row_of_a_real_run(study):
     row = study.train_once(case.data, options)
     assert row["n"] == 179
     assert 0 <= row["teacher_val_accuracy"] <= 1
+    assert row["curve"][-1][0] <= 4
