@@ -80,7 +80,7 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Hub:
     """An empty cache, and a hub that has one repository of timm's."""
     library = pytest.importorskip("huggingface_hub")
     made = Hub(tmp_path / "hf" / "hub", {NAME: timm_files()})
-    monkeypatch.setattr(library.constants, "HF_HUB_CACHE", str(made.cache))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(made.cache))
     real = library.snapshot_download
 
     def snapshot_download(name: str, *, local_files_only: bool = False, **options: Any) -> str:
