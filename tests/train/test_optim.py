@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from smalti.models import create_model
-from smalti.train.optim import OptimConfig, build_optimizers, is_hidden_matrix, layer_scales, set_lr
+from smalti.train.optim import OptimConfig, build_optimizers, is_for_muon, layer_scales, set_lr
 from smalti.train.schedule import lr_factor
 
 
@@ -26,12 +26,16 @@ def test_only_matrices_and_kernels_decay():
                 assert decays == (p.ndim in (2, 4)), names[id(p)]
 
 
-def test_muon_moves_the_matrices_of_blocks_and_nothing_else():
-    model = create_model("cct_mini_patch4_32")
+@pytest.mark.parametrize("preset", ["vit_mini_patch4_32", "cct_mini_patch4_32"])
+def test_muon_moves_the_matrices_of_blocks_and_the_later_kernels_of_stems_and_nothing_else(preset):
+    model = create_model(preset)
     adamw, muon = build_optimizers(model, OptimConfig("muon"))
-    hidden = {id(p) for n, p in model.named_parameters() if is_hidden_matrix(n, p)}
+    hidden = {id(p) for n, p in model.named_parameters() if is_for_muon(n, p)}
     assert {id(p) for g in muon.param_groups for p in g["params"]} == hidden
-    assert len(hidden) == 4 * len(model.blocks)
+    kernels = [m.weight for m in model.patch_embed.modules() if isinstance(m, torch.nn.Conv2d)]
+    kernels = kernels[1:]  # the first sees pixels; patches go through that one alone
+    assert {id(p) for p in kernels} <= hidden
+    assert len(hidden) == 4 * len(model.blocks) + len(kernels)
     assert isinstance(adamw, torch.optim.AdamW)
 
 

@@ -310,7 +310,7 @@ def choose_optim(given: Given, batch_size: int, note: Note) -> OptimConfig:
     name, named_lr = given.setting("optim", "name") or "muon", given.setting("optim", "lr")
     lr = named_lr or FRESH_LR * math.sqrt(batch_size / 64)
     named = given.setting("optim", "name") is not None
-    note("optimiser", name, "you named it" if named else "Muon for the matrices of the blocks, AdamW for the rest")
+    note("optimiser", name, "you named it" if named else "Muon for matrices of blocks and kernels of stems, else AdamW")
     if named_lr is not None or is_measured(name, given.setting("model", "preset") or TUNED):
         why = "you named it" if named_lr is not None else "measured for this family of models, scaled to the batch"
         note("learning rate", f"{lr:.3g}", why)

@@ -1,4 +1,5 @@
-"""Muon for many small matrices: those of one shape move together, in one chain of batched matrix products."""
+"""Muon for many small matrices, and for kernels: those of one shape move together, in one chain of batched matrix
+products."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
@@ -6,23 +7,29 @@ from typing import cast
 
 import torch
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
 __all__ = ["Muon", "orthogonalised"]
 
 
-class Muon(torch.optim.Muon):
-    """`torch.optim.Muon` (Jordan et al. 2024), the same rule and the same state, stepping matrices of equal shape at
-    once.
+class Muon(Optimizer):
+    """The rule and the state of `torch.optim.Muon` (Jordan et al. 2024), for kernels of convolutions too, stepping
+    matrices of equal shape at once.
 
     A Transformer has a few shapes many times over, and at the width of a small ViT a matrix product is shorter than the
-    call of it. Args as `torch.optim.Muon`; `adjust_lr_fn` is "match_rms_adamw" (arXiv:2502.16982), so that one learning
-    rate serves it and AdamW.
+    call of it. A kernel (O, I, h, w) is a matrix (O, I h w), from patches to channels; torch's takes matrices only.
+
+    Args:
+        params: matrices and kernels.
+        lr: learning rate, scaled by the shape to the size of AdamW's steps (arXiv:2502.16982), so that one serves both.
+        weight_decay: the share of a weight that a step at lr 1 would take.
+        momentum: of the running mean of gradients, in [0, 1).
     """
 
     def __init__(
         self, params: Iterable[nn.Parameter] | Iterable[dict], *, lr: float, weight_decay: float, momentum: float = 0.95
     ) -> None:
-        super().__init__(params, lr=lr, weight_decay=weight_decay, momentum=momentum, adjust_lr_fn="match_rms_adamw")
+        super().__init__(params, {"lr": lr, "weight_decay": weight_decay, "momentum": momentum})
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Tensor] | None = None) -> Tensor | None:  # type: ignore[override]
@@ -36,20 +43,21 @@ class Muon(torch.optim.Muon):
                 self.move(matrices, lr=group["lr"], momentum=group["momentum"], weight_decay=group["weight_decay"])
         return loss
 
-    def move(self, matrices: list[Tensor], *, lr: float, momentum: float, weight_decay: float) -> None:
-        """One step of matrices of one shape, up to transposition."""
-        ahead = torch.stack([lying(self.follow(p, momentum)) for p in matrices])
-        rate = lr * 0.2 * max(matrices[0].shape) ** 0.5
-        for matrix, direction in zip(matrices, orthogonalised(ahead), strict=True):
-            matrix.mul_(1 - lr * weight_decay)
-            lying(matrix).add_(direction, alpha=-rate)
+    def move(self, weights: list[Tensor], *, lr: float, momentum: float, weight_decay: float) -> None:
+        """One step of weights whose matrices are of one shape, up to transposition."""
+        ahead = torch.stack([lying(self.follow(p, momentum)) for p in weights])
+        rate = lr * 0.2 * max(ahead.shape[1:]) ** 0.5
+        for weight, direction in zip(weights, orthogonalised(ahead), strict=True):
+            weight.mul_(1 - lr * weight_decay)
+            step = direction.mT if is_tall(weight) else direction
+            weight.add_(step.reshape(weight.shape), alpha=-rate)
 
-    def follow(self, matrix: Tensor, momentum: float) -> Tensor:
-        """Moves the running mean of a matrix's gradients, and gives where it will be next (Nesterov)."""
-        gradient = cast(Tensor, matrix.grad)
-        state = self.state[matrix]
+    def follow(self, weight: Tensor, momentum: float) -> Tensor:
+        """Moves the running mean of a weight's gradients, and gives where it will be next (Nesterov)."""
+        gradient = cast(Tensor, weight.grad)
+        state = self.state[weight]
         if "momentum_buffer" not in state:
-            state["momentum_buffer"] = torch.zeros_like(matrix)
+            state["momentum_buffer"] = torch.zeros_like(weight)
         return gradient.lerp(state["momentum_buffer"].lerp_(gradient, 1 - momentum), momentum)
 
 
@@ -65,14 +73,20 @@ def orthogonalised(matrices: Tensor, *, steps: int = 5) -> Tensor:
     return x
 
 
-def by_shape(matrices: Iterable[Tensor]) -> list[list[Tensor]]:
-    """Matrices that can be stacked once the tall ones are laid on their side."""
+def by_shape(weights: Iterable[Tensor]) -> list[list[Tensor]]:
+    """Weights whose matrices can be stacked once the tall ones are laid on their side."""
     groups = defaultdict(list)
-    for matrix in matrices:
-        groups[tuple(sorted(matrix.shape)), matrix.dtype].append(matrix)
+    for weight in weights:
+        groups[lying(weight).shape, weight.dtype].append(weight)
     return list(groups.values())
 
 
-def lying(matrix: Tensor) -> Tensor:
-    """A view that is not taller than wide."""
-    return matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
+def lying(weight: Tensor) -> Tensor:
+    """A weight of two dimensions or more as a matrix that is not taller than wide."""
+    matrix = weight.flatten(1)
+    return matrix.mT if is_tall(weight) else matrix
+
+
+def is_tall(weight: Tensor) -> bool:
+    """Whether its matrix, a row for each output, has more rows than columns."""
+    return len(weight) > weight[0].numel()

@@ -20,8 +20,9 @@ class OptimConfig:
     """How weights move.
 
     Args:
-        name: "muon" moves the matrices inside the blocks by orthogonalised momentum (Jordan et al. 2024; scaled as in
-            arXiv:2502.16982, so that one lr serves it and AdamW) and everything else by AdamW; the others are torch's.
+        name: "muon" moves the matrices inside the blocks and the later kernels of a convolutional stem by
+            orthogonalised momentum (Jordan et al. 2024; scaled as in arXiv:2502.16982, so that one lr serves it and
+            AdamW) and everything else by AdamW; the others are torch's.
         lr: peak learning rate of the schedule.
         weight_decay: of matrices only; biases, those of scores too, norms, gates, positions and tokens are not decayed.
         betas: of Adam and AdamW.
@@ -54,8 +55,8 @@ def build_optimizers(model: nn.Module, config: OptimConfig) -> list[Optimizer]:
     scales = layer_scales(model, config.layer_decay)
     if config.name != "muon":
         return [ELEMENTWISE[config.name](groups(named, scales, config.weight_decay), config)]
-    hidden = [(name, p) for name, p in named if is_hidden_matrix(name, p)]
-    rest = [(name, p) for name, p in named if not is_hidden_matrix(name, p)]
+    hidden = [(name, p) for name, p in named if is_for_muon(name, p)]
+    rest = [(name, p) for name, p in named if not is_for_muon(name, p)]
     optimizers: list[Optimizer] = [adamw(groups(rest, scales, config.weight_decay), config)]
     if hidden:
         matrices = groups(hidden, scales, config.weight_decay)
@@ -70,8 +71,11 @@ def set_lr(optimizers: list[Optimizer], lr: float) -> None:
             group["lr"] = lr * group.get("lr_scale", 1.0)  # groups of others have none
 
 
-def is_hidden_matrix(name: str, parameter: nn.Parameter) -> bool:
-    """Whether a parameter maps tokens to tokens inside a block: what Muon is made for."""
+def is_for_muon(name: str, parameter: nn.Parameter) -> bool:
+    """Whether a parameter maps features to features: a matrix inside a block, or a kernel of a stem but for the first,
+    which sees pixels."""
+    if parameter.ndim == 4:
+        return name.startswith("patch_embed.stages.") and not name.startswith("patch_embed.stages.0.")
     return parameter.ndim == 2 and "blocks." in name and not is_bias_of_scores(name)
 
 
