@@ -183,7 +183,9 @@ def test_too_few_pictures_to_calibrate_on_are_refused(stored: Path):
 
 @pytest.fixture
 def deep(tmp_path: Path) -> Path:
-    write_model(tmp_path / "deep.safetensors", ModelFile("vit", network(depth=3), "classify", LABELS, RULE))
+    write_model(
+        tmp_path / "deep.safetensors", ModelFile("vit", network(depth=3, init="random"), "classify", LABELS, RULE)
+    )
     return tmp_path / "deep.safetensors"
 
 

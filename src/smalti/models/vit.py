@@ -33,6 +33,7 @@ from smalti.nn import (
     Residual,
     SwiGLU,
     Transformer,
+    mimetic_,
     rope_2d,
     rotate,
     rotate_neighbours,
@@ -74,6 +75,7 @@ class ViTConfig:
         qk_norm: layer norm of queries and keys.
         layer_scale: first value of the gates (LayerScale); None for no gates.
         norm_eps: what norms add to a variance.
+        init: how attention and learned positions begin: "random", or "mimetic", as trained ones look (`nn.mimetic`).
         pre_logits: width of a hidden tanh layer in the head (the paper's pre-training head); None for one linear layer.
         drop_rate: dropout of tokens, MLP and head.
         attn_drop: dropout of attention weights.
@@ -104,6 +106,7 @@ class ViTConfig:
     qk_norm: bool = False
     layer_scale: float | None = None
     norm_eps: float = 1e-6
+    init: Literal["random", "mimetic"] = "random"
     pre_logits: int | None = None
     drop_rate: float = 0.0
     attn_drop: float = 0.0
@@ -207,7 +210,8 @@ class ViT(Transformer):
         """The paper's initialisation: Xavier-uniform linear layers, LeCun-normal patches, positions of deviation
         0.02, zero head.
 
-        Convolutions of a stem are He-normal (arXiv:1502.01852), since ReLU follows them.
+        Convolutions of a stem are He-normal (arXiv:1502.01852), since ReLU follows them. A mimetic start gives learned
+        positions half of the fixed ones, which attention can tell apart at once.
         """
         for module in self.modules():
             if isinstance(module, nn.Linear):
@@ -224,8 +228,19 @@ class ViT(Transformer):
             nn.init.trunc_normal_(self.pos_embed, std=0.02)
         if self.reg_token is not None:
             nn.init.normal_(self.reg_token, std=1e-6)
+        if self.config.init == "mimetic":
+            self.init_mimetic()
         if isinstance(self.head, nn.Linear):
             nn.init.zeros_(self.head.weight)
+
+    @torch.no_grad()
+    def init_mimetic(self) -> None:
+        """Attention and learned positions as in a trained model."""
+        for block in self.blocks:
+            mimetic_(cast(Attention, block.attn))
+        if self.pos_embed is not None and self.pos_embed.requires_grad:
+            fixed = sincos_2d(self.grid_size, self.config.embed_dim)
+            self.pos_embed[:, -len(fixed) :] = fixed / 2
 
 
 def build_block(config: ViTConfig, index: int) -> Block:
@@ -404,7 +419,14 @@ def presets() -> dict[str, ViTConfig]:
         "midi": (192, 9, 3, 4.0),
     }
     for name, (dim, depth, heads, ratio) in small.items():
-        trunk = {"num_classes": 10, "embed_dim": dim, "depth": depth, "num_heads": heads, "mlp_ratio": ratio}
+        trunk: dict[str, Any] = {
+            "num_classes": 10,
+            "embed_dim": dim,
+            "depth": depth,
+            "num_heads": heads,
+            "mlp_ratio": ratio,
+            "init": "mimetic",
+        }
         for size in (8, 16, 28, 32, 48, 64, 96, 128):
             for patch in (2, 4, 8):
                 if size % patch == 0 and 4 <= size // patch <= 16:

@@ -12,6 +12,7 @@ from smalti.nn.attention import (
 from smalti.nn.cache import Cache
 from smalti.nn.masks import causal_mask, combine, padding_bias, padding_mask
 from smalti.nn.merge import merge_tokens
+from smalti.nn.mimetic import mimetic_
 from smalti.nn.mlp import Mlp, SwiGLU
 from smalti.nn.norm import ScaledUnitNorm, UnitNorm
 from smalti.nn.position import (
@@ -64,6 +65,7 @@ __all__ = [
     "causal_mask",
     "combine",
     "merge_tokens",
+    "mimetic_",
     "padding_bias",
     "padding_mask",
     "rope_1d",
