@@ -49,21 +49,21 @@ def one_run(name: str, model: str, data: str, minutes: float, seed: int, seen: i
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         budget = {"minutes": minutes} if seen is None else steps_of(data, minutes, seen)
-        row = RUNS[model](data, minutes, seed, Path(folder) / "run", began, **budget)
+        row = RUNS[model](data, minutes, seed, Path(folder) / "run", began, budget)
     return {"set": name, "model": model, "seed": seed, "minutes": minutes, **row, "seconds": time.monotonic() - began}
 
 
-def run_smalti(data: str, minutes: float, seed: int, out: Path, began: float, **options: object) -> dict:
+def run_smalti(data: str, minutes: float, seed: int, out: Path, began: float, budget: dict, **options: object) -> dict:
     """`smalti train DATA --minutes M`."""
     import smalti
 
-    result = smalti.train(data, seed=seed, out=out, show=False, **options)
+    result = smalti.train(data, seed=seed, out=out, show=False, **budget, **options)
     detail = json.loads(result.run.joinpath("result.json").read_text())
     timing = detail["timing"]
     return figures(result.metrics["accuracy"], timing["images_per_second"] * timing["train"], detail["parameters"])
 
 
-def run_cnn(data: str, minutes: float, seed: int, out: Path, began: float, **budget: float) -> dict:
+def run_cnn(data: str, minutes: float, seed: int, out: Path, began: float, budget: dict) -> dict:
     """The classic CNN through the same loop, with smalti's augmentation and image size, and AdamW at its usual rate."""
     recipe = choose_recipe(data, minutes, seed)[2]
     settings = {
@@ -72,10 +72,10 @@ def run_cnn(data: str, minutes: float, seed: int, out: Path, began: float, **bud
         "optim.lr": 1e-3,
         "optim.weight_decay": 0.01,
     }
-    return run_smalti(data, minutes, seed, out, began, model="cnn_small_32", overrides=settings, **budget)
+    return run_smalti(data, minutes, seed, out, began, budget, model="cnn_small_32", overrides=settings)
 
 
-def run_tutorial(data: str, minutes: float, seed: int, out: Path, began: float, **budget: float) -> dict:
+def run_tutorial(data: str, minutes: float, seed: int, out: Path, began: float, budget: dict) -> dict:
     """The ViT of the tutorials in its own plain loop, on the same pictures at the same size."""
     from tutorial_vit import train_tutorial
 
