@@ -51,14 +51,25 @@ def test_equals_torch_with_and_without_a_mask(tokens):
         torch.testing.assert_close(attention.weights(tokens, mask=mask), weights, rtol=1e-5, atol=1e-6)
 
 
-def test_both_kernels_agree():
+@pytest.mark.parametrize("intel", [False, True])
+@pytest.mark.parametrize("kind", ["no mask", "order", "a bias that learns"])
+def test_kernels_agree_there_and_back(monkeypatch: pytest.MonkeyPatch, intel: bool, kind: str):
+    """Whichever the processor asks for."""
+    monkeypatch.setattr("smalti.nn.attention.is_intel", lambda: intel)
     q, k, v = torch.randn(3, 2, 4, 9, 8)
-    mask = causal_mask(9)
+    mask = {"no mask": None, "order": causal_mask(9), "a bias that learns": torch.randn(1, 4, 9, 9)}[kind]
+    given = [q, k, v] if mask is None or mask.dtype == torch.bool else [q, k, v, mask]
     with torch.no_grad():
-        fused = attend(q, k, v, mask)
-    explicit = attend(q.requires_grad_(), k, v, mask)
-    torch.testing.assert_close(fused, explicit.detach(), rtol=1e-5, atol=1e-6)
-    torch.testing.assert_close(explicit, attention_weights(q, k, mask) @ v, rtol=0, atol=0)
+        unlearned = attend(q, k, v, mask)
+    for one in given:
+        one.requires_grad_()
+    found, wanted = attend(q, k, v, mask), attention_weights(q, k, mask) @ v
+    torch.testing.assert_close(found, wanted, rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(unlearned, wanted.detach(), rtol=1e-5, atol=1e-6)
+    direction = torch.randn_like(wanted)
+    gradients = (torch.autograd.grad(y, given, direction) for y in (found, wanted))
+    for ours, plain in zip(*gradients, strict=True):
+        torch.testing.assert_close(ours, plain, rtol=1e-5, atol=1e-6)
 
 
 def test_causal_attention_does_not_see_the_future(tokens):

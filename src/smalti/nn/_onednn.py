@@ -14,6 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from smalti.nn._processor import is_intel
+
 __all__ = [
     "Grid",
     "available",
@@ -131,9 +133,8 @@ def linear_int8(
 
 @contextmanager
 def fp32_products() -> Iterator[None]:
-    """While it is open, fp32 matrix products run in oneDNN where that is exact. MKL leaves half of an AMD processor
-    unused (it takes its AVX2 path there)."""
-    if not exact():
+    """While it is open, fp32 matrix products run in oneDNN where that is exact and MKL is not at its best."""
+    if is_intel() or not exact():
         yield
         return
     matmul: Any = torch.backends.mkldnn.matmul  # pyright: ignore[reportAttributeAccessIssue]

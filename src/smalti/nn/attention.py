@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from smalti.errors import InputError
+from smalti.nn._processor import is_intel
 from smalti.nn.cache import KeyValues
 from smalti.nn.masks import causal_bias, causal_mask, combine
 from smalti.nn.position import rotate
@@ -52,11 +53,12 @@ def attention_weights(q: Tensor, k: Tensor, mask: Tensor | None = None, *, causa
 def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None, *, causal: bool = False) -> Tensor:
     """The weighted mean of the values, (B, H, N, K), by the kernel that is fastest here.
 
-    On a CPU the fused kernel wins only in fp32 without gradients: its backward is 2 to 3 times slower than three plain
-    matrix products, and its bf16 forward has no bf16 matrix product (measured in docs/log.md).
+    On a CPU the fused kernel has no bf16 matrix product. Its backward in fp32 asks for no N x M weights to be kept, but
+    is fast only where MKL is: elsewhere 2 to 3 times slower than three plain matrix products (docs/log.md).
     """
-    with_grad = torch.is_grad_enabled() and (q.requires_grad or k.requires_grad or v.requires_grad)
-    if q.device.type == "cpu" and (with_grad or q.dtype != torch.float32):
+    learns = torch.is_grad_enabled() and any(one.requires_grad for one in (q, k, v))
+    learns_bias = torch.is_grad_enabled() and mask is not None and mask.requires_grad
+    if q.device.type == "cpu" and (q.dtype != torch.float32 or learns_bias or (learns and not is_intel())):
         return attention_weights(q, k, mask, causal=causal).to(v.dtype) @ v
     N, M = q.shape[-2], k.shape[-2]
     if causal and (mask is not None or N < M):  # the kernels know the order only where it is all there is
