@@ -5,6 +5,8 @@ ImageEnhance and ImageOps give; `jitter` rounds once where those would round aft
 whole numbers, so they are exact in any order: a result does not depend on the batch or on the number of threads.
 """
 
+from functools import lru_cache
+
 import torch
 from torch import Tensor
 
@@ -105,7 +107,8 @@ def jitter(images: Tensor, bright: Tensor, contrasts: Tensor, chroma: tuple[Tens
     """
     if chroma is None:
         return by_blocks(_tone_jitter, images, bright, contrasts)
-    return by_blocks(_colour_jitter, images, bright, contrasts, *chroma)
+    factor = bright * contrasts
+    return by_blocks(_colour_jitter, images, bright - factor, factor[:, None, None] * _chroma_matrix(*chroma))
 
 
 def _tone_jitter(images: Tensor, bright: Tensor, contrasts: Tensor) -> Tensor:
@@ -114,15 +117,16 @@ def _tone_jitter(images: Tensor, bright: Tensor, contrasts: Tensor) -> Tensor:
     return _bytes(x.mul_(_each(bright * contrasts)).add_(_each(offset)))
 
 
-def _colour_jitter(images: Tensor, bright: Tensor, contrasts: Tensor, saturate: Tensor, hue: Tensor) -> Tensor:
+def _colour_jitter(images: Tensor, grey: Tensor, matrix: Tensor) -> Tensor:
+    """Colours times `matrix` (B, 3, 3) plus `grey` (B,) times the mean grey, which chroma maps leave as it is."""
     x = images.float()
-    offset = (1 - contrasts) * bright * _mean_grey(x)[:, 0, 0, 0]  # chroma maps leave a grey as it is
-    matrix = (bright * contrasts)[:, None, None] * _chroma_matrix(saturate, hue)
+    offset = (grey * _mean_grey(x)[:, 0, 0, 0]).float()[:, None, None]
+    factors = matrix.float()[..., None, None]
     red, green, blue = x.unbind(1)
     mixed = torch.empty_like(x)
     for k, plane in enumerate(mixed.unbind(1)):
-        r, g, b = matrix[:, k, :, None, None].float().unbind(1)
-        torch.addcmul(offset.float()[:, None, None], red, r, out=plane).addcmul_(green, g).addcmul_(blue, b)
+        r, g, b = factors[:, k].unbind(1)
+        torch.addcmul(offset, red, r, out=plane).addcmul_(green, g).addcmul_(blue, b)
     return _bytes(mixed)
 
 
@@ -133,15 +137,19 @@ def mean_colour(images: Tensor) -> Tensor:
 
 def _chroma_matrix(saturate: Tensor, hue: Tensor) -> Tensor:
     """(B, 3, 3) float64: scales chroma and turns it by `hue` turns, the identity for 1 and 0."""
+    keep, chroma, across = _chroma_parts(hue.device)
     angle = hue.double() * (2 * torch.pi)
-    yiq = torch.tensor(_YIQ, dtype=torch.float64)
-    inverse = torch.linalg.inv(yiq)
-    keep = inverse[:, 0, None] * yiq[0]
-    chroma = inverse[:, 1, None] * yiq[1] + inverse[:, 2, None] * yiq[2]
-    across = inverse[:, 2, None] * yiq[1] - inverse[:, 1, None] * yiq[2]
-    keep, chroma, across = (part.to(hue.device) for part in (keep, chroma, across))
     c, s = (saturate.double() * part for part in (angle.cos(), angle.sin()))
     return keep + c[:, None, None] * chroma + s[:, None, None] * across
+
+
+@lru_cache(maxsize=8)
+def _chroma_parts(device: torch.device) -> Tensor:
+    """(3, 3, 3): the maps of RGB that keep its grey, keep its chroma, and turn that by a right angle."""
+    yiq = torch.tensor(_YIQ, dtype=torch.float64)
+    inverse = torch.linalg.inv(yiq)
+    grey, i, q = (inverse[:, k, None] * yiq[k] for k in range(3))
+    return torch.stack([grey, i + q, inverse[:, 2, None] * yiq[1] - inverse[:, 1, None] * yiq[2]]).to(device)
 
 
 def _channel_means(images: Tensor) -> Tensor:

@@ -71,7 +71,8 @@ class Preprocess:
         """uint8 (B, C, H, W) in [0, 255] to float32 of mean 0 and deviation 1 over the data."""
         mean = torch.tensor(self.mean, device=images.device).view(-1, 1, 1)
         std = torch.tensor(self.std, device=images.device).view(-1, 1, 1)
-        return torch.sub(images, mean * 255).div_(std * 255)
+        floats = images.to(torch.float32, copy=True)  # bytes less floats in one call would take longer
+        return floats.sub_(mean * 255).div_(std * 255)
 
     def __call__(self, raws: Iterable[Raw]) -> Tensor:
         """Stored pictures as one float32 batch (B, C, H, W), ready for the model."""
