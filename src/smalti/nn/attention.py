@@ -29,6 +29,8 @@ __all__ = [
     "attention_weights",
 ]
 
+MANY = 128  # keys, from which on the way back of the fused kernel takes no longer on Intel's processors
+
 
 def attention_weights(q: Tensor, k: Tensor, mask: Tensor | None = None, *, causal: bool = False) -> Tensor:
     """softmax(q k^T / sqrt(K)), the share of attention each query gives each key (arXiv:1706.03762, eq. 1).
@@ -53,14 +55,15 @@ def attention_weights(q: Tensor, k: Tensor, mask: Tensor | None = None, *, causa
 def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None, *, causal: bool = False) -> Tensor:
     """The weighted mean of the values, (B, H, N, K), by the kernel that is fastest here.
 
-    On a CPU the fused kernel has no bf16 matrix product. Its backward in fp32 asks for no N x M weights to be kept, but
-    is fast only where MKL is: elsewhere 2 to 3 times slower than three plain matrix products (docs/log.md).
+    On a CPU the fused kernel has no bf16 matrix product. Its backward in fp32 does without N x M weights from the
+    forward pass, but is as fast as plain matrix products only where MKL is at home and keys are many (docs/log.md).
     """
+    N, M = q.shape[-2], k.shape[-2]
     learns = torch.is_grad_enabled() and any(one.requires_grad for one in (q, k, v))
     learns_bias = torch.is_grad_enabled() and mask is not None and mask.requires_grad
-    if q.device.type == "cpu" and (q.dtype != torch.float32 or learns_bias or (learns and not is_intel())):
+    slow = learns and not (is_intel() and M >= MANY)
+    if q.device.type == "cpu" and (q.dtype != torch.float32 or learns_bias or slow):
         return attention_weights(q, k, mask, causal=causal).to(v.dtype) @ v
-    N, M = q.shape[-2], k.shape[-2]
     if causal and (mask is not None or N < M):  # the kernels know the order only where it is all there is
         causal, mask = False, combine(mask, causal_mask(N, q.device, num_keys=M)) if N > 1 else mask
     if mask is not None and mask.dtype != torch.bool:
