@@ -1,11 +1,13 @@
 """Our Muon is torch's Muon, matrices of one shape at a time, and kernels as matrices."""
 
 import copy
+import sys
 
 import pytest
 import torch
 from torch import nn
 
+from smalti.nn.precision import DTYPES
 from smalti.train.muon import Muon, orthogonalised
 
 SHAPES = [(32, 96), (96, 32), (32, 32), (64, 32), (32, 64), (32, 32), (8, 8)]
@@ -71,9 +73,13 @@ def test_matrices_without_a_gradient_stay():
     assert not optimizer.state[held]
 
 
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
 @pytest.mark.parametrize("shape", [(4, 16, 16), (3, 16, 48)])
-def test_singular_values_come_near_to_one(shape: tuple[int, ...]):
-    rng = torch.Generator().manual_seed(0)
-    values = torch.linalg.svdvals(orthogonalised(torch.randn(shape, generator=rng)).float())
+def test_singular_values_come_near_to_one(monkeypatch: pytest.MonkeyPatch, shape: tuple[int, ...], precision: str):
+    """In the best precision of the device."""
+    monkeypatch.setattr(sys.modules[orthogonalised.__module__], "best_precision", lambda device: (precision, ""))
+    found = orthogonalised(torch.randn(shape, generator=torch.Generator().manual_seed(0)))
+    assert found.dtype == DTYPES[precision]
+    values = torch.linalg.svdvals(found.float())
     assert values.min() > 0.3
     assert values.max() < 1.3
