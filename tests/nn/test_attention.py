@@ -2,6 +2,7 @@ import math
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from smalti.nn import (
@@ -71,6 +72,20 @@ def test_kernels_agree_there_and_back(monkeypatch: pytest.MonkeyPatch, intel: bo
     gradients = (torch.autograd.grad(y, given, direction) for y in (found, wanted))
     for ours, plain in zip(*gradients, strict=True):
         torch.testing.assert_close(ours, plain, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("intel", "keys", "learns", "fused"),
+    [(True, 128, True, True), (True, 127, True, False), (False, 128, True, False), (False, 9, False, True)],
+)
+def test_which_kernel_a_cpu_takes(monkeypatch: pytest.MonkeyPatch, intel: bool, keys: int, learns: bool, fused: bool):
+    monkeypatch.setattr("smalti.nn.attention.is_intel", lambda: intel)
+    real, calls = F.scaled_dot_product_attention, []
+    monkeypatch.setattr(F, "scaled_dot_product_attention", lambda *a, **k: calls.append(a) or real(*a, **k))
+    q, k, v = torch.randn(3, 1, 2, keys, 8, requires_grad=learns)
+    attend(q, k, v)
+    attend(q.bfloat16(), k.bfloat16(), v.bfloat16())  # never there
+    assert len(calls) == fused
 
 
 def test_causal_attention_does_not_see_the_future(tokens):
