@@ -1176,9 +1176,9 @@ def evaluate_on_nothing_readable(g: Ground) -> list[str]:
     return ["evaluate", g.model(), "d"]
 
 
-@case(2, "--split", "all")
+@case(2, "--split", "most")
 def evaluate_on_an_unknown_split(g: Ground) -> list[str]:
-    return ["evaluate", g.model(), g.classes(), "--split", "all"]
+    return ["evaluate", g.model(), g.classes(), "--split", "most"]
 
 
 @case(74, "nowhere/report.html", "No such file or directory", leaves=False)

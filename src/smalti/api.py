@@ -24,7 +24,7 @@ from smalti.ready_text import TextModel, load_text, no_beams
 from smalti.recipes.assemble import checked
 from smalti.recipes.quickstart import quickstart
 from smalti.recipes.recipe import Choice
-from smalti.recipes.remarks import left_out, speed_choice, tell
+from smalti.recipes.remarks import left_out, part_of_other_data, speed_choice, tell
 from smalti.recipes.run import resume, train
 from smalti.recipes.text.evaluate import TextEvaluation, evaluate_text
 from smalti.recipes.text.systems import is_text
@@ -83,7 +83,7 @@ def evaluate(
     Args:
         model: a model file, a run folder or a loaded model.
         source: the data; its labels are matched to the model's by name.
-        split: "train", "val" or "test", as training on this data would have them.
+        split: "train", "val" or "test", as training on this data would have them; or "all", every readable sample.
         int8: pictures to calibrate int8 on, as in `load`.
         merge: how many tokens each block merges into others, as in `load`; the model without merging is measured too,
             and told of on stderr.
@@ -105,9 +105,10 @@ def evaluate(
     opened = data.open(source, download=download, task=ready.task)  # type: ignore[arg-type]
     matched = match_labels(opened, ready)
     found = checked(opened, show=show)
-    tell(left_out(found), show)
     about = {"seed": ready.provenance.get("seed", 0), "fraction": ready.provenance.get("fraction", 1.0)}
-    indices = getattr(split_source(opened, found.facts, **about), split)
+    parts = split_source(opened, found.facts, **about)
+    tell((*left_out(found), *part_of_other_data(opened, parts, split, ready)), show)
+    indices = getattr(parts, split)
     if not len(indices):
         raise InputError(f'no picture is in the split "{split}"', where=opened.name, mend="choose another --split")
     pictures = Pictures(matched, ready.preprocess)

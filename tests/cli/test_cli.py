@@ -70,7 +70,7 @@ def test_version(capsys: pytest.CaptureFixture[str]):
         ("check", "DATA"),
         ("check a b", "b"),
         ("evaluate m", "DATA"),
-        ("evaluate m d --split all", "--split"),
+        ("evaluate m d --split most", "--split"),
         ("predict m", "INPUTS"),
         ("predict m x --json --csv", "choose one"),
         ("predict m x --top many", "--top"),

@@ -5,11 +5,15 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from PIL import Image
 
 import smalti
 from smalti import api
 from smalti.cli import run
+from smalti.data.preprocess import Preprocess
 from smalti.evaluate.metrics import Metric
+from smalti.modelfile import ModelFile, write_model
+from smalti.models import create_model
 
 
 @pytest.fixture
@@ -55,6 +59,30 @@ def test_people_get_a_table_and_the_place_of_the_report(calls: dict[str, Any], c
     assert "test: 360 samples" in out
     assert "98.3 %" in out
     assert "report: r.html" in out
+
+
+def test_other_data_is_measured_as_a_whole_on_request(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    """A held-out folder: its test pictures where it names them, else the share that training would keep, and it says
+    so; all of it where all is asked for."""
+    module = create_model("vit_nano_patch2_8", num_classes=2, in_chans=1).eval()
+    preprocess = Preprocess((8, 8), 1, (0.5,), (0.5,))
+    write_model(tmp_path / "m.safetensors", ModelFile("vit", module, "classify", ("a", "b"), preprocess))
+    for where in ("new", "held/test"):
+        for i, label in enumerate("aabb" * 5):
+            (tmp_path / where / label).mkdir(parents=True, exist_ok=True)
+            Image.new("L", (8, 8), 9 * i).save(tmp_path / where / label / f"{i}.png")
+
+    def measured(data: str, *words: str) -> tuple[int, str]:
+        assert run(["evaluate", str(tmp_path / "m.safetensors"), str(tmp_path / data), "--json", *words]) == 0
+        out, err = capsys.readouterr()
+        return json.loads(out)["n"], err
+
+    n, said = measured("new")
+    assert n == 2
+    assert "test: 2 of 20 pictures" in said
+    assert "--split all" in said
+    assert measured("new", "--split", "all") == (20, "")
+    assert measured("held") == (20, "")
 
 
 def test_merging_says_what_it_gains_and_costs(tmp_path: Path, capsys: pytest.CaptureFixture[str]):

@@ -103,7 +103,7 @@ def test_disjoint_complete_and_without_leaks(world, seed):
     try:
         found = split(source, facts, seed=seed)
     except InputError:
-        assert not ((source.splits <= TRAIN) & facts.readable).any() or (source.splits > TRAIN).any()
+        assert not facts.readable.any()
         return
     part = places(found, len(source))
     assert not facts.readable.all() or len(found.dropped) == (part == UNASSIGNED).sum()
@@ -314,7 +314,7 @@ def test_a_fraction_is_a_part_of_a_larger_one_and_leaves_test_alone(world, seed)
         np.testing.assert_array_equal(found.val, before.val)  # fewer than 100: all are needed
         outside = np.union1d(found.dropped, np.flatnonzero(~facts.readable))
         np.testing.assert_array_equal(np.flatnonzero(part == UNASSIGNED), outside)
-        assert len(found.train)
+        assert len(found.train) or not len(before.train)
         before = found
 
 
@@ -364,16 +364,27 @@ def test_a_share_that_is_none_is_refused(fraction):
         split(source, facts, fraction=fraction)
 
 
-def test_nothing_to_train_on_is_refused():
-    source, facts = samples([1, 2], [0, 1], splits=[TEST, TEST])
-    with pytest.raises(InputError, match="no readable picture to train on"):
-        split(source, facts)
+def test_nothing_readable_is_refused():
     source, facts = samples([1, 2], [0, 1], unreadable=[0, 1])
     with pytest.raises(InputError, match="no readable picture"):
         split(source, facts)
-    source, facts = samples([1, 1], [0, 1], splits=[TRAIN, TEST])
-    with pytest.raises(InputError, match="to train on"):
-        split(source, facts)
+
+
+@pytest.mark.parametrize(
+    ("contents", "splits"), [([1, 2], [TEST, TEST]), ([1, 1], [TRAIN, TEST])], ids=["none", "leaked"]
+)
+def test_data_without_train_can_be_judged_but_not_learned_from(contents, splits):
+    parts = split(*samples(contents, [0, 1], splits=splits))
+    assert parts.test.tolist() == [i for i, place in enumerate(splits) if place == TEST]
+    with pytest.raises(InputError, match="nothing readable to train on"):
+        parts.demand_train("set")
+
+
+def test_all_are_the_readable_samples_in_a_split_or_not():
+    source, facts = samples([1, 1, 2, 3, 4], [0, 1, 0, 1, 0], splits=[TRAIN, TEST, TRAIN, TRAIN, TEST], unreadable=[3])
+    parts = split(source, facts, val=0.0)
+    assert parts.dropped.tolist() == [0]
+    assert parts.all.tolist() == [0, 1, 2, 4]
 
 
 @pytest.mark.parametrize("shares", [(0.5, 0.5), (-0.1, 0.1), (0.1, float("nan")), (1.0, 0.0)])

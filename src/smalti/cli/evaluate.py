@@ -16,7 +16,9 @@ def evaluate(
     data: Data,
     /,
     *,
-    split: Annotated[Literal["train", "val", "test"], Parameter(help="The part of the data to measure on.")] = "test",
+    split: Annotated[
+        Literal["train", "val", "test", "all"], Parameter(help="The part of the data to measure on.")
+    ] = "test",
     report: Annotated[Path | None, Parameter(help="Also write an HTML report to this file.")] = None,
     int8: Int8 = None,
     merge: Merge = 0,

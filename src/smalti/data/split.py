@@ -46,6 +46,16 @@ class Split:
     reason: str
     dropped: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
 
+    @property
+    def all(self) -> NDArray[np.int64]:
+        """Every readable sample, in a split or not."""
+        return np.sort(np.concatenate([self.train, self.val, self.test, self.dropped]))
+
+    def demand_train(self, name: str) -> None:
+        """Passes where there is something to learn from; raises InputError for the data of this name where not."""
+        if not len(self.train):
+            raise InputError("nothing readable to train on", where=name, mend="add to its train split")
+
 
 def split(
     source: Source, facts: Facts, *, seed: int = 0, val: float = 0.1, test: float = 0.1, fraction: float = 1.0
@@ -76,7 +86,7 @@ def split(
         fraction: of train, in (0, 1].
 
     Raises:
-        InputError: there is nothing to train on.
+        InputError: a share is none, or nothing is readable.
     """
     if not (val >= 0 and test >= 0 and val + test < 1):
         mend = "give two shares whose sum is below 1"
@@ -92,15 +102,15 @@ def split(
         reason = f"the data gives no test split: {shares}, {_manner(source)}"
     else:
         part, dropped, reason = _as_given(source, facts, part)
-        if not (part == _VAL).any():
-            pool = np.flatnonzero(part == _TRAIN)
+        pool = np.flatnonzero(part == _TRAIN)
+        if len(pool) and not (part == _VAL).any():
             part[pool] = _divide(source, facts, pool, seed, min(val, _MOST_VAL / len(pool)), 0.0)
             reason += f"; {(part == _VAL).sum():,} of {len(pool):,} in train are set aside as val, {_manner(source)}"
     if len(dropped):
         few = ", ".join(printable(source.names[i], 60) for i in dropped[:3]) + (", ..." if len(dropped) > 3 else "")
         reason += f"; {len(dropped):,} left out whose content or group is in another split too: {few}"
     train, choose, judge = (np.flatnonzero(part == place) for place in range(len(SPLITS)))
-    if fraction < 1:
+    if fraction < 1 and len(train):
         all_of_train, all_of_val = len(train), len(choose)
         train = _share(source, facts, train, seed, fraction)
         if all_of_val:
@@ -139,8 +149,6 @@ def _as_given(source: Source, facts: Facts, part: NDArray[np.int8]) -> tuple[NDA
         for ids in (facts.contents, source.groups):
             if ids is not None:
                 kept[(kept == lesser) & np.isin(ids, ids[np.isin(kept, greater)])] = UNASSIGNED
-    if not (kept == _TRAIN).any():
-        raise InputError("no readable picture to train on", where=source.name, mend="add pictures to its train split")
     return kept, np.flatnonzero(kept != part), reason
 
 

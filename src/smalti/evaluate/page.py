@@ -97,7 +97,7 @@ def facts(report: Report) -> list[tuple[str, str]]:
     return facts
 
 
-SPLIT_USE = {"train": "training", "val": "validation", "test": "the test"}
+SPLIT_USE = {"train": "training", "val": "validation", "test": "the test", "all": "measuring"}
 
 
 def times(timing: Timing | None) -> list[tuple[str, str, float]]:

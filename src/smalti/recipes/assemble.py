@@ -84,7 +84,9 @@ def open_data(
     source = data.open(data_path, download=download, task=task)  # type: ignore[arg-type]
     found = checked(source, show=show)
     found.demand(bad_images=bad_images, leaks=leaks)  # type: ignore[arg-type]
-    return source, found, split(source, found.facts, seed=seed, fraction=fraction)
+    parts = split(source, found.facts, seed=seed, fraction=fraction)
+    parts.demand_train(source.name)
+    return source, found, parts
 
 
 def checked(source: Source, *, show: bool) -> Check:

@@ -6,13 +6,14 @@ from pathlib import Path
 from torch import Tensor
 
 from smalti.data.check import Check
+from smalti.data.source import SPLITS, Source
 from smalti.data.split import Split
 from smalti.errors import counted, few
 from smalti.evaluate.speed import pictures_a_second
 from smalti.ready import Model
 from smalti.recipes.recipe import Choice
 
-__all__ = ["left_out", "short_name", "speed_choice", "split_sizes", "tell"]
+__all__ = ["left_out", "part_of_other_data", "short_name", "speed_choice", "split_sizes", "tell"]
 
 
 def tell(choices: tuple[Choice, ...], show: bool) -> None:
@@ -29,6 +30,15 @@ def left_out(found: Check) -> tuple[Choice, ...]:
     n = found.n - int(found.splits.sum())
     bad = [problem.file for problem in found.problems if problem.kind == "unreadable"]
     return (Choice("left out", counted(n, "picture"), f"cannot be read: {few(bad)}"),) if n else ()
+
+
+def part_of_other_data(source: Source, parts: Split, split: str, model: Model) -> tuple[Choice, ...]:
+    """What is said where a share is measured of data that has no splits and that the model was not trained on."""
+    given = (source.splits > SPLITS.index("train")).any()
+    if split == "all" or given or model.provenance.get("fingerprint") == source.storage.fingerprint():
+        return ()
+    why = "the share that training on it would keep back; --split all measures every one"
+    return (Choice(split, f"{len(getattr(parts, split)):,} of {counted(len(parts.all), 'picture')}", why),)
 
 
 def speed_choice(plain: Model, merging: Model, images: Tensor, merge: int) -> Choice:

@@ -46,6 +46,16 @@ def test_evaluation_of_the_file_repeats_the_figures_of_the_run(text_runs, task):
         assert again.metrics[name].value == pytest.approx(metric.value, rel=1e-5), name
 
 
+@pytest.mark.parametrize("task", FILES)
+def test_all_of_a_data_set_is_its_parts_together(text_runs, task):
+    data, result = text_runs[task]
+    parts = [smalti.evaluate(result.model, data, split=split, show=False).n for split in ("train", "val", "test")]
+    joints = 2 if task == "next-token" else 0  # the first token of a part is not predicted
+    whole = smalti.evaluate(result.model, data, split="all", show=False).n
+    assert whole == sum(parts) + joints or task == "masked-token"
+    assert whole > max(parts)
+
+
 def test_a_character_without_an_id_is_told_with_its_file(text_runs, tmp_path):
     other = tmp_path / "other.txt"
     other.write_text("the cat sat. " * 90 + "~")

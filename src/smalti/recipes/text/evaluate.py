@@ -46,8 +46,8 @@ def evaluate_text(
     beams: int = 1,
     report: str | os.PathLike[str] | None = None,
 ) -> TextEvaluation:
-    """Measures `model` on "train", "val" or "test" of text, split as training on it would; what it writes for pairs is
-    found with so many `beams`.
+    """Measures `model` on "train", "val" or "test" of text, split as training on it would, or on "all" of it; what it
+    writes for pairs is found with so many `beams`.
 
     Raises:
         InputError: the data is not for the model's task, holds what it has no id for, or has nothing in this part.
@@ -72,7 +72,7 @@ def evaluate_text(
             model=str(model.provenance.get("preset", "")),
             parameters=model.provenance.get("parameters") or sum(p.numel() for p in model.module.parameters()),
             labels=system.labels,
-            data=DataSummary(system.name, {split: system.sizes[split]}, split_reason=system.reason),
+            data=DataSummary(system.name, {split: system.sizes.get(split, n)}, split_reason=system.reason),
             unit=system.unit,
         )
         write_report(report, page)

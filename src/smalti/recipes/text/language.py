@@ -112,15 +112,18 @@ class Language:
     def evaluator(self, recipe: TextRecipe, model: nn.Module) -> Evaluator:
         """The loss on the validation text."""
         share = recipe.tokens.mask_share
-        return LanguageEvaluator(self.pieces(model, "val"), self.score(model, share), precision=recipe.loop.precision)
+        return LanguageEvaluator(
+            self.pieces(model, self.ids["val"]), self.score(model, share), precision=recipe.loop.precision
+        )
 
     def measure(self, model: nn.Module, split: str) -> tuple[int, dict[str, Metric]]:
         """Loss, bits and perplexity of every token but the first; of the hidden ones in masked-token."""
-        pieces = self.pieces(model, split)
+        ids = self.part(split)
+        pieces = self.pieces(model, ids)
         outputs = collect_tokens(model, pieces, self.score(model))
         if self.task == "masked-token":
             return int(outputs.counts.sum()), masked_metrics(outputs)
-        metrics = language_metrics(outputs, self.tokenizer, self.ids[split], context=pieces.context)
+        metrics = language_metrics(outputs, self.tokenizer, ids, context=pieces.context)
         return int(outputs.counts.sum()), metrics
 
     def examples(self, model: nn.Module) -> list[tuple[str, str]]:
@@ -134,9 +137,12 @@ class Language:
         """Where the windows begin."""
         return f"windows that begin at token {few(map(str, batch['id'].tolist()))}"
 
-    def pieces(self, model: nn.Module, split: str) -> AllWindows | AllStreams:
-        """All of a split, in order."""
-        ids = self.ids[split]
+    def part(self, split: str) -> NDArray[np.int64]:
+        """The ids of a split, or of "all" of the text, in its order."""
+        return encode_of(self.tokenizer, self.corpus.text, self.name) if split == "all" else self.ids[split]
+
+    def pieces(self, model: nn.Module, ids: NDArray[np.int64]) -> AllWindows | AllStreams:
+        """All of a part, in order."""
         return AllStreams(ids, max_len=CARRIED) if carries(model) else AllWindows(ids, max_len=longest(model))
 
     def score(self, model: Any, share: float = 0.15) -> Score:

@@ -22,6 +22,7 @@ from smalti.recipes.recipe import Choice, TargetConfig
 from smalti.recipes.remarks import short_name, tell
 from smalti.recipes.settings import Setting, read_settings, write_settings
 from smalti.recipes.text.choose import choose_text
+from smalti.recipes.text.divided import Divided
 from smalti.recipes.text.recipe import TextRecipe
 from smalti.recipes.text.sentences import Labelling
 from smalti.recipes.text.start import load_start, read_start
@@ -85,6 +86,8 @@ def train_text(
     tokens = choose_tokens(task, settings.get("tokens", {}))
     tokenizer = begun.preprocess.with_specials(*SPECIALS[task]) if begun else None
     system = open_system(data, task, tokens, seed=int(settings.get("seed", 0)), tokenizer=tokenizer)
+    if isinstance(system, Divided):
+        system.parts.demand_train(system.name)
     if isinstance(system, Labelling):
         require_classes(system.source)
     recipe, choices = choose_text(system, budget, settings, device, begun)
