@@ -50,7 +50,8 @@ def one_run(name: str, model: str, data: str, minutes: float, seed: int, seen: i
     with tempfile.TemporaryDirectory() as folder:
         budget = {"minutes": minutes} if seen is None else steps_of(data, minutes, seen)
         row = RUNS[model](data, minutes, seed, Path(folder) / "run", began, budget)
-    return {"set": name, "model": model, "seed": seed, "minutes": minutes, **row, "seconds": time.monotonic() - began}
+    about = {"set": name, "model": model, "seed": seed, "minutes": minutes, "counted": seen is not None}
+    return {**about, **row, "seconds": time.monotonic() - began}
 
 
 def run_smalti(data: str, minutes: float, seed: int, out: Path, began: float, budget: dict, **options: object) -> dict:
@@ -156,12 +157,14 @@ def cell(rows: list[dict]) -> str:
 def write_tables(record: dict) -> None:
     """Replaces what is between the markers of docs/results.md and README.md."""
     about = record["about"]
-    seeds = sorted({row["seed"] for row in record["rows"]})
+    seeds = ",".join(map(str, sorted({row["seed"] for row in record["rows"]})))
     note = (
-        f"`python benchmarks/results.py --minutes {about['minutes']:g} --seeds {','.join(map(str, seeds))}`, "
-        f"{about['hardware']}, torch {about['torch']}, {about['date']}. "
-        "Accuracy on the test pictures with its 95 % interval, or mean and deviation over seeds."
+        "Accuracy on the test pictures with its 95 % interval, or mean and deviation over seeds: "
+        f"`python benchmarks/results.py --data DIR --minutes {about['minutes']:g} --seeds {seeds}`, "
+        f"{about['hardware']}, torch {about['torch']}, {about['date']}."
     )
+    for model in sorted({row["model"] for row in record["rows"] if row["counted"]}):
+        note += f" {MODELS[model]}: as many steps as these minutes hold on a quiet machine (`--as-seed`)."
     text = f"<!-- results:begin -->\n{table(record['rows'])}\n\n{note}\n<!-- results:end -->"
     for page in (HERE.parent / "README.md", HERE.parent / "docs" / "results.md"):
         old = page.read_text("utf-8")

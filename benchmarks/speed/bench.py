@@ -92,7 +92,8 @@ def write_tables(record: dict) -> None:
         remarks = "; ".join(filter(None, (spread, row.get("note"))))
         lines.append(f"| {work} | {name} | {figure(row)} | {row['ratio']:.2f} | {remarks} |")
     packages = ", ".join(f"{name} {number}" for name, number in about["versions"].items())
-    lines += ["", f"`make bench`, {about['rounds']} rounds, {about['machine']}, {about['date']}; {packages}."]
+    command = f"`python benchmarks/speed/bench.py --rounds {about['rounds']}`"
+    lines += ["", f"{command}, {about['machine']}, {about['date']}; {packages}."]
     text = "<!-- speed:begin -->\n" + "\n".join(lines) + "\n<!-- speed:end -->"
     old = page.read_text("utf-8")
     page.write_text(re.sub(r"<!-- speed:begin -->.*?<!-- speed:end -->", lambda _: text, old, flags=re.DOTALL), "utf-8")

@@ -62,10 +62,10 @@ def main() -> None:
     today = datetime.date.today().isoformat()
     path = args.into or HERE.parent / "results" / f"growth-{today}.json"
     record = json.loads(path.read_text()) if path.exists() else {"axes": {}}
-    record["about"] = {"date": today, "machine": machine(), "threads": alone(threads), "versions": versions()}
+    about = {"date": today, "machine": machine(), "threads": alone(threads), "versions": versions()}
     for axis in args.only.split(","):
         load, peak = os.getloadavg()[0], alone(gemm_peak) if axis in MODELS else None
-        kept = record["axes"][axis] = {"load": load, "note": args.note, "peak": peak, "rows": []}
+        kept = record["axes"][axis] = {"about": about, "load": load, "note": args.note, "peak": peak, "rows": []}
         for row in rows_of(axis, args.largest, args.checked):
             print(axis, json.dumps(row), flush=True)
             kept["rows"].append(row)

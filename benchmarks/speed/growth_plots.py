@@ -18,6 +18,8 @@ matplotlib.use("Agg")
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
+from smalti.errors import counted
+
 ROOT = Path(__file__).parents[2]
 COLOURS = {
     "training": "#c05621",
@@ -200,17 +202,21 @@ def alternative(axis: str) -> str:
 
 
 def told(record: dict) -> str:
-    """How it was measured."""
-    about, axes = record["about"], record["axes"]
-    peaks = [found["peak"] for found in axes.values() if found["peak"]]
-    loads = [found["load"] for found in axes.values()]
-    notes = {found["note"] for found in axes.values()} - {""}
-    packages = ", ".join(f"{name} {about['versions'][name]}" for name in ("python", "torch", "numpy"))
+    """How it was measured: a sentence for each machine and day."""
+    by_place: dict[str, list[str]] = {}
+    for axis, found in record["axes"].items():
+        about = found["about"]
+        packages = ", ".join(f"{name} {about['versions'][name]}" for name in ("python", "torch", "numpy"))
+        threads = counted(about["threads"], "thread")
+        by_place.setdefault(f"{about['machine']}, {threads}, {about['date']}; {packages}", []).append(axis)
+    places = "; ".join(f"{', '.join(axes)}: {place}" for place, axes in by_place.items())
+    peaks = [found["peak"] for found in record["axes"].values() if found["peak"]]
+    loads = [found["load"] for found in record["axes"].values()]
+    notes = {found["note"] for found in record["axes"].values()} - {""}
     gemm = f"{min(peaks) / 1e9:,.0f} to {max(peaks) / 1e9:,.0f}" if peaks else "no"
     return (
-        f"`python benchmarks/speed/growth.py`, {about['machine']}, {about['threads']} thread"
-        f"{'s' if about['threads'] > 1 else ''}, {about['date']}; {packages}. Large matrix products: {gemm} GFLOP/s, "
-        f"measured before each axis. Load average before an axis {min(loads):.1f} to {max(loads):.1f}"
+        f"`python benchmarks/speed/growth.py`. {places}. Large matrix products: {gemm} GFLOP/s, measured before each "
+        f"axis. Load average before an axis {min(loads):.1f} to {max(loads):.1f}"
         f"{''.join(f'; {note}' for note in sorted(notes))}."
     )
 
