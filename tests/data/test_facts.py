@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin
 
+from smalti.data import decode as decode_module
 from smalti.data import facts as facts_module
 from smalti.data.facts import gather
 from smalti.data.source import UNASSIGNED, Source
@@ -180,7 +181,7 @@ def test_an_interrupt_stops_the_look(grey):
 
 
 def equal(one, other) -> bool:
-    names = ("readable", "hashes", "sizes", "bands", "bits", "peaks", "formats", "sampled")
+    names = ("readable", "hashes", "sizes", "bands", "bits", "peaks", "lows", "formats", "sampled")
     arrays = all(np.array_equal(getattr(one, name), getattr(other, name)) for name in names)
     return arrays and np.array_equal(one.moments, other.moments, equal_nan=True) and one.failures == other.failures
 
@@ -218,3 +219,15 @@ def test_a_failing_disk_is_not_remembered(grey):
     gather(source_of([grey, OSError(5, "Input/output error")]))
     mended = source_of([grey, grey])
     assert gather(mended).readable.all()
+
+
+def test_a_deep_picture_is_decoded_once(monkeypatch):
+    calls = []
+    real = decode_module._load
+    monkeypatch.setattr(decode_module, "_load", lambda image: (calls.append(image), real(image)))
+    gather(source_of([encoded(np.arange(64, dtype=np.uint16).reshape(8, 8))]))
+    assert len(calls) == 1
+
+
+def test_an_array_of_more_than_255_channels():
+    assert gather(source_of([np.zeros((4, 4, 300), np.uint8)])).bands.tolist() == [300]
