@@ -1,5 +1,8 @@
+import errno
 import io
+import os
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,6 +11,8 @@ from PIL import Image, PngImagePlugin
 from smalti.data import decode as decode_module
 from smalti.data import facts as facts_module
 from smalti.data.facts import gather
+from smalti.data.formats.walk import Files
+from smalti.data.names import Names
 from smalti.data.source import UNASSIGNED, Source
 
 
@@ -231,3 +236,24 @@ def test_a_deep_picture_is_decoded_once(monkeypatch):
 
 def test_an_array_of_more_than_255_channels():
     assert gather(source_of([np.zeros((4, 4, 300), np.uint8)])).bands.tolist() == [300]
+
+
+@pytest.mark.parametrize("number", [errno.ENOENT, errno.EBADMSG])
+def test_what_stays_missing_or_damaged_is_remembered(grey, number):
+    gather(source_of([grey, OSError(number, "gone")]))
+    again = source_of([grey, grey])
+    assert list(gather(again).failures) == [1]
+    assert again.storage.reads == 0
+
+
+def test_copied_folders_are_told_apart(tmp_path):
+    for folder, value in (("a", 1), ("b", 2)):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "0.bmp").write_bytes(encoded(np.full((8, 8), value, np.uint8), "BMP"))
+        os.utime(tmp_path / folder / "0.bmp", (1, 1))
+    sources = [
+        replace(source_of([b""]), storage=Files(str(tmp_path / folder), Names(["0.bmp"]))) for folder in ("a", "b")
+    ]
+    assert sources[0].fingerprint == sources[1].fingerprint, "a folder that was moved is the same data"
+    one, other = map(gather, sources)
+    assert not np.array_equal(one.hashes, other.hashes)

@@ -4,6 +4,7 @@ This is the only place that decodes a whole data set before training. What it le
 cache under a fingerprint of the data: the second look costs no decoding.
 """
 
+import errno
 import hashlib
 import io
 import json
@@ -21,7 +22,7 @@ from numpy.typing import NDArray
 from smalti._version import __version__
 from smalti.data.cache import keep, recall
 from smalti.data.decode import FORMATS, examine, probe
-from smalti.data.source import SPLITS, Source
+from smalti.data.source import SPLITS, Source, digest
 from smalti.errors import SmaltiError
 
 __all__ = ["Facts", "Failure", "gather"]
@@ -31,6 +32,7 @@ _CHUNK = 64  # pictures a task of the pool
 _SMALL = 96 * 96  # pixels; below, Python's own work is most of the time, and threads only wait for each other
 _SAMPLE = 2000  # pictures behind mean and deviation
 _FORMATS = (*FORMATS, "array")
+_LASTING = (errno.ENOENT, errno.EFBIG, errno.ENOTSUP, errno.EBADMSG)  # until the file is another one
 
 
 @dataclass(frozen=True)
@@ -130,7 +132,8 @@ def _look_at_all(source: Source, progress: Callable[[int, int], None] | None) ->
             try:
                 header, pixels = examine(source.read(i))
             except OSError as error:
-                failures[i] = Failure(error.strerror or str(error), "make it readable, or remove it", passing=True)
+                passing = error.errno not in _LASTING
+                failures[i] = Failure(error.strerror or str(error), "make it readable, or remove it", passing)
                 continue
             except SmaltiError as error:
                 failures[i] = Failure(f"{error.what} ({error.why})" if error.why else error.what, error.mend)
@@ -204,12 +207,9 @@ def _hash(pixels: NDArray[np.generic]) -> bytes:
 
 
 def _key(source: Source) -> str:
-    digest = hashlib.blake2b(digest_size=20)
-    start = (_CODE, source.storage.fingerprint(), str(len(source)))
-    for part in chain(start, source.names, (source.splits.tobytes(),)):
-        part = part.encode("utf-8", "surrogatepass") if isinstance(part, str) else part
-        digest.update(len(part).to_bytes(8, "big") + part)
-    return digest.hexdigest()
+    # copied folders have files of equal names, sizes and times, which may differ all the same
+    root = os.path.abspath(getattr(source.storage, "root", ""))
+    return digest(chain((_CODE, source.stored, root), source.names, (source.splits.tobytes(),)))
 
 
 def _pack(facts: Facts) -> bytes:
