@@ -106,14 +106,14 @@ class Archive:
         else:
             content = _inflate(self._after_local_header(offset, stored), size, method)
         if len(content) != size or (method != _TAR and zlib.crc32(content) != crc):
-            raise OSError(errno.EIO, "damaged inside the archive")
+            raise OSError(errno.EBADMSG, "damaged inside the archive")
         return content
 
     def _after_local_header(self, offset: int, stored: int) -> bytes:
         """A zip member's stored bytes; before them stands a header of 30 bytes, the name and an extra field."""
         block = self._file.read(offset, stored + 512)
         if len(block) < 30 or block[:4] != b"PK\x03\x04":
-            raise OSError(errno.EIO, "damaged inside the archive")
+            raise OSError(errno.EBADMSG, "damaged inside the archive")
         start = 30 + sum(struct.unpack_from("<HH", block, 26))
         if start + stored > len(block):
             return self._file.read(offset + start, stored)
@@ -150,7 +150,7 @@ def _inflate(stored: bytes, size: int, method: int) -> bytes:
             lzma_decoder = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=[options])
             return lzma_decoder.decompress(stored[4 + length :], size)
     except (zlib.error, lzma.LZMAError, OSError, EOFError, struct.error) as error:
-        raise OSError(errno.EIO, f"damaged inside the archive, {error}") from error
+        raise OSError(errno.EBADMSG, f"damaged inside the archive, {error}") from error
     raise OSError(errno.ENOTSUP, f"compressed by zip method {method}, which is not read")
 
 
