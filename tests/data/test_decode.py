@@ -411,6 +411,12 @@ def test_cut_short_names_the_cause(form: str, share: float) -> None:
     assert caught.value.mend
 
 
+def tiff_of_doubles() -> bytes:
+    tags = {256: 1, 257: 1, 258: 64, 259: 1, 262: 1, 273: 8, 277: 1, 279: 8, 339: 3}  # one pixel, stored at byte 8
+    rows = b"".join(struct.pack("<HHII", tag, 3, 1, value) for tag, value in tags.items())
+    return b"II*\0" + struct.pack("<IdH", 16, 0.5, len(tags)) + rows + b"\0\0\0\0"
+
+
 @pytest.mark.parametrize(
     ("raw", "what"),
     [
@@ -424,6 +430,7 @@ def test_cut_short_names_the_cause(form: str, share: float) -> None:
         (b"\0\0\0\x18ftypheic\0\0\0\0", "HEIC"),
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "PostScript"),
         (b"PK\x03\x04rest", "zip archive"),
+        (tiff_of_doubles(), "TIFF picture that is damaged, or of a kind that is not read"),
         (b"\xff\xd8\xff\xe0", "JPEG picture whose header is damaged"),
         (b"\x89PNG\r\n\x1a\n", "PNG picture whose header is damaged"),
     ],

@@ -57,6 +57,9 @@ PICTURE_SUFFIXES = frozenset(suffix for suffixes in FORMATS.values() for suffix 
 _TRIED = tuple(FORMATS)
 _MEND = "save the picture again from its original, or remove it"
 
+_TIFF = "a TIFF picture that is damaged, or of a kind that is not read (over 4 bands, 64-bit numbers and the like)"
+_TIFF_MEND = "save it again from its original, or the bands of all pictures as arrays in an .npz"
+
 # How files begin that are often met in the place of a picture: (at byte, signature, what it is, the mend).
 _SIGNATURES: tuple[tuple[int, bytes, str, str], ...] = (
     (0, b"version https://git-lfs", "a Git LFS pointer, not a picture", "fetch the real file with `git lfs pull`"),
@@ -71,8 +74,8 @@ _SIGNATURES: tuple[tuple[int, bytes, str, str], ...] = (
     (0, b"\x89PNG", "a PNG picture whose header is damaged or cut short", _MEND),
     (8, b"WEBP", "a WebP picture whose header is damaged or cut short", _MEND),
     (0, b"GIF8", "a GIF picture whose header is damaged or cut short", _MEND),
-    (0, b"II*\0", "a TIFF picture whose header is damaged or cut short", _MEND),
-    (0, b"MM\0*", "a TIFF picture whose header is damaged or cut short", _MEND),
+    (0, b"II*\0", _TIFF, _TIFF_MEND),
+    (0, b"MM\0*", _TIFF, _TIFF_MEND),
     (0, b"BM", "a BMP picture whose header is damaged or cut short", _MEND),
 )
 
