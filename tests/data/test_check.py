@@ -112,7 +112,7 @@ def test_pictures_with_many_bands_keep_them():
         (4000, np.uint16, 4095.0),
         (16000, np.int32, 16383.0),
         (65000, np.uint16, 65535.0),
-        (2**20, np.int32, 2.0**24 - 1),
+        (2**23, np.int32, 2.0**24 - 1),
     ],
 )
 def test_white_is_the_smallest_level_that_holds_all(high, dtype, white):
@@ -127,6 +127,19 @@ def test_float_pictures_in_the_unit_range_have_white_one():
     pictures = [p.astype(np.float32) / 255 for p in noise(8, 16, 16)]
     assert check(source_of(pictures)).white == 1.0
     assert check(source_of([p * 1e10 for p in pictures])).white == pytest.approx(1e10, rel=0.01)
+
+
+@pytest.mark.parametrize(("peak", "white"), [(1.0000001, 1.0), (1.015, 1.0), (1.3, 1.3), (20.0, 20.0), (100.0, 255.0)])
+def test_float_pictures_just_above_a_level_do_not_become_black(peak, white):
+    pictures = [p.astype(np.float32) / 255 * peak for p in noise(8, 16, 16)]
+    assert check(source_of(pictures)).white == pytest.approx(white)
+
+
+@pytest.mark.parametrize(("peak", "white"), [(300, 1023.0), (1100, 4095.0), (5000, 16383.0), (70000, 70000.0)])
+def test_dark_deep_pictures_keep_a_level_they_are_seen_at(peak, white):
+    pictures = noise(8, 16, 16, high=peak, dtype=np.int32)
+    pictures[0][0, 0] = peak
+    assert check(source_of(pictures)).white == white
 
 
 def test_one_value_everywhere_does_not_divide_by_zero():

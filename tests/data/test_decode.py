@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFile, ImageOps
 
 from smalti.data import jpeg
-from smalti.data.decode import FORMATS, PICTURE_SUFFIXES, decode, highest, probe
+from smalti.data.decode import FORMATS, PICTURE_SUFFIXES, decode, examine, probe
 from smalti.errors import InputError
 
 H, W = 5, 7
@@ -113,7 +113,6 @@ def test_alpha_is_composited_over_white(source: str) -> None:
         expected = over_white(RGBA.convert(source).convert("RGBA"))
     found = decode(raw, 3).permute(1, 2, 0).numpy().astype(float)
     assert np.abs(found - expected).max() <= 1.0
-    assert probe(raw).alpha
 
 
 def test_fully_transparent_is_white_and_opaque_is_itself() -> None:
@@ -136,7 +135,6 @@ def test_a_colour_key_is_transparent() -> None:
 
 def test_a_grey_key_of_sixteen_bits_is_transparent() -> None:
     raw = encoded(Image.fromarray(np.asarray([[500, 501]], np.uint16)), transparency=500)
-    assert probe(raw).alpha
     assert decode(raw, 1)[0].tolist() == [[255, 2]]
 
 
@@ -160,7 +158,6 @@ def test_sixteen_bits_are_scaled_not_clipped(form: str, white: float) -> None:
     assert np.array_equal(decode(raw, 1, white=white)[0].numpy(), expected)
     assert np.array_equal(decode(values, 1, white=white)[0].numpy(), expected)
     assert probe(raw).bits == 16
-    assert highest(raw) == highest(values) == 65535.0
 
 
 def test_big_endian_sixteen_bits() -> None:
@@ -196,7 +193,7 @@ def test_thirty_two_bits_are_scaled_by_white(dtype: type) -> None:
     raw = encoded(Image.fromarray(values), "TIFF")
     for stored in (raw, values):
         assert decode(stored, 1, white=100.0)[0].tolist() == [[0, 0, 128, 255, 255]]
-        assert highest(stored) == 200.0
+        assert examine(stored)[1].tolist() == [values.tolist()]
     assert probe(raw).bits == 32
 
 
@@ -208,11 +205,7 @@ def test_not_finite_pixels_are_refused(bad: float) -> None:
         with pytest.raises(InputError, match="1 of 4 pixel values are NaN or infinite"):
             decode(stored, 1)
         with pytest.raises(InputError, match="NaN"):
-            highest(stored)
-
-
-def test_eight_bits_have_the_highest_value_255() -> None:
-    assert highest(encoded(RGB)) == highest(noise(H, W)) == highest(np.zeros((2, 2), bool)) == 255.0
+            examine(stored)
 
 
 # --- arrays
@@ -341,7 +334,6 @@ def test_png_exif_after_the_pixels_counts_too() -> None:
     turned = raw[:-12] + chunk + raw[-12:]
     assert decode(turned, 3).shape == (3, W, H)
     assert (probe(turned).height, probe(turned).width) == (W, H)
-    assert probe(turned).turned
 
 
 @pytest.mark.parametrize("form", ["GIF", "WEBP", "TIFF", "PNG"])
@@ -350,7 +342,6 @@ def test_the_first_frame_of_many(form: str) -> None:
     options = {"lossless": True} if form == "WEBP" else {}
     raw = encoded(frames[0], form, save_all=True, append_images=frames[1:], **options)
     assert torch.equal(decode(raw, 3), planes(frames[0]))
-    assert probe(raw).animated
 
 
 # --- headers
@@ -363,7 +354,6 @@ def test_headers_count_native_channels(mode: str) -> None:
     header = probe(raw)
     assert (header.height, header.width, header.mode, header.format) == (H, W, mode, "TIFF")
     assert header.bands == (3 if mode in ("RGB", "RGBA", "CMYK") else 1)
-    assert header.alpha == (mode in ("LA", "RGBA"))
 
 
 def test_a_palette_is_grey_where_all_its_entries_are() -> None:
@@ -381,8 +371,7 @@ def test_probe_does_not_read_pixels() -> None:
 def test_the_format_tells_a_wrong_suffix(form: str) -> None:
     header = probe(encoded(RGB.resize((32, 32)), form))
     assert header.format == form
-    assert set(header.suffixes) == set(FORMATS[form])
-    assert set(header.suffixes) <= PICTURE_SUFFIXES
+    assert set(FORMATS[header.format]) <= PICTURE_SUFFIXES
     assert all(not set(a) & set(b) for a, b in itertools.combinations(FORMATS.values(), 2))
 
 
@@ -422,6 +411,12 @@ def test_cut_short_names_the_cause(form: str, share: float) -> None:
     assert caught.value.mend
 
 
+def tiff_of_doubles() -> bytes:
+    tags = {256: 1, 257: 1, 258: 64, 259: 1, 262: 1, 273: 8, 277: 1, 279: 8, 339: 3}  # one pixel, stored at byte 8
+    rows = b"".join(struct.pack("<HHII", tag, 3, 1, value) for tag, value in tags.items())
+    return b"II*\0" + struct.pack("<IdH", 16, 0.5, len(tags)) + rows + b"\0\0\0\0"
+
+
 @pytest.mark.parametrize(
     ("raw", "what"),
     [
@@ -435,6 +430,7 @@ def test_cut_short_names_the_cause(form: str, share: float) -> None:
         (b"\0\0\0\x18ftypheic\0\0\0\0", "HEIC"),
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "PostScript"),
         (b"PK\x03\x04rest", "zip archive"),
+        (tiff_of_doubles(), "TIFF picture that is damaged, or of a kind that is not read"),
         (b"\xff\xd8\xff\xe0", "JPEG picture whose header is damaged"),
         (b"\x89PNG\r\n\x1a\n", "PNG picture whose header is damaged"),
     ],

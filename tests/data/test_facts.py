@@ -1,12 +1,18 @@
+import errno
 import io
+import os
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin
 
+from smalti.data import decode as decode_module
 from smalti.data import facts as facts_module
 from smalti.data.facts import gather
+from smalti.data.formats.walk import Files
+from smalti.data.names import Names
 from smalti.data.source import UNASSIGNED, Source
 
 
@@ -180,7 +186,7 @@ def test_an_interrupt_stops_the_look(grey):
 
 
 def equal(one, other) -> bool:
-    names = ("readable", "hashes", "sizes", "bands", "bits", "peaks", "formats", "sampled")
+    names = ("readable", "hashes", "sizes", "bands", "bits", "peaks", "lows", "formats", "sampled")
     arrays = all(np.array_equal(getattr(one, name), getattr(other, name)) for name in names)
     return arrays and np.array_equal(one.moments, other.moments, equal_nan=True) and one.failures == other.failures
 
@@ -218,3 +224,36 @@ def test_a_failing_disk_is_not_remembered(grey):
     gather(source_of([grey, OSError(5, "Input/output error")]))
     mended = source_of([grey, grey])
     assert gather(mended).readable.all()
+
+
+def test_a_deep_picture_is_decoded_once(monkeypatch):
+    calls = []
+    real = decode_module._load
+    monkeypatch.setattr(decode_module, "_load", lambda image: (calls.append(image), real(image)))
+    gather(source_of([encoded(np.arange(64, dtype=np.uint16).reshape(8, 8))]))
+    assert len(calls) == 1
+
+
+def test_an_array_of_more_than_255_channels():
+    assert gather(source_of([np.zeros((4, 4, 300), np.uint8)])).bands.tolist() == [300]
+
+
+@pytest.mark.parametrize("number", [errno.ENOENT, errno.EBADMSG])
+def test_what_stays_missing_or_damaged_is_remembered(grey, number):
+    gather(source_of([grey, OSError(number, "gone")]))
+    again = source_of([grey, grey])
+    assert list(gather(again).failures) == [1]
+    assert again.storage.reads == 0
+
+
+def test_copied_folders_are_told_apart(tmp_path):
+    for folder, value in (("a", 1), ("b", 2)):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "0.bmp").write_bytes(encoded(np.full((8, 8), value, np.uint8), "BMP"))
+        os.utime(tmp_path / folder / "0.bmp", (1, 1))
+    sources = [
+        replace(source_of([b""]), storage=Files(str(tmp_path / folder), Names(["0.bmp"]))) for folder in ("a", "b")
+    ]
+    assert sources[0].fingerprint == sources[1].fingerprint, "a folder that was moved is the same data"
+    one, other = map(gather, sources)
+    assert not np.array_equal(one.hashes, other.hashes)

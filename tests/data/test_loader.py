@@ -17,6 +17,7 @@ import pytest
 import torch
 from PIL import Image
 
+from smalti.data import loader
 from smalti.data.augment import AugmentConfig, augment
 from smalti.data.loader import Batches, Pictures, ahead, default_memory_limit
 from smalti.data.mixing import MixConfig, mix
@@ -227,8 +228,8 @@ class TestBitEqual:
     @pytest.mark.parametrize("background", [False, True])
     def test_whole_epochs(self, data, expected, limit, workers, background):
         batches = varied(data, limit=limit, workers=workers, background=background)
-        assert batches.pictures.in_memory == (limit is None)
         assert all(equal(list(batches.epoch(epoch)), expected[epoch]) for epoch in range(2))
+        assert batches.pictures.holds(np.arange(37)) == (limit is None)
 
     @pytest.mark.parametrize(("limit", "workers"), [(None, 2), (STREAM, 0), (STREAM, 2)])
     @pytest.mark.parametrize("start", [1, 7, 8])
@@ -301,10 +302,36 @@ class TestPictures:
         assert 7 in seen
 
     def test_memory_is_used_up_to_the_limit(self):
-        need = 37 * 3 * 12 * 10
-        assert Pictures(source(), RULE, memory_limit=need).in_memory
-        assert not Pictures(source(), RULE, memory_limit=need - 1).in_memory
+        one, some = 3 * 12 * 10, np.arange(10, 30)
+        for limit, fits in ((20 * one, True), (20 * one - 1, False)):
+            pictures = Pictures(source(), RULE, memory_limit=limit, workers=0)
+            list(Batches(pictures, some, batch_size=8, shuffle=True))
+            assert pictures.holds(some) == fits, "what is not used takes no room"
         assert 0 < default_memory_limit() <= 4 << 30
+
+    def test_what_finds_no_room_is_streamed_beside_what_did(self):
+        data = source()
+        pictures = Pictures(data, RULE, memory_limit=30 * 3 * 12 * 10, workers=0)
+        parts = [np.arange(25, 37), np.arange(20), np.arange(15, 25)]
+        for _ in range(2):
+            for part in parts:
+                (found,) = (batch["image"] for batch in Batches(pictures, part, batch_size=20))
+                assert torch.equal(found, RULE([data.read(i) for i in part]))
+        assert [pictures.holds(part) for part in parts] == [True, False, True]
+
+    def test_a_damaged_picture_costs_no_room(self):
+        pictures = Pictures(source(raws=[png(0), b"damaged"]), RULE, memory_limit=2 * 3 * 12 * 10, workers=0)
+        for _ in range(3):
+            with pytest.raises(InputError):
+                pictures.load(np.arange(2))
+        pictures.load(np.arange(1))
+        assert pictures.holds(np.arange(1))
+
+    def test_a_container_counts_files_it_may_forget_as_free(self, tmp_path, monkeypatch):
+        for name, text in (("max", "1048576\n"), ("current", "1000000\n"), ("stat", "file 9\ninactive_file 500000\n")):
+            (tmp_path / f"memory.{name}").write_text(text)
+        monkeypatch.setattr(loader, "_GROUP", tmp_path)
+        assert default_memory_limit() == (1048576 - 500000) // 4
 
     def test_a_whole_batch_of_threads_may_ask_at_once(self):
         data = source()

@@ -65,6 +65,7 @@ def test_opening_reads_no_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     [
         (lambda p: p / "nothing", "nothing: no such file, folder or data set"),
         (lambda p: put(p, "pictures/a/1.jpg") / "picture", "did you mean '.*/pictures'"),
+        (lambda p: "~nosuchuser/mnist", "~nosuchuser/mnist: no such file"),
         (lambda p: "mnits", "mnits: no such file.*did you mean 'mnist'"),
         (lambda p: "", "no data named"),
         (lambda p: "a\0b", "no data named"),
@@ -85,6 +86,15 @@ def test_what_cannot_be_opened_is_one_clear_error(tmp_path: Path, make, what: st
         open_data(make(tmp_path))
     assert caught.value.mend
     assert "\n" not in str(caught.value)
+
+
+def test_a_folder_that_must_not_be_listed_gives_no_guess(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path) -> list[str]:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "listdir", refuse)
+    with pytest.raises(InputError, match="no such file, folder or data set"):
+        open_data(tmp_path / "typo")
 
 
 def test_empty_files_folders_and_fifos(tmp_path: Path) -> None:

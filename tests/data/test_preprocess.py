@@ -7,7 +7,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from smalti.data.preprocess import Preprocess, resize
+from smalti.data import preprocess
+from smalti.data.preprocess import Preprocess, _scale, resize, scaled_size
 from smalti.errors import InputError
 
 RULE = Preprocess((12, 16), 3, (0.5,) * 3, (0.25,) * 3)
@@ -40,6 +41,17 @@ def test_a_strip_of_one_pixel_is_scaled_rightly(channels: int, mode: str):
     assert torch.equal(resize(strip, rule)[:, :, 3:4].float(), expected)
     point = resize(noise(5, 7, channels), replace(rule, img_size=(1, 1)))
     assert point.shape == (channels, 1, 1)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_of_a_long_thin_picture_only_the_middle_is_scaled(turned: bool, monkeypatch: pytest.MonkeyPatch):
+    rule, sizes = Preprocess((8, 8), 3, (0.5,) * 3, (0.25,) * 3, fit="crop"), []
+    picture = noise(2, 801) if turned else noise(801, 2)
+    whole = F.interpolate(picture[None], scaled_size(*picture.shape[-2:], rule=rule), mode="bicubic", antialias=True)[0]
+    expected = whole[:, :, 1598:1606] if turned else whole[:, 1598:1606]
+    monkeypatch.setattr(preprocess, "_scale", lambda x, size, how: (sizes.append(size), _scale(x, size, how))[1])
+    assert torch.equal(resize(picture, rule), expected)
+    assert max(sizes[0]) < 300
 
 
 def test_padding_is_the_mean_and_becomes_zero():

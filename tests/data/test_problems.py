@@ -251,6 +251,18 @@ def test_odd_depths():
     assert not found.trainable
 
 
+def test_negative_values_would_become_black():
+    scan = [p.astype(np.int16) * 8 - 1000 for p in noise(4)]
+    problem = only(look([*scan, noise(1)[0].astype(np.int16)]), "odd_depth")
+    assert problem.fatal
+    assert (problem.file, problem.count) == ("0.png", 4)
+    assert problem.cause == "negative values, down to -1000, which would become black; 3 more like it"
+    assert "shift" in problem.mend
+    ringing = [p / 255 for p in noise(4)]
+    ringing[0][0, 0] = -0.01  # as resampling leaves it
+    assert look(ringing).trainable
+
+
 def test_fatal_ones_come_first_and_every_problem_has_a_mend():
     pictures = [*noise(20), b"", *noise(1, 8, 8, 3)]
     pictures[3], pictures[15] = pictures[1], pictures[2]

@@ -52,9 +52,10 @@ def samples(contents, targets, *, splits=None, groups=None, task="classify", lab
         readable=readable,
         hashes=hashes,
         sizes=np.full((n, 2), 8, np.int32),
-        bands=np.ones(n, np.uint8),
+        bands=np.ones(n, np.uint16),
         bits=np.full(n, 8, np.uint8),
         peaks=np.zeros(n),
+        lows=np.zeros(n),
         formats=np.zeros(n, np.int8),
         sampled=np.arange(min(n, 1)),
         moments=np.zeros((min(n, 1), 2, 1)),
@@ -137,7 +138,7 @@ def test_order_and_names_do_not_matter(world, random):
         storage=source.storage,
         groups=None if source.groups is None else 1000 - 7 * source.groups[order],
     )
-    rows = ("readable", "hashes", "sizes", "bands", "bits", "peaks", "formats")
+    rows = ("readable", "hashes", "sizes", "bands", "bits", "peaks", "lows", "formats")
     moved = Facts(
         **{name: getattr(facts, name)[order] for name in rows},
         sampled=facts.sampled,

@@ -21,6 +21,7 @@ from smalti import api, data
 from smalti.cli import run
 from smalti.data.check import check
 from smalti.data.split import split
+from smalti.errors import InputError
 from smalti.train import loop
 
 DIGITS = "--device cpu --set optim.lr=0.02 --set loop.batch_size=128"
@@ -120,7 +121,7 @@ def test_the_whole_way_on_digits(capsys: pytest.CaptureFixture[str]):
     assert "again.html" in [path.name for path in Path().iterdir()]
 
     told = tomllib.loads(Path("r/run.toml").read_text())
-    assert told["run"]["fingerprint"] == source.storage.fingerprint()
+    assert told["run"]["fingerprint"] == source.fingerprint
     assert all(choice["reason"] for choice in told["choices"])
     assert model.provenance["metrics"] == found["metrics"]
     assert model.provenance["seed"] == 0
@@ -213,6 +214,22 @@ def test_a_network_with_running_statistics_resumes_too(
     capsys.readouterr()
     assert smalti_("evaluate cut digits --json") == 0
     assert json.loads(capsys.readouterr().out)["metrics"] == result("whole")["metrics"]
+
+
+def test_a_run_whose_labels_changed_is_not_resumed(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("smalti.recipes.run.carry_out", lambda run: run)  # as if it were killed
+    for i in range(8):
+        Image.new("L", (8, 8), 9 * i).save(f"{i}.png")
+    manifest, lines = Path("manifest.csv"), [f"{i}.png,{'ab'[i % 2]}\n" for i in range(8)]
+    manifest.write_text("path,label\n" + "".join(lines))
+    run = smalti.train(manifest, model="cct_nano_patch2_8", steps=1, device="cpu", out="r", show=False)
+    smalti.resume("r", show=False)
+    manifest.write_text("path,label\n" + "".join(lines).replace("0.png,a", "0.png,b"))
+    with pytest.raises(InputError, match="the data has changed"):
+        smalti.resume("r", show=False)
+    settings = Path("r/run.toml")  # of a version that looked at the pictures alone
+    settings.write_text(settings.read_text().replace(run.setting.fingerprint, run.source.stored))
+    smalti.resume("r", show=False)
 
 
 def test_drawn_evenly_with_another_loss_a_run_is_written_down_and_resumes(monkeypatch: pytest.MonkeyPatch):

@@ -27,15 +27,17 @@ def balanced(seed: int, epoch: int, classes: NDArray[np.int64]) -> NDArray[np.in
     Returns:
         (N,) positions in [0, N).
     """
-    n, numbers = len(classes), np.unique(classes)
-    draws, turns = np.divmod(np.arange(epoch * n, (epoch + 1) * n), len(numbers))  # of a class, over the whole run
+    n, counts = len(classes), np.unique(classes, return_counts=True)[1]
+    by_class = np.split(np.argsort(classes, kind="stable"), np.cumsum(counts)[:-1])
+    draws = np.arange(epoch * n, (epoch + 1) * n) // len(counts)  # of a class, over the whole run
     order = np.empty(n, np.int64)
-    for turn, number in enumerate(numbers):
-        members, places = np.flatnonzero(classes == number), draws[turns == turn]
+    for turn, members in enumerate(by_class):
+        its_turns = slice((turn - epoch * n) % len(counts), None, len(counts))
+        places = draws[its_turns]
         first, last = (int(place) // len(members) for place in (places[0], places[-1]))
         key = hash_key(seed, "class", turn)
         rounds = np.concatenate([permutation(key, r, len(members)) for r in range(first, last + 1)])
-        order[turns == turn] = members[rounds[places - first * len(members)]]
+        order[its_turns] = members[rounds[places - first * len(members)]]
     return order
 
 

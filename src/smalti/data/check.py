@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smalti.data.facts import Facts, gather
-from smalti.data.problems import Problem, find, given, in_order
+from smalti.data.problems import OVERSHOOT, Problem, find, given, in_order
 from smalti.data.source import SPLITS, UNASSIGNED, Source, Task
 from smalti.errors import InputError
 
@@ -176,11 +176,14 @@ def _channels(facts: Facts) -> int:
 
 
 def _white(facts: Facts) -> float:
-    """The smallest usual white level that is not below the highest stored value."""
-    peak = facts.peaks.max(initial=0.0)
+    """The smallest usual white level that holds the highest stored value, but for what rounding and resampling put
+    above it. The value itself where that level is so far above that nearly all would be black.
+    """
+    peak = float(facts.peaks.max(initial=0.0))
     if peak <= 0:
         return 65535.0
-    return next((white for white in _WHITES if white >= peak), float(peak))
+    white = next((white for white in _WHITES if white * (1 + OVERSHOOT) >= peak), peak)
+    return white if peak >= white / 4 else peak
 
 
 def _mean_std(facts: Facts, channels: int, white: float) -> tuple[tuple[float, ...], tuple[float, ...]]:

@@ -34,7 +34,7 @@ from smalti.data.jpeg import Target, decode_jpeg, shrink
 from smalti.data.source import Raw
 from smalti.errors import InputError
 
-__all__ = ["FORMATS", "PICTURE_SUFFIXES", "Header", "decode", "highest", "probe"]
+__all__ = ["FORMATS", "PICTURE_SUFFIXES", "Header", "decode", "examine", "probe"]
 
 # The formats that are tried, with their file name suffixes. Left out: those that start another program (EPS), that only
 # one vendor reads, or that have no signature, so that any file could pass for a picture (TGA).
@@ -57,6 +57,9 @@ PICTURE_SUFFIXES = frozenset(suffix for suffixes in FORMATS.values() for suffix 
 _TRIED = tuple(FORMATS)
 _MEND = "save the picture again from its original, or remove it"
 
+_TIFF = "a TIFF picture that is damaged, or of a kind that is not read (over 4 bands, 64-bit numbers and the like)"
+_TIFF_MEND = "save it again from its original, or the bands of all pictures as arrays in an .npz"
+
 # How files begin that are often met in the place of a picture: (at byte, signature, what it is, the mend).
 _SIGNATURES: tuple[tuple[int, bytes, str, str], ...] = (
     (0, b"version https://git-lfs", "a Git LFS pointer, not a picture", "fetch the real file with `git lfs pull`"),
@@ -71,8 +74,8 @@ _SIGNATURES: tuple[tuple[int, bytes, str, str], ...] = (
     (0, b"\x89PNG", "a PNG picture whose header is damaged or cut short", _MEND),
     (8, b"WEBP", "a WebP picture whose header is damaged or cut short", _MEND),
     (0, b"GIF8", "a GIF picture whose header is damaged or cut short", _MEND),
-    (0, b"II*\0", "a TIFF picture whose header is damaged or cut short", _MEND),
-    (0, b"MM\0*", "a TIFF picture whose header is damaged or cut short", _MEND),
+    (0, b"II*\0", _TIFF, _TIFF_MEND),
+    (0, b"MM\0*", _TIFF, _TIFF_MEND),
     (0, b"BM", "a BMP picture whose header is damaged or cut short", _MEND),
 )
 
@@ -89,9 +92,6 @@ class Header:
             own count.
         bits: of a stored value as it arrives: 8, 16 or 32 (64 in arrays of doubles).
         format: "JPEG", "PNG", ...: a key of FORMATS; "array" for pixels in memory.
-        alpha: whether there is transparency to composite.
-        turned: whether EXIF says the stored picture lies on its side or is mirrored.
-        animated: whether frames after the first are left out.
     """
 
     height: int
@@ -100,14 +100,6 @@ class Header:
     bands: int
     bits: int
     format: str
-    alpha: bool = False
-    turned: bool = False
-    animated: bool = False
-
-    @property
-    def suffixes(self) -> tuple[str, ...]:
-        """The file name suffixes of this format; empty for an array."""
-        return FORMATS.get(self.format, ())
 
 
 def decode(
@@ -129,59 +121,36 @@ def decode(
     if isinstance(raw, np.ndarray):
         return _planes(_array_pixels(raw, in_chans, white, max_pixels))
     with _opened(raw, max_pixels) as image:
-        orientation = _orientation(image, raw)
-        factor = shrink(image, target, turned=orientation >= 5)
-        pixels = decode_jpeg(raw, image, factor) if in_chans in (1, 3) else None
-        if pixels is not None:
-            return _planes(_to_bands(TURNS[orientation](pixels), in_chans))
-        if factor > 1:
-            image.draft(None, (image.width // factor, image.height // factor))
-        _load(image)
-        return _planes(_pixels(_upright(image), in_chans, white))
+        return _planes(_decoded(image, raw, in_chans, white, target))
 
 
 def probe(raw: Raw, *, max_pixels: int = 50_000_000) -> Header:
     """What the header says; the pixels of an encoded picture are not read. Raises InputError as `decode` does."""
     if isinstance(raw, np.ndarray):
-        _check_array(raw, max_pixels)
-        bands = 1 if raw.ndim == 2 else raw.shape[2]
-        return Header(raw.shape[0], raw.shape[1], raw.dtype.name, bands, max(8, raw.dtype.itemsize * 8), "array")
+        return _array_header(raw, max_pixels)
     with _opened(raw, max_pixels) as image:
-        width, height = image.size
-        orientation = _orientation(image, raw)
-        if orientation >= 5:
-            width, height = height, width
-        return Header(
-            height=height,
-            width=width,
-            mode=image.mode,
-            bands=1 if _is_grey(image) else 3,
-            bits=_bits(image.mode),
-            format="JPEG" if image.format == "MPO" else str(image.format),
-            alpha=_has_alpha(image),
-            turned=orientation > 1,
-            animated=bool(getattr(image, "is_animated", False)) and image.format != "MPO",
-        )
+        return _header(image, raw)
 
 
-def highest(raw: Raw) -> float:
-    """The largest stored value, from which the data check learns `white`; 255 for pictures of 8 bits or fewer.
-
-    Raises:
-        InputError: as `decode`.
+def examine(raw: Raw, *, max_pixels: int = 50_000_000) -> tuple[Header, NDArray[np.generic]]:
+    """The header, and the values (C, H, W) upright, of the channels it names: uint8 as `decode` gives them, or float64
+    as they are stored where they are not 8-bit. Raises InputError as `decode` does.
     """
     if isinstance(raw, np.ndarray):
-        values = raw
+        header = _array_header(raw, max_pixels)
+        values = _scaled(raw, 255.0) if raw.dtype == np.bool_ else raw
     else:
-        with _opened(raw, max_pixels=50_000_000) as image:
-            if _bits(image.mode) == 8:
-                return 255.0
-            _load(image)
-            values = np.asarray(image)
-    if values.dtype == np.uint8 or values.dtype == np.bool_:
-        return 255.0
-    _check_finite(values)
-    return float(values.max())
+        with _opened(raw, max_pixels) as image:
+            header = _header(image, raw)
+            if header.bits == 8:
+                values = _decoded(image, raw, header.bands)
+            else:
+                _load(image)
+                values = np.asarray(_upright(image))
+    if values.dtype != np.uint8:
+        _check_finite(values)
+        values = values.astype(np.float64)
+    return header, np.atleast_3d(values).transpose(2, 0, 1)
 
 
 @contextmanager
@@ -206,6 +175,37 @@ def _opened(raw: bytes, max_pixels: int) -> Iterator[Image.Image]:
             Exception
         ) as error:  # Pillow's readers let many kinds out: OSError, SyntaxError, struct.error, ValueError...
             raise InputError("the picture cannot be decoded", why=_reason(error), mend=_MEND) from error
+
+
+def _header(image: Image.Image, raw: bytes) -> Header:
+    width, height = image.size
+    if _orientation(image, raw) >= 5:
+        width, height = height, width
+    form = "JPEG" if image.format == "MPO" else str(image.format)
+    return Header(height, width, image.mode, 1 if _is_grey(image) else 3, _bits(image.mode), form)
+
+
+def _array_header(values: NDArray[np.generic], max_pixels: int) -> Header:
+    _check_array(values, max_pixels)
+    bands = 1 if values.ndim == 2 else values.shape[2]
+    return Header(
+        values.shape[0], values.shape[1], values.dtype.name, bands, max(8, values.dtype.itemsize * 8), "array"
+    )
+
+
+def _decoded(
+    image: Image.Image, raw: bytes, in_chans: int, white: float = 65535.0, target: Target | None = None
+) -> NDArray[np.uint8]:
+    """An opened picture as uint8 (H, W, in_chans), upright."""
+    orientation = _orientation(image, raw)
+    factor = shrink(image, target, turned=orientation >= 5)
+    pixels = decode_jpeg(raw, image, factor) if in_chans in (1, 3) else None
+    if pixels is not None:
+        return _to_bands(TURNS[orientation](pixels), in_chans)
+    if factor > 1:
+        image.draft(None, (image.width // factor, image.height // factor))
+    _load(image)
+    return _pixels(_upright(image), in_chans, white)
 
 
 def _load(image: Image.Image) -> None:

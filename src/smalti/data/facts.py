@@ -4,6 +4,7 @@ This is the only place that decodes a whole data set before training. What it le
 cache under a fingerprint of the data: the second look costs no decoding.
 """
 
+import errno
 import hashlib
 import io
 import json
@@ -17,21 +18,21 @@ from itertools import chain
 import numpy as np
 import PIL
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
 
 from smalti._version import __version__
 from smalti.data.cache import keep, recall
-from smalti.data.decode import FORMATS, Header, decode, probe
-from smalti.data.source import SPLITS, Raw, Source
+from smalti.data.decode import FORMATS, examine, probe
+from smalti.data.source import SPLITS, Source, digest
 from smalti.errors import SmaltiError
 
 __all__ = ["Facts", "Failure", "gather"]
 
-_CODE = f"1 smalti {__version__} pillow {PIL.__version__}"  # raise the first number when a fact changes its meaning
+_CODE = f"2 smalti {__version__} pillow {PIL.__version__}"  # raise the first number when a fact changes its meaning
 _CHUNK = 64  # pictures a task of the pool
 _SMALL = 96 * 96  # pixels; below, Python's own work is most of the time, and threads only wait for each other
 _SAMPLE = 2000  # pictures behind mean and deviation
 _FORMATS = (*FORMATS, "array")
+_LASTING = (errno.ENOENT, errno.EFBIG, errno.ENOTSUP, errno.EBADMSG)  # until the file is another one
 
 
 @dataclass(frozen=True)
@@ -54,9 +55,10 @@ class Facts:
         readable: (N,) bool.
         hashes: (N, 16) uint8, blake2b of the decoded pixels.
         sizes: (N, 2) int32, height and width in pixels, upright.
-        bands: (N,) uint8, channels: 1 where every pixel is grey, also in a colour file; 3 colour; an array's own count.
+        bands: (N,) uint16, channels: 1 where every pixel is grey, also in a colour file; 3 colour; an array's own.
         bits: (N,) uint8, of a stored value: 8, 16, 32 or 64.
         peaks: (N,) float64, the highest stored value of a picture that is not 8-bit; 0 for 8-bit pictures.
+        lows: (N,) float64, the lowest one, likewise.
         formats: (N,) int8, what the content is, whatever the name says; see `format_of`.
         sampled: (M,) int64, positions of the pictures behind `moments`: up to 2,000, evenly spaced, of the train split
             where the data gives one.
@@ -67,9 +69,10 @@ class Facts:
     readable: NDArray[np.bool_]
     hashes: NDArray[np.uint8]
     sizes: NDArray[np.int32]
-    bands: NDArray[np.uint8]
+    bands: NDArray[np.uint16]
     bits: NDArray[np.uint8]
     peaks: NDArray[np.float64]
+    lows: NDArray[np.float64]
     formats: NDArray[np.int8]
     sampled: NDArray[np.int64]
     moments: NDArray[np.float64]
@@ -117,8 +120,8 @@ def gather(source: Source, *, progress: Callable[[int, int], None] | None = None
 def _look_at_all(source: Source, progress: Callable[[int, int], None] | None) -> Facts:
     n = len(source)
     readable, hashes = np.zeros(n, np.bool_), np.zeros((n, 16), np.uint8)
-    sizes, bands, bits = np.zeros((n, 2), np.int32), np.zeros(n, np.uint8), np.zeros(n, np.uint8)
-    peaks, formats = np.zeros(n, np.float64), np.zeros(n, np.int8)
+    sizes, bands, bits = np.zeros((n, 2), np.int32), np.zeros(n, np.uint16), np.zeros(n, np.uint8)
+    peaks, lows, formats = np.zeros(n, np.float64), np.zeros(n, np.float64), np.zeros(n, np.int8)
     sampled = _sample(source)
     moments = {i: np.full((2, 1), np.nan) for i in sampled.tolist()}
     failures: dict[int, Failure] = {}
@@ -127,21 +130,21 @@ def _look_at_all(source: Source, progress: Callable[[int, int], None] | None) ->
         stop = min(start + _CHUNK, n)
         for i in range(start, stop):
             try:
-                raw = source.read(i)
-                header = probe(raw)
-                pixels = _content(raw, header)
+                header, pixels = examine(source.read(i))
             except OSError as error:
-                failures[i] = Failure(error.strerror or str(error), "make it readable, or remove it", passing=True)
+                passing = error.errno not in _LASTING
+                failures[i] = Failure(error.strerror or str(error), "make it readable, or remove it", passing)
                 continue
             except SmaltiError as error:
                 failures[i] = Failure(f"{error.what} ({error.why})" if error.why else error.what, error.mend)
                 continue
+            pixels = _without_copies(pixels)
             readable[i] = True
             hashes[i] = np.frombuffer(_hash(pixels), np.uint8)
             sizes[i] = pixels.shape[1:]
             bands[i], bits[i], formats[i] = len(pixels), header.bits, _FORMATS.index(header.format)
             if pixels.dtype != np.uint8:
-                peaks[i] = pixels.max()
+                peaks[i], lows[i] = pixels.max(), pixels.min()
             if i in moments:
                 values = pixels.reshape(len(pixels), -1).astype(np.float64)
                 moments[i] = np.stack([values.mean(1), np.square(values).mean(1)])
@@ -151,9 +154,8 @@ def _look_at_all(source: Source, progress: Callable[[int, int], None] | None) ->
     table = np.full((len(sampled), 2, max((m.shape[1] for m in moments.values()), default=1)), np.nan)
     for row, m in zip(table, moments.values(), strict=True):
         row[:, : m.shape[1]] = m
-    return Facts(
-        readable, hashes, sizes, bands, bits, peaks, formats, sampled, table, failures=dict(sorted(failures.items()))
-    )
+    told = dict(sorted(failures.items()))
+    return Facts(readable, hashes, sizes, bands, bits, peaks, lows, formats, sampled, table, told)
 
 
 def _run(
@@ -189,24 +191,13 @@ def _sample(source: Source) -> NDArray[np.int64]:
     return pool[np.unique(np.linspace(0, len(pool) - 1, min(_SAMPLE, len(pool))).round().astype(np.int64))]
 
 
-def _content(raw: Raw, header: Header) -> NDArray[np.generic]:
-    """The pixels (C, H, W) that make a picture what it is: uint8, or float64 where it is not 8-bit; grey has C = 1."""
-    pixels: NDArray[np.generic] = decode(raw, header.bands).numpy()  # at any depth: it refuses what cannot be used
-    if header.bits > 8 or (isinstance(raw, np.ndarray) and raw.dtype not in (np.uint8, np.bool_)):
-        pixels = _stored(raw)
+def _without_copies(pixels: NDArray[np.generic]) -> NDArray[np.generic]:
+    """(C, H, W), with C = 1 where a picture of three channels is grey."""
     first, others = pixels[0], pixels[1:]
     # the top row first, which settles it for nearly all colour pictures at no cost
     if len(pixels) == 3 and (others[:, 0] == first[0]).all() and (others == first).all():
         return pixels[:1]
     return pixels
-
-
-def _stored(raw: Raw) -> NDArray[np.float64]:
-    """Values as stored, before `decode` scales them to 8 bits, (C, H, W)."""
-    if not isinstance(raw, np.ndarray):
-        with Image.open(io.BytesIO(raw)) as image:
-            raw = np.asarray(ImageOps.exif_transpose(image))
-    return np.atleast_3d(raw).transpose(2, 0, 1).astype(np.float64)
 
 
 def _hash(pixels: NDArray[np.generic]) -> bytes:
@@ -216,12 +207,9 @@ def _hash(pixels: NDArray[np.generic]) -> bytes:
 
 
 def _key(source: Source) -> str:
-    digest = hashlib.blake2b(digest_size=20)
-    start = (_CODE, source.storage.fingerprint(), str(len(source)))
-    for part in chain(start, source.names, (source.splits.tobytes(),)):
-        part = part.encode("utf-8", "surrogatepass") if isinstance(part, str) else part
-        digest.update(len(part).to_bytes(8, "big") + part)
-    return digest.hexdigest()
+    # copied folders have files of equal names, sizes and times, which may differ all the same
+    root = os.path.abspath(getattr(source.storage, "root", ""))
+    return digest(chain((_CODE, source.stored, root), source.names, (source.splits.tobytes(),)))
 
 
 def _pack(facts: Facts) -> bytes:

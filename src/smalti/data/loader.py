@@ -40,6 +40,7 @@ Progress = Callable[[int], AbstractContextManager[Callable[[int], None]]]
 T = TypeVar("T")
 
 _WORKER_DIED = re.compile(r"DataLoader worker .*(killed|exited)")
+_GROUP = Path("/sys/fs/cgroup")  # of a container
 _CHUNK = 32  # pictures a thread decodes before it reports
 
 
@@ -52,7 +53,7 @@ class Pictures:
         source: what to read; `source.storage.read` must be safe to call from several threads and forked processes.
         preprocess: how a picture is fitted to the model's input.
         margin: pictures are kept larger than the model's input by this factor, for crops out of them.
-        memory_limit: bytes; all pictures of the source stay in memory where they take no more. By default a quarter of
+        memory_limit: bytes; pictures that are loaded stay in memory while they take no more. By default a quarter of
             the free memory, at most 4 GiB.
         workers: threads that fill the memory, or processes that decode a stream (0: none, decode in this process);
             by default one a core.
@@ -76,13 +77,14 @@ class Pictures:
         self.size = (math.ceil(H * margin - 1e-6), math.ceil(W * margin - 1e-6))
         self.memory_limit = default_memory_limit() if memory_limit is None else memory_limit
         self.workers = _cores() if workers is None else workers
-        self.in_memory = len(source) * preprocess.in_chans * math.prod(self.size) <= self.memory_limit
         self._progress = progress
         self._decoder = _Decoder(source.storage, preprocess.with_size(self.size))
         self._lock = threading.Lock()
-        kept = len(source) if self.in_memory else 0
-        self._held = np.zeros(kept, dtype=bool)
-        self._pixels = torch.empty(kept, preprocess.in_chans, *self.size, dtype=torch.uint8)  # costs what is written
+        room = min(len(source), self.memory_limit // (preprocess.in_chans * math.prod(self.size)))
+        self._pixels = torch.empty(room, preprocess.in_chans, *self.size, dtype=torch.uint8)  # costs what is written
+        self._free = 0  # the first row of it that is no picture's
+        self._rows = np.full(len(source), -1)  # of each picture, once it has one
+        self._held = np.zeros(len(source), dtype=bool)
 
     @cached_property
     def exact(self) -> "Pictures":
@@ -98,17 +100,18 @@ class Pictures:
         )
 
     def load(self, indices: NDArray[np.int64]) -> None:
-        """Decodes those of `indices` that memory does not hold yet; nothing where pictures are streamed.
+        """Decodes those of `indices` that memory does not hold yet; nothing where there is no room for all of them.
 
         Raises:
             InputError: a picture cannot be read or decoded; it names the picture.
         """
-        if not self.in_memory:
-            return
         with self._lock:
             missing = np.unique(indices[~self._held[indices]])
-            if not len(missing):
+            new = missing[self._rows[missing] < 0]
+            if not len(missing) or self._free + len(new) > len(self._pixels):
                 return
+            self._rows[new] = np.arange(self._free, self._free + len(new))
+            self._free += len(new)
             opened = self._progress(len(missing)) if self._progress else nullcontext(_ignore)
             with opened as advance, ThreadPoolExecutor(max(1, self.workers)) as pool:
                 chunks = [missing[i : i + _CHUNK] for i in range(0, len(missing), _CHUNK)]
@@ -120,23 +123,25 @@ class Pictures:
                     pool.shutdown(cancel_futures=True)
                     raise
 
-    def stream(self, batches: Sequence[NDArray[np.int64]]) -> Iterator[Tensor]:
-        """The pictures of each batch of positions: uint8 (B, C, S, T), in order.
+    def holds(self, indices: NDArray[np.int64]) -> bool:
+        """Whether memory holds all of `indices`."""
+        return bool(self._held[indices].all())
 
-        Work starts with the call: memory is filled, or the workers are started.
+    def stream(self, batches: Sequence[NDArray[np.int64]]) -> Iterator[Tensor]:
+        """The pictures of each batch of positions: uint8 (B, C, S, T), in order; from memory where it holds them all,
+        else decoded anew, by workers that start with the call.
 
         Raises:
             InputError: a picture cannot be read or decoded; it names the picture.
         """
-        if self.in_memory:
-            self.load(np.concatenate([np.empty(0, np.int64), *batches]))
-            return (self._pixels.index_select(0, torch.from_numpy(batch)) for batch in batches)
+        if all(map(self.holds, batches)):
+            return (self._pixels.index_select(0, torch.from_numpy(self._rows[batch])) for batch in batches)
         if self.workers == 0:
             return (self._named(self._decoder(batch)) for batch in batches)
         return self._received(_start(_BatchDataset(self._decoder, batches), min(self.workers, max(1, len(batches)))))
 
     def _fill(self, indices: NDArray[np.int64]) -> int:
-        self._pixels[torch.from_numpy(indices)] = self._named(self._decoder(indices))
+        self._pixels[torch.from_numpy(self._rows[indices])] = self._named(self._decoder(indices))
         self._held[indices] = True
         return len(indices)
 
@@ -427,7 +432,8 @@ def _free_memory() -> int:
     except (OSError, KeyError, ValueError):
         if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
             known.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2)
-    group = Path("/sys/fs/cgroup")
-    with suppress(OSError, ValueError):  # no container, or no limit ("max")
-        known.append(int((group / "memory.max").read_text()) - int((group / "memory.current").read_text()))
+    with suppress(OSError, KeyError, ValueError):  # no container, or no limit ("max")
+        limit, used = (int((_GROUP / f"memory.{what}").read_text()) for what in ("max", "current"))
+        parts = dict(line.split() for line in (_GROUP / "memory.stat").read_text().splitlines())
+        known.append(limit - used + int(parts["inactive_file"]))  # files read of late, which give way
     return max(0, min(known, default=8 << 30))

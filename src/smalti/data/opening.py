@@ -6,6 +6,7 @@ Nothing here decodes a picture. The layouts themselves are in `formats/`, one fi
 import difflib
 import os
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 from smalti.data.decode import PICTURE_SUFFIXES
@@ -38,7 +39,7 @@ def open(data: str | os.PathLike[str], *, download: bool = False, task: Task | N
         InputError: it is missing, no data set, damaged, or lays its pictures out in a way that is not read.
     """
     name = os.fspath(data)
-    path = Path(name).expanduser()
+    path = Path(os.path.expanduser(name))  # which leaves a user that nobody knows as it is
     if not name or "\0" in name:
         raise InputError("no data named", mend=_READ)
     try:
@@ -62,7 +63,7 @@ def _by_name(name: str, path: Path, download: bool, task: Task | None) -> Source
     if (key := standard.standard_name(name)) is not None:
         return _standard(key, download, task)
     names = [*standard.STANDARD, "digits"]
-    if path.parent.is_dir():
+    with suppress(OSError):  # there is none, or it must not be listed
         names += [os.path.join(os.path.dirname(name), other) for other in sorted(os.listdir(path.parent))]
     near = difflib.get_close_matches(name, names, 1, cutoff=0.6)
     mend = (

@@ -4,6 +4,7 @@ Training, evaluation, prediction, search, serving and export all use this one ob
 test.
 """
 
+import math
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields, replace
 from functools import partial
@@ -19,6 +20,8 @@ from smalti.data.source import Raw
 from smalti.errors import InputError
 
 __all__ = ["Preprocess", "resize"]
+
+_LONG = 32  # sides of the input that are scaled at most, where the middle is cut out of a long thin picture
 
 Fit = Literal["squash", "crop", "pad"]
 Interpolation = Literal["bicubic", "bilinear", "nearest"]
@@ -101,6 +104,8 @@ class Preprocess:
 def resize(image: Tensor, rule: Preprocess) -> Tensor:
     """uint8 (C, h, w) fitted to `rule.img_size` as uint8 (C, H, W)."""
     H, W = rule.img_size
+    if rule.fit == "crop":
+        image = _middle(image, H, W)
     image = _scale(image, scaled_size(*image.shape[-2:], rule=rule), rule.interpolation)
     if rule.fit == "crop":
         top, left = (image.shape[-2] - H) // 2, (image.shape[-1] - W) // 2
@@ -110,6 +115,16 @@ def resize(image: Tensor, rule: Preprocess) -> Tensor:
         top, left = (H - image.shape[-2]) // 2, (W - image.shape[-1]) // 2
         canvas[:, top : top + image.shape[-2], left : left + image.shape[-1]] = image
         return canvas
+    return image
+
+
+def _middle(image: Tensor, H: int, W: int) -> Tensor:
+    """Without the far ends of a long thin picture: they are cut off anyway, and scaled first could fill the memory."""
+    for axis, here, other in ((-2, H, image.shape[-1] / W), (-1, W, image.shape[-2] / H)):
+        length, kept = image.shape[axis], math.ceil(_LONG * here * other)
+        if kept < length:
+            kept += (length - kept) % 2  # as much from both ends
+            image = image.narrow(axis, (length - kept) // 2, kept)
     return image
 
 

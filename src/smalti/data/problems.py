@@ -17,7 +17,7 @@ from smalti.data.facts import Facts
 from smalti.data.source import SPLITS, UNASSIGNED, Source
 from smalti.data.split import roles
 
-__all__ = ["KINDS", "Problem", "find", "given", "in_order"]
+__all__ = ["KINDS", "OVERSHOOT", "Problem", "find", "given", "in_order"]
 
 KINDS = (  # in the order they are reported
     "unreadable",
@@ -36,6 +36,8 @@ KINDS = (  # in the order they are reported
     "odd_depth",
     "note",
 )
+
+OVERSHOOT = 0.02  # of the highest value: by how much resampling may leave the range of values
 
 _TRAIN, _VAL, _TEST = range(len(SPLITS))
 _LEARNED = (_TRAIN, UNASSIGNED)
@@ -280,6 +282,11 @@ def _odd_sizes(source: Source, facts: Facts) -> Iterator[Problem]:
 
 
 def _odd_depths(source: Source, facts: Facts, channels: int) -> Iterator[Problem]:
+    negative = facts.lows < -OVERSHOOT * facts.peaks.max(initial=0.0)
+    if negative.any():
+        cause = f"negative values, down to {facts.lows.min():g}, which would become black"
+        mend = "shift them all by the same number, or save the pictures as 8 or 16 bit"
+        yield _several("odd_depth", _names(source, np.flatnonzero(negative)), cause, mend, fatal=True)
     deep, shallow = facts.readable & facts.deep, facts.readable & ~facts.deep
     if deep.any() and shallow.any():
         odd, cause = (deep, "deeper than 8 bits") if deep.sum() <= shallow.sum() else (shallow, "8 bits")

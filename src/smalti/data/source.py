@@ -1,13 +1,16 @@
 """What lies on disk: an index of samples with their targets. Nothing is decoded here."""
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain
 from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["SPLITS", "UNASSIGNED", "Raw", "Source", "Storage", "Task"]
+__all__ = ["SPLITS", "UNASSIGNED", "Raw", "Source", "Storage", "Task", "digest"]
 
 Task = Literal["classify", "multilabel", "regress"]
 Raw = bytes | NDArray[np.generic]  # an encoded picture, or its pixels as (H, W) or (H, W, C)
@@ -68,6 +71,29 @@ class Source:
         if len(sizes) != 1 or (self.groups is not None and len(self.groups) != len(self.names)):
             raise ValueError(f"names, targets, splits and groups differ in length: {sorted(sizes)}")
 
+    @cached_property
+    def stored(self) -> str:
+        """The storage's fingerprint, taken once: it looks at every file."""
+        return self.storage.fingerprint()
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """A digest that changes when anything a model learns from does: what is stored, its names, targets, labels,
+        splits or groups. Where it lies does not count."""
+        arrays = [np.zeros(0) if array is None else array for array in (self.targets, self.splits, self.groups)]
+        shapes = (f"{array.shape}{array.dtype}" for array in arrays)
+        start = (self.stored, self.task, str(len(self.labels)), *self.labels, *shapes)
+        return digest(chain(start, (array.tobytes() for array in arrays), self.names))
+
     def read(self, index: int) -> Raw:
         """The raw content of sample `index`: encoded bytes, or pixels (H, W[, C])."""
         return self.storage.read(index)
+
+
+def digest(parts: Iterable[str | bytes]) -> str:
+    """A hash of texts and bytes, as hexadecimal: of each of them, not only of all together."""
+    found = hashlib.blake2b(digest_size=20)
+    for part in parts:
+        content = part.encode("utf-8", "surrogatepass") if isinstance(part, str) else part
+        found.update(len(content).to_bytes(8, "big") + content)
+    return found.hexdigest()

@@ -195,7 +195,7 @@ def train(
             testing = len(parts.test) * len(recipe.views) / chosen.pace.evaluate
             seconds = training_seconds(budget.minutes * 60 - (time.monotonic() - began), testing)
             setting = replace(setting, seconds=seconds)
-        setting = replace(setting, task=source.task, fingerprint=source.storage.fingerprint())
+        setting = replace(setting, task=source.task, fingerprint=source.fingerprint)
         write_settings(folder, setting, recipe, choices)
         return carry_out(Run(folder, setting, recipe, choices, source, found, parts, place, began, show))
 
@@ -228,7 +228,7 @@ def resume(run_folder: str | os.PathLike[str], *, show: bool = True) -> TrainRes
             download=setting.download,
             show=show,
         )
-        if source.storage.fingerprint() != setting.fingerprint:
+        if setting.fingerprint not in (source.fingerprint, source.stored):  # the latter in runs of older versions
             raise InputError(
                 "the data has changed since the run began", where=setting.data, mend="start a new run with smalti train"
             )

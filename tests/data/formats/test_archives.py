@@ -4,6 +4,7 @@ import io
 import multiprocessing
 import os
 import pickle
+import subprocess
 import tarfile
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
@@ -72,6 +73,14 @@ def test_archives_are_known_by_content_not_by_name(tmp_path: Path) -> None:
     (tmp_path / "d.gz").write_bytes(b"\x1f\x8b nonsense")
     assert not is_archive(tmp_path / "c.zip")
     assert not is_archive(tmp_path / "d.gz")
+    (tmp_path / "e.jpg").write_bytes(b"\xff\xd8" + (tmp_path / "a.jpg").read_bytes())
+    assert not is_archive(tmp_path / "e.jpg"), "a picture whose comment has the marks of a zip"
+    assert is_archive((tmp_path / "e.jpg").rename(tmp_path / "e.zip")), "one with something before it"
+
+
+def test_a_tar_with_a_zip_in_it_is_a_tar(tmp_path: Path) -> None:
+    files = {"a/1.zip": make_zip(tmp_path / "1.zip").read_bytes()}
+    assert contents(make_tar(tmp_path / "x.tar", files)) == files
 
 
 def test_a_streamed_zip_with_sizes_after_the_data(tmp_path: Path) -> None:
@@ -258,6 +267,22 @@ def test_the_decompressed_file_goes_with_the_storage(tmp_path: Path, monkeypatch
     assert chosen.read(0) == expected
     del chosen
     assert os.listdir(tmp_path / "spool") == []
+
+
+def test_what_a_killed_process_left_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spool = tmp_path / "spool"
+    spool.mkdir()
+    monkeypatch.setattr(archives.tempfile, "tempdir", str(spool))
+    killed = subprocess.Popen(["sleep", "0"])
+    killed.wait()
+    kept = [spool / f"smalti-{os.getpid()}-x.tar", spool / "smalti-x-y.tar", spool / "smalti-x.tar"]
+    for path in (*kept, spool / f"smalti-{killed.pid}-x.tar"):
+        path.touch()
+    tree = list_archive(make_tar(tmp_path / "x.tar.gz"))
+    (own,) = {*spool.iterdir()} - {*kept}
+    assert own.name.startswith(f"smalti-{os.getpid()}-")
+    assert all(path.exists() for path in kept)
+    del tree
 
 
 def test_no_room_to_decompress(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,6 +33,10 @@ def test_the_task_can_be_said() -> None:
     assert array_source("x", {0: (X, np.eye(4, dtype=int))}, "multilabel").targets.shape == (4, 4)
     with pytest.raises(InputError, match="not whole numbers"):
         array_source("x", {0: (X, np.arange(4) + 0.5)}, "classify")
+    with pytest.raises(InputError, match="not whole numbers"):
+        array_source("x", {0: (X, np.asarray([0, np.inf, 1, 0]))}, "classify")
+    with pytest.raises(InputError, match=r"row 1 .* has 0 labels where one is expected .2 rows.*--task multilabel"):
+        array_source("x", {0: (X, np.asarray([[0, 1], [0, 0], [1, 1], [1, 0]]))}, "classify")
     with pytest.raises(InputError, match="other than 0 and 1"):
         array_source("x", {0: (X, np.arange(4))}, "multilabel")
     with pytest.raises(InputError, match="answers of type"):

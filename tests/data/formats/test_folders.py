@@ -113,6 +113,11 @@ def test_what_is_no_classification_set(paths: tuple[str, ...], what: str) -> Non
     assert caught.value.mend
 
 
+def test_classes_may_be_called_as_masks_are() -> None:
+    source = class_folders(tree("images/mask/1.jpg", "images/no_mask/1.jpg"))
+    assert source.labels == ("mask", "no_mask")
+
+
 def test_storage_follows_the_names(tmp_path: Path) -> None:
     from smalti.data.formats.walk import walk
 

@@ -1,11 +1,13 @@
 """NumPy archives by their keys."""
 
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import smalti.data.opening as opening
+from smalti.data.formats import npz
 from smalti.errors import InputError
 
 SHARED = Path(__file__).resolve().parents[3].parent / "shared" / "data"
@@ -16,6 +18,19 @@ Y = np.asarray([0, 1, 0, 1])
 def save(folder: Path, **arrays: np.ndarray) -> Path:
     np.savez(folder / "x.npz", **arrays)
     return folder / "x.npz"
+
+
+def test_an_archive_of_pictures_is_told_without_its_table_of_contents(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = save(tmp_path, images=X, labels=Y).rename(tmp_path / "x.bin")
+    assert npz.is_npz(path)
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
+        archive.writestr("a/1.png", b"")
+    opened = []
+    monkeypatch.setattr(zipfile, "ZipFile", opened.append)
+    assert not npz.is_npz(tmp_path / "x.zip")
+    assert not opened
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,8 @@ def test_json_lines_may_have_columns_of_their_own():
         ("t.csv", b"a\xff", "not UTF-8 text .at byte 1."),
         ("t.csv", b"a,A\n", "two columns are called 'a'"),
         ("t.csv", b"a,b\n1,2,3\n", "line 2: 3 values for 2 columns"),
+        ("t.csv", b'a,b\n1,"2\n3,4\n5,6\n', "line 2: not a table .unexpected end of data.; .* close every quote"),
+        ("t.csv", b'a,b\n1,2\n1,"2"x\n', "line 3: not a table"),
         ("t.jsonl", b"{\n", "line 1: not JSON"),
         ("t.jsonl", b"[1]\n", "line 1: not a JSON object"),
     ],

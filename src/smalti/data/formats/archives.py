@@ -1,7 +1,8 @@
 """Zip and tar archives, read in place: an index of positions, then positional reads. Nothing is ever extracted by name.
 
 A compressed tar cannot be read by position, so it is decompressed once, into a temporary file that goes when the
-process does. Members are known by their position in the archive; their names are only labels.
+process ends; what a process that was killed leaves behind, the next one removes. Members are known by their position in
+the archive; their names are only labels.
 """
 
 import bz2
@@ -20,13 +21,14 @@ import zipfile
 import zlib
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from smalti.data.formats.tree import Tree, is_ignored
+from smalti.data.formats.tree import Tree, is_ignored, suffix_of
 from smalti.data.formats.walk import MAX_FILE_BYTES
 from smalti.data.names import Names
 from smalti.errors import InputError, StorageError, counted, few
@@ -64,10 +66,12 @@ class _Positional:
 
 
 class _Spool:
-    """A temporary file that is removed with the object, or at the latest with the process that made it."""
+    """A temporary file that is removed with the object, or when the process that made it ends; where that was killed,
+    when another one is made."""
 
     def __init__(self) -> None:
-        handle, self.path = tempfile.mkstemp(prefix="smalti-", suffix=".tar")
+        _remove_left()
+        handle, self.path = tempfile.mkstemp(prefix=f"smalti-{os.getpid()}-", suffix=".tar")
         self.file = os.fdopen(handle, "w+b")
         self.remove = weakref.finalize(self, _remove, self.path, os.getpid())
 
@@ -75,6 +79,27 @@ class _Spool:
 def _remove(path: str, owner: int) -> None:
     if os.getpid() == owner:  # not in a forked worker
         Path(path).unlink(missing_ok=True)
+
+
+def _remove_left() -> None:
+    """Removes the files of processes that are no more."""
+    for path in Path(tempfile.gettempdir()).glob("smalti-*-*.tar"):
+        owner = path.name.split("-")[1]
+        if owner.isdigit() and not _lives(int(owner)):
+            with suppress(OSError):  # another person's
+                path.unlink()
+
+
+def _lives(process: int) -> bool:
+    if os.name != "posix":  # where it could not be asked without a blow
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        return True
+    return True
 
 
 class Archive:
@@ -106,14 +131,14 @@ class Archive:
         else:
             content = _inflate(self._after_local_header(offset, stored), size, method)
         if len(content) != size or (method != _TAR and zlib.crc32(content) != crc):
-            raise OSError(errno.EIO, "damaged inside the archive")
+            raise OSError(errno.EBADMSG, "damaged inside the archive")
         return content
 
     def _after_local_header(self, offset: int, stored: int) -> bytes:
         """A zip member's stored bytes; before them stands a header of 30 bytes, the name and an extra field."""
         block = self._file.read(offset, stored + 512)
         if len(block) < 30 or block[:4] != b"PK\x03\x04":
-            raise OSError(errno.EIO, "damaged inside the archive")
+            raise OSError(errno.EBADMSG, "damaged inside the archive")
         start = 30 + sum(struct.unpack_from("<HH", block, 26))
         if start + stored > len(block):
             return self._file.read(offset + start, stored)
@@ -150,7 +175,7 @@ def _inflate(stored: bytes, size: int, method: int) -> bytes:
             lzma_decoder = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=[options])
             return lzma_decoder.decompress(stored[4 + length :], size)
     except (zlib.error, lzma.LZMAError, OSError, EOFError, struct.error) as error:
-        raise OSError(errno.EIO, f"damaged inside the archive, {error}") from error
+        raise OSError(errno.EBADMSG, f"damaged inside the archive, {error}") from error
     raise OSError(errno.ENOTSUP, f"compressed by zip method {method}, which is not read")
 
 
@@ -171,7 +196,19 @@ def is_tar(path: str | os.PathLike[str]) -> bool:
 
 def is_archive(path: str | os.PathLike[str]) -> bool:
     """Whether a file is a zip or a tar, judged by its content."""
-    return zipfile.is_zipfile(path) or is_tar(path)
+    return _is_zip(path) or is_tar(path)
+
+
+def _is_zip(path: str | os.PathLike[str]) -> bool:
+    """Whether a file is a zip. The mark of its end alone says little: a picture, or a tar with a zip in it, may have
+    those bytes; so it has to begin as one too, or be named .zip.
+    """
+    try:
+        with open(path, "rb") as file:
+            begins = file.read(2) == b"PK"
+    except OSError:
+        return False
+    return (begins or suffix_of(os.fspath(path)) == ".zip") and zipfile.is_zipfile(path)
 
 
 def list_archive(path: str | os.PathLike[str], name: str = "") -> Tree:
@@ -182,7 +219,7 @@ def list_archive(path: str | os.PathLike[str], name: str = "") -> Tree:
         StorageError: there is no room for the decompressed tar.
     """
     path = os.fspath(path)
-    zipped, listing = zipfile.is_zipfile(path), _Listing()
+    zipped, listing = _is_zip(path), _Listing()
     spool = None if zipped else _decompress(path)
     try:
         paths = Names(listing.files(_zip_members(path) if zipped else _tar_members(path, spool)))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from smalti.data.formats.labels import class_targets
 from smalti.data.names import Names
 from smalti.data.source import SPLITS, UNASSIGNED, Source, Task
-from smalti.errors import InputError
+from smalti.errors import InputError, counted
 
 __all__ = ["Stacks", "array_source"]
 
@@ -135,7 +135,7 @@ def _targets(
     task = task or _task(given, notes)
     if task == "classify":
         if given.ndim == 2:
-            given = given.argmax(axis=1)
+            given = _chosen(name, given)
         labels, targets = class_targets(_class_names(name, given, label_names), splits, name)
         return task, labels, targets
     if given.dtype.kind not in "buif":
@@ -169,12 +169,26 @@ def _task(given: Array, notes: list[str]) -> Task:
     return "regress"
 
 
+def _chosen(name: str, rows: Array) -> NDArray[np.int64]:
+    """The one label of each row of (N, K)."""
+    counts = np.count_nonzero(rows, axis=1)
+    odd = np.flatnonzero(counts != 1)
+    if len(odd):
+        raise InputError(
+            f"row {odd[0]} of the answers has {counts[odd[0]]} labels where one is expected",
+            where=name,
+            why=f"{counted(len(odd), 'row')} like it",
+            mend="give one label a picture, or use --task multilabel",
+        )
+    return np.nonzero(rows)[1]
+
+
 def _class_names(name: str, given: Array, label_names: Sequence[str] | None) -> list[str]:
     if given.dtype.kind in "US":
         return [
             value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value) for value in given.tolist()
         ]
-    if given.dtype.kind == "f" and not (given == np.floor(given.astype(np.float64))).all():
+    if given.dtype.kind == "f" and not (np.isfinite(given) & (given == np.floor(given))).all():
         raise InputError(
             "class labels that are not whole numbers", where=name, mend="use --task regress, or give integers"
         )

@@ -146,8 +146,12 @@ def _refuse_other_tasks(name: str, folders: list[list[str]], others: Names) -> N
         others: the files that are no pictures.
     """
     lower = [path.lower() for path in others]
-    named = {part.lower() for parts in folders for part in parts}
-    words = named | {part for path in lower for part in path.split("/")[:-1]}
+    beside: dict[tuple[str, ...], set[str]] = {}  # in each folder, those that hold pictures, deeper down too
+    for parts in folders:
+        for depth, part in enumerate(parts):
+            beside.setdefault(tuple(parts[:depth]), set()).add(part.lower())
+    paired = next((names for names in beside.values() if names & _IMAGES and names & _MASKS), set())
+    words = set().union(*beside.values()) | {part for path in lower for part in path.split("/")[:-1]}
     found = ""
     if "annotations" in words and any(path.endswith(".xml") for path in lower):
         found = "boxes for object detection (Pascal VOC: Annotations/*.xml)"
@@ -155,8 +159,8 @@ def _refuse_other_tasks(name: str, folders: list[list[str]], others: Names) -> N
         found = "boxes for object detection (COCO JSON)"
     elif "labels" in words and "images" in words and any("labels/" in path and path.endswith(".txt") for path in lower):
         found = "boxes for object detection (YOLO: labels/*.txt)"
-    elif named & _IMAGES and named & _MASKS:
-        found = f"pictures paired with masks for segmentation ({'/, '.join(sorted(named & (_IMAGES | _MASKS)))}/)"
+    elif paired:
+        found = f"pictures paired with masks for segmentation ({'/, '.join(sorted(paired & (_IMAGES | _MASKS)))}/)"
     if found:
         raise InputError(
             f"not a classification set: it holds {found}", where=name, mend=f"to classify the pictures, {_LAYOUTS}"

@@ -194,6 +194,11 @@ def _given_path(row: _Row) -> str:
     value = row.values.get(column)
     if not isinstance(value, str) or not value.strip() or "\0" in value:
         raise InputError(f"no file name in column {column}", where=row.where, mend="name the picture of every row")
+    try:
+        os.fsencode(value)
+    except UnicodeEncodeError as error:  # half a pair of surrogates, which JSON can write
+        mend = "name the picture as it is called on disk"
+        raise InputError(f"{printable(value)!r} cannot be a file name", where=row.where, mend=mend) from error
     return value.strip()
 
 

@@ -6,6 +6,7 @@ Arrays are loaded without pickle.
 
 import os
 import re
+import struct
 import zipfile
 import zlib
 
@@ -27,6 +28,11 @@ _KINDS = {
 def is_npz(path: str | os.PathLike[str]) -> bool:
     """Whether a file is a zip of .npy arrays."""
     try:
+        with open(path, "rb") as file:
+            head = file.read(30)
+            first = file.read(struct.unpack_from("<H", head, 26)[0])
+        if not (head.startswith(b"PK\3\4") and first.endswith(b".npy")):
+            return False  # without a look at the table of contents, which may name a million pictures
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
     except Exception:  # not a zip, or a damaged one: another reader's business

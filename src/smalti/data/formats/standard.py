@@ -66,7 +66,7 @@ def standard_name(name: str) -> str | None:
 def data_folder() -> Path:
     """Where standard sets are looked for and downloaded to: $SMALTI_DATA, or ~/.cache/smalti/data."""
     chosen = os.environ.get("SMALTI_DATA")
-    return Path(chosen).expanduser() if chosen else Path.home() / ".cache" / "smalti" / "data"
+    return Path(os.path.expanduser(chosen)) if chosen else Path.home() / ".cache" / "smalti" / "data"
 
 
 def read_standard(name: str, *, download: bool = False, task: Task | None = None) -> Source:

@@ -77,15 +77,16 @@ def _delimiter(content: bytes, name: str) -> str:
 
 
 def _reader(content: bytes, name: str) -> Iterator[tuple[int, list[str]]]:
-    reader = csv.reader(_lines(content, ""), delimiter=_delimiter(content, name))
+    # strict, or a quote that nothing closes would take all rows after it into one value
+    reader, begun = csv.reader(_lines(content, ""), delimiter=_delimiter(content, name), strict=True), 1
     try:
         for row in reader:
             if any(value.strip() for value in row):
                 yield reader.line_num, row
+            begun = reader.line_num + 1
     except csv.Error as error:
-        raise InputError(
-            "not a table", where=f"{name}, line {reader.line_num}", why=str(error), mend="save it as plain CSV"
-        ) from error
+        mend = "save it as plain CSV; close every quote, and write a quote inside quotes twice"
+        raise InputError("not a table", where=f"{name}, line {begun}", why=str(error), mend=mend) from error
 
 
 def _header(content: bytes, name: str) -> tuple[str, ...]:
