@@ -222,14 +222,11 @@ def test_a_run_whose_labels_changed_is_not_resumed(monkeypatch: pytest.MonkeyPat
         Image.new("L", (8, 8), 9 * i).save(f"{i}.png")
     manifest, lines = Path("manifest.csv"), [f"{i}.png,{'ab'[i % 2]}\n" for i in range(8)]
     manifest.write_text("path,label\n" + "".join(lines))
-    run = smalti.train(manifest, model="cct_nano_patch2_8", steps=1, device="cpu", out="r", show=False)
+    smalti.train(manifest, model="cct_nano_patch2_8", steps=1, device="cpu", out="r", show=False)
     smalti.resume("r", show=False)
     manifest.write_text("path,label\n" + "".join(lines).replace("0.png,a", "0.png,b"))
     with pytest.raises(InputError, match="the data has changed"):
         smalti.resume("r", show=False)
-    settings = Path("r/run.toml")  # of a version that looked at the pictures alone
-    settings.write_text(settings.read_text().replace(run.setting.fingerprint, run.source.stored))
-    smalti.resume("r", show=False)
 
 
 def test_drawn_evenly_with_another_loss_a_run_is_written_down_and_resumes(monkeypatch: pytest.MonkeyPatch):

@@ -207,9 +207,7 @@ def _hash(pixels: NDArray[np.generic]) -> bytes:
 
 
 def _key(source: Source) -> str:
-    # copied folders have files of equal names, sizes and times, which may differ all the same
-    root = os.path.abspath(getattr(source.storage, "root", ""))
-    return digest(chain((_CODE, source.stored, root), source.names, (source.splits.tobytes(),)))
+    return digest(chain((_CODE, source.stored_here), source.names, (source.splits.tobytes(),)))
 
 
 def _pack(facts: Facts) -> bytes:

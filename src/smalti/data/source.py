@@ -1,6 +1,7 @@
 """What lies on disk: an index of samples with their targets. Nothing is decoded here."""
 
 import hashlib
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -75,6 +76,12 @@ class Source:
     def stored(self) -> str:
         """The storage's fingerprint, taken once: it looks at every file."""
         return self.storage.fingerprint()
+
+    @property
+    def stored_here(self) -> str:
+        """The same, and where it lies: for caches, since copied folders have files of equal names, sizes and times
+        which may differ all the same."""
+        return digest((self.stored, os.path.abspath(getattr(self.storage, "root", ""))))
 
     @cached_property
     def fingerprint(self) -> str:

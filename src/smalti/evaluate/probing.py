@@ -1,6 +1,5 @@
 """A model's frozen features, measured on a data set: the nearest neighbours' vote and a linear layer."""
 
-import hashlib
 import io
 from dataclasses import dataclass
 from functools import partial
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 
 from smalti.data.cache import keep, recall
 from smalti.data.loader import Batches, Pictures
-from smalti.data.source import Source
+from smalti.data.source import Source, digest
 from smalti.data.split import Split
 from smalti.errors import InputError
 from smalti.evaluate.classify import classification_metrics
@@ -103,10 +102,5 @@ def cache_key(model: Model, source: Source, indices: NDArray[np.int64]) -> str:
     if not model.checksum:
         return ""
     precision = str(getattr(model.module, "dtype", torch.float32))
-    names = "\0".join(source.names[int(i)] for i in indices)
-    parts = (model.checksum, precision, str(model.preprocess.to_dict()), source.storage.fingerprint(), names)
-    digest = hashlib.blake2b(digest_size=20)
-    for part in parts:
-        content = part.encode("utf-8", "surrogatepass")
-        digest.update(len(content).to_bytes(8, "big") + content)
-    return digest.hexdigest()
+    names = (source.names[int(i)] for i in indices)
+    return digest((model.checksum, precision, str(model.preprocess.to_dict()), source.stored_here, *names))

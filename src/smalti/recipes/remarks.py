@@ -35,7 +35,7 @@ def left_out(found: Check) -> tuple[Choice, ...]:
 def part_of_other_data(source: Source, parts: Split, split: str, model: Model) -> tuple[Choice, ...]:
     """What is said where a share is measured of data that has no splits and that the model was not trained on."""
     given = (source.splits > SPLITS.index("train")).any()
-    if split == "all" or given or model.provenance.get("fingerprint") == source.storage.fingerprint():
+    if split == "all" or given or model.provenance.get("fingerprint") == source.fingerprint:
         return ()
     why = "the share that training on it would keep back; --split all measures every one"
     return (Choice(split, f"{len(getattr(parts, split)):,} of {counted(len(parts.all), 'picture')}", why),)

@@ -228,7 +228,7 @@ def resume(run_folder: str | os.PathLike[str], *, show: bool = True) -> TrainRes
             download=setting.download,
             show=show,
         )
-        if setting.fingerprint not in (source.fingerprint, source.stored):  # the latter in runs of older versions
+        if source.fingerprint != setting.fingerprint:
             raise InputError(
                 "the data has changed since the run began", where=setting.data, mend="start a new run with smalti train"
             )

@@ -52,8 +52,8 @@ class Labelling(Divided):
         return {"vocab_size": self.tokenizer.vocab_size, "num_classes": len(self.labels)}
 
     def fingerprint(self) -> str:
-        """A digest of texts and order."""
-        return self.source.storage.fingerprint()
+        """A digest of texts, labels and splits."""
+        return self.source.fingerprint
 
     def batches(self, recipe: TextRecipe, model: nn.Module) -> Batches:
         """Shuffled training texts of similar length."""
