@@ -293,7 +293,7 @@ def join(prefix: Sequence[Tensor], patches: Tensor) -> Tensor:
     """Tokens (1, n, D) in front of those of every image, (B, N, D)."""
     if not prefix:
         return patches
-    return torch.cat([*(token.expand(len(patches), -1, -1).to(patches.dtype) for token in prefix), patches], dim=1)
+    return torch.cat([*(token.expand(patches.shape[0], -1, -1).to(patches.dtype) for token in prefix), patches], dim=1)
 
 
 def place_all(prefix: Sequence[Tensor], patches: Tensor, positions: Tensor | None) -> Tensor:

@@ -112,7 +112,7 @@ def merge(x: Tensor, sizes: Tensor, matching: Matching) -> tuple[Tensor, Tensor]
     """Tokens (B, N, D) of `sizes` (B, N) patches each, float32, to (B, M, D) and (B, M): means, each patch of equal
     weight."""
     kept, merged, target = matching
-    rows = torch.arange(len(x), device=x.device)[:, None]
+    rows = torch.arange(x.shape[0], device=x.device)[:, None]
     staying, coming = sizes[rows, kept], sizes[rows, merged]
     sums = staying.scatter_add(1, target, coming)
     staying, coming = (
@@ -140,7 +140,7 @@ class MergingBlocks(nn.Module):
     def forward(self, x: Tensor, *, rope: None = None, mask: None = None) -> Tensor:
         """Tokens (B, N, D) to tokens (B, N, D); there are neither `rope` nor `mask` in the models this fits."""
         sizes = torch.ones(x.shape[:2], device=x.device)
-        place = torch.arange(x.shape[1], device=x.device).expand(len(x), -1)  # now, of each token that came in
+        place = torch.arange(x.shape[1], device=x.device).expand(x.shape[0], -1)  # now, of each token that came in
         bias = None
         blocks: Any = self.blocks
         for block in blocks:
