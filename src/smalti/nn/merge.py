@@ -46,7 +46,7 @@ def merge_tokens(model: nn.Module, r: int) -> nn.Module:
     if why := what_forbids(model):
         mend = "leave merging out, or use a ViT or DeiT with positions on its tokens"
         raise InputError(f"the tokens of this {type(model).__name__} cannot be merged", why=why, mend=mend)
-    blocks = MergingBlocks(model.blocks, r, getattr(model, "num_prefix_tokens", 0))  # type: ignore[arg-type]
+    blocks = MergingBlocks(model.blocks, r, model.num_prefix_tokens)  # type: ignore[arg-type]
     model.blocks = nn.ModuleList([blocks])
     return model
 
@@ -59,6 +59,8 @@ def what_forbids(model: nn.Module) -> str:
     )
     if not plain:
         return "it is no plain Transformer, in which every token may attend to every other"
+    if not hasattr(model, "num_prefix_tokens"):
+        return "its tokens are no patches of a picture"
     if getattr(model, "rope", None) is not None:
         return "its rotary positions need the place of a token, and a merged one has none"
     if any(part.rel_bias is not None for part in model.modules() if isinstance(part, Attention)):
