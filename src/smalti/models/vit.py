@@ -239,7 +239,8 @@ class ViT(Transformer):
         for block in self.blocks:
             mimetic_(cast(Attention, block.attn))
         if self.pos_embed is not None and self.pos_embed.requires_grad:
-            fixed = sincos_2d(self.grid_size, self.config.embed_dim)
+            D = self.config.embed_dim
+            fixed = sincos_2d(self.grid_size, math.ceil(D / 4) * 4)[:, :D]  # they come in fours
             self.pos_embed[:, -len(fixed) :] = fixed / 2
 
 
