@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from smalti.configs import demand
 from smalti.embed import check_img_size, patchify, resize_patches, resize_positions
 from smalti.errors import InputError
+from smalti.models.images import check_images
 from smalti.models.vit import ViT, ViTConfig
 from smalti.nn.blank import Blank
 
@@ -72,7 +73,7 @@ class FlexiViT(ViT):
 
     def embed(self, images: Tensor) -> Tensor:
         """Images (B, C, H, W) to tokens (B, N, D), N as the patch size has it, with their positions."""
-        self.check_input(images)
+        check_images(images, self.config.in_chans, self.config.size)
         patch_size = self.drawn_size()
         weight, positions = self.resized(patch_size)
         patches = F.linear(patchify(images, patch_size), weight.flatten(1), self.patch_embed.proj.bias)

@@ -22,6 +22,7 @@ from smalti.configs import demand, pair
 from smalti.embed import ConvStem, PatchEmbed
 from smalti.errors import InputError
 from smalti.heads import ClsPool, MapPool, MeanPool, SeqPool
+from smalti.models.images import check_images
 from smalti.nn import (
     Attention,
     Block,
@@ -192,19 +193,12 @@ class ViT(Transformer):
 
     def embed(self, images: Tensor) -> Tensor:
         """Images (B, C, H, W) to tokens (B, N, D) with their positions (eq. 1 of the paper)."""
-        self.check_input(images)
+        check_images(images, self.config.in_chans, self.config.size)
         return self.pos_drop(self.place(self.prefix_tokens(), self.patch_embed(images), self.pos_embed))
 
     def prefix_tokens(self) -> list[Tensor]:
         """What stands in front of the patches, (1, n, D) each."""
         return [token for token in (self.cls_token, self.reg_token) if token is not None]
-
-    def check_input(self, images: Tensor) -> None:
-        """Raises InputError where the images are not what the model was built for."""
-        expected = (self.config.in_chans, *self.config.size)
-        if tuple(images.shape[1:]) != expected:
-            built = ", ".join(map(str, expected))
-            raise InputError(f"images of shape {tuple(images.shape)} do not fit a model built for (B, {built})")
 
     def init_weights(self) -> None:
         """The paper's initialisation: Xavier-uniform linear layers, LeCun-normal patches, positions of deviation
