@@ -259,7 +259,7 @@ def build_block(config: ViTConfig, index: int) -> Block:
             proj_drop=config.drop_rate,
         ),
         norm(D),
-        MLPS[config.mlp](D, int(D * config.mlp_ratio), drop=config.drop_rate),
+        build_mlp(config),
         ls1=gate(),
         ls2=gate(),
         residual=Residual(config.drop_path_rate * index / max(config.depth - 1, 1)),
@@ -321,9 +321,15 @@ def build_rope(config: ViTConfig, grid_size: tuple[int, int]) -> Tensor | None:
     return table(grid_size, config.embed_dim // config.num_heads, num_prefix_tokens=config.num_prefix_tokens)
 
 
-def build_normed_swiglu(dim: int, hidden_dim: int, *, drop: float) -> SwiGLU:
-    """SwiGLU with a norm inside."""
-    return SwiGLU(dim, hidden_dim, drop=drop, norm=nn.LayerNorm(hidden_dim, eps=1e-6))
+def build_mlp(config: ViTConfig) -> nn.Module:
+    """The MLP of one block."""
+    D, hidden, drop = config.embed_dim, int(config.embed_dim * config.mlp_ratio), config.drop_rate
+    mlps = {
+        "gelu": lambda: Mlp(D, hidden, drop=drop),
+        "swiglu": lambda: SwiGLU(D, hidden, drop=drop),
+        "swiglu_norm": lambda: SwiGLU(D, hidden, drop=drop, norm=nn.LayerNorm(hidden, eps=config.norm_eps)),
+    }
+    return mlps[config.mlp]()
 
 
 class Rope(NamedTuple):
@@ -348,7 +354,6 @@ def build_pool(config: ViTConfig) -> nn.Module:
 
 
 STEMS = {"patch": build_patches, "conv": build_stem}
-MLPS = {"gelu": Mlp, "swiglu": SwiGLU, "swiglu_norm": build_normed_swiglu}
 ROPES = {
     "tokens": Rope(rope_2d, rotate),
     "turns": Rope(partial(rope_2d, place=turn_grid), rotate),
