@@ -103,7 +103,7 @@ def at_patch_size(model: nn.Module, patch_size: int) -> ViT:
     demand(patch_size in config.patch_sizes, "patch_size", patch_size, f"one of {config.patch_sizes}")
     options: dict[str, Any] = {field.name: getattr(config, field.name) for field in fields(ViTConfig)}
     with Blank():
-        plain = ViT(ViTConfig(**{**options, "patch_size": patch_size}))
+        plain = ViT(ViTConfig(**{**options, "patch_size": patch_size})).to(cast(Tensor, model.pos_embed))
     with torch.no_grad():
         weight, positions = model.resized(patch_size)
     plain.load_state_dict({**model.state_dict(), "patch_embed.proj.weight": weight, "pos_embed": positions})
