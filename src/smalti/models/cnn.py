@@ -75,6 +75,11 @@ class CNN(nn.Module):
         self.head_drop = nn.Dropout(config.drop_rate)
         self.head = LastLinear(config.hidden_dim, config.num_classes) if config.num_classes else nn.Identity()
 
+    @property
+    def stages(self) -> list[nn.Module]:
+        """The activations of the three convolutions."""
+        return [self.features[i] for i in (1, 3, 6)]
+
     def forward(self, images: Tensor) -> Tensor:
         """Images (B, C, H, W) to logits (B, num_classes)."""
         return self.forward_head(self.forward_features(images))

@@ -72,6 +72,11 @@ class ConvNeXt(nn.Module):
                 nn.init.zeros_(fresh.bias)
 
     @property
+    def stages(self) -> list[nn.Module]:
+        """Blocks on grids that halve."""
+        return [self.features[i] for i in (1, 3, 5, 7)]  # what halves them stands between
+
+    @property
     def head(self) -> nn.Module:
         """The last layer."""
         return self.classifier[2]

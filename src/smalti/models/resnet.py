@@ -70,6 +70,11 @@ class ResNet(nn.Module):
         self.fc = LastLinear(net.fc.in_features, config.num_classes) if config.num_classes else nn.Identity()
 
     @property
+    def stages(self) -> list[nn.Module]:
+        """Blocks on grids that halve."""
+        return [self.layer1, self.layer2, self.layer3, self.layer4]
+
+    @property
     def head(self) -> nn.Module:
         """The last layer."""
         return self.fc
