@@ -13,6 +13,7 @@ def test_padding_is_found():
     assert not is_padded(PLAIN)
     assert is_padded(PADDED)
     assert not is_padded(PADDED.to("meta"))
+    assert not is_padded(PADDED[:0])
 
 
 def test_an_embedding_takes_padding():

@@ -125,7 +125,52 @@ def test_blocks_there_are_none_of_are_refused():
     images = torch.randn(1, 3, 32, 32)
     with pytest.raises(InputError, match="has 6 blocks, so no block 6; number them from 0 to 5"):
         intermediates(create_model("vit_nano_patch4_32"), images, blocks=[0, 6])
-    with pytest.raises(InputError, match="this CNN has 0 blocks; use a Transformer"):
-        intermediates(create_model("cnn_small_32"), images)
+    with pytest.raises(InputError, match="this MLP has 0 blocks; use one that has"):
+        intermediates(create_model("mlp_small_32"), images)
+    with pytest.raises(InputError, match="has 3 blocks, so no block 3"):
+        intermediates(create_model("cnn_small_32"), images, blocks=[3])
     with pytest.raises(InputError, match="merges tokens has no maps inside"):
         intermediates(merge_tokens(create_model("vit_nano_patch4_32"), 2), images)
+
+
+@pytest.mark.parametrize(
+    ("name", "shapes"),
+    [
+        ("resnet18_32", [(64, 32, 32), (128, 16, 16), (256, 8, 8), (512, 4, 4)]),
+        ("convnext_tiny_224", [(96, 8, 8), (192, 4, 4), (384, 2, 2), (768, 1, 1)]),
+        ("cnn_small_32", [(32, 32, 32), (64, 32, 32), (128, 16, 16)]),
+    ],
+)
+def test_the_stages_of_convolutional_networks(name: str, shapes: list[tuple[int, ...]]):
+    model = create_model(name, img_size=32).eval()
+    images = torch.randn(2, 3, 32, 32)
+    with torch.no_grad():
+        found = intermediates(model, images, norm=True)
+        (tokens,) = intermediates(model, images, blocks=[-1], maps=False)
+        fast = intermediates(for_inference(copy.deepcopy(model), images, "fp32"), images)
+        last = model.forward_features(images)
+    assert [tuple(one.shape[1:]) for one in found] == shapes
+    assert torch.equal(tokens.mT.reshape(found[-1].shape), found[-1])
+    assert max(relative(mine, one) for mine, one in zip(fast, found, strict=True)) <= 1e-5
+    assert last.ndim == 2 or torch.equal(last, found[-1])
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64])
+@pytest.mark.parametrize("name", ["vit_nano_patch4_32", "swinv2_mini_patch2_window4_32"])
+def test_outputs_are_of_the_type_of_the_images(name: str, dtype: torch.dtype):
+    torch.manual_seed(0)
+    model, images = create_model(name).eval(), torch.randn(2, 3, 32, 32)
+    with torch.no_grad():
+        (exact,) = intermediates(model, images, blocks=[-1])
+        (found,) = intermediates(model.to(dtype), images.to(dtype), blocks=[-1])
+    assert found.dtype == dtype
+    assert relative(found.float(), exact) <= 0.03
+
+
+def test_a_flexivit_that_trains_gives_the_grid_it_drew():
+    model = create_model("flexivit_mini_32", img_size=(16, 32), patch_size=8).train()
+    seen = set()
+    for _ in range(20):
+        (map_,) = intermediates(model, torch.randn(1, 3, 16, 32), blocks=[0])
+        seen.add(tuple(map_.shape[2:]))
+    assert seen == {(4, 8), (2, 4), (1, 2)}

@@ -75,6 +75,12 @@ def test_a_plain_vit_of_a_size_answers_as_the_flexible_one_with_it(size: int, pr
         assert model(images).std() > 0  # the two share nothing
 
 
+def test_a_plain_vit_of_a_size_is_of_the_type_and_on_the_device_of_the_flexible_one():
+    plain = at_patch_size(flexible().bfloat16(), 3)
+    assert {p.dtype for p in plain.parameters()} == {torch.bfloat16}
+    assert {p.device.type for p in at_patch_size(flexible().to("meta"), 3).parameters()} == {"meta"}
+
+
 def test_at_its_own_size_it_is_the_plain_vit_of_the_same_weights():
     model, images = flexible().eval(), torch.randn(2, 3, 24, 24)
     options = {name: value for name, value in SMALL.items() if name != "patch_sizes"}

@@ -226,6 +226,6 @@ def test_an_unknown_preset_suggests_the_nearest():
         preset_config("vit_base_patch16_24")
 
 
-def test_wrong_images_are_refused_with_both_shapes():
-    with pytest.raises(InputError, match=r"\(1, 3, 8, 8\) do not fit a model built for \(B, 3, 16, 16\)"):
-        tiny()(torch.randn(1, 3, 8, 8))
+def test_every_norm_adds_what_the_config_says():
+    model = tiny(mlp="swiglu_norm", qk_norm=True, pool="map", norm_eps=1e-3)
+    assert {module.eps for module in model.modules() if isinstance(module, torch.nn.LayerNorm)} == {1e-3}

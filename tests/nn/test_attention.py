@@ -15,7 +15,6 @@ from smalti.nn import (
     causal_mask,
     combine,
     padding_bias,
-    padding_mask,
     rope_1d,
     rope_2d,
     rotate,
@@ -125,7 +124,7 @@ def test_cross_attention_equals_torch(tokens):
 def test_padding_does_not_change_what_is_before_it(tokens):
     attention = Attention(16, 4, causal=True).eval()
     lengths = torch.tensor([7, 5, 2])
-    masked = attention(tokens, mask=padding_mask(lengths, 7))
+    masked = attention(tokens, mask=padding_bias(torch.arange(7) < lengths[:, None]))
     for row, length in enumerate(lengths):
         alone = attention(tokens[row : row + 1, :length])
         torch.testing.assert_close(masked[row : row + 1, :length], alone, rtol=1e-5, atol=1e-6)

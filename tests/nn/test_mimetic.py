@@ -48,3 +48,11 @@ def test_positions_begin_as_half_of_the_fixed_ones(preset):
     model = create_model(preset, init="mimetic")
     positions = model.pos_embed[0, model.num_prefix_tokens :]
     assert torch.equal(positions, sincos_2d(model.grid_size, 64) / 2)
+
+
+def test_any_width_begins_so():
+    """Fixed positions come in fours; of a width that is no multiple the last ones are left out."""
+    model = create_model("vit_nano_patch4_32", embed_dim=66, num_heads=6, num_classes=3)
+    positions = model.pos_embed[0, model.num_prefix_tokens :]
+    assert torch.equal(positions, sincos_2d(model.grid_size, 68)[:, :66] / 2)
+    assert model(torch.randn(1, 3, 32, 32)).shape == (1, 3)

@@ -1,5 +1,7 @@
 """Queries and keys of a length make scores that are cosines."""
 
+import copy
+
 import pytest
 import torch
 
@@ -29,3 +31,10 @@ def test_in_bf16_lengths_are_as_near_as_bf16_is(norm):
 
 def test_nothing_has_no_direction_and_stays():
     assert torch.equal(UnitNorm()(torch.zeros(1, 1, 2, 4)), torch.zeros(1, 1, 2, 4))
+
+
+@pytest.mark.parametrize("norm", [UnitNorm(), ScaledUnitNorm(2)])
+def test_in_fp64_it_is_as_exact_as_that(norm):
+    x = torch.randn(1, 2, 3, 4, dtype=torch.float64, requires_grad=True)
+    assert norm(x).dtype == torch.float64
+    assert torch.autograd.gradcheck(copy.deepcopy(norm).double(), x)

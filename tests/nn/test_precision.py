@@ -115,3 +115,20 @@ def test_statistics_of_a_batch_norm_are_kept():
     in_precision(model, "bf16")(IMAGES)
     assert model[1].running_mean.abs().sum() > 0
     assert model[1].running_mean.dtype == torch.float32
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_logits_from_the_table_that_embeds_are_a_bf16_product(tied):
+    torch.manual_seed(0)
+    model = create_model("gpt_char_mini", vocab_size=11, tied=tied)
+    with torch.no_grad():
+        logits = in_precision(model, "bf16")(torch.randint(11, (2, 9)))
+    assert logits.dtype == torch.float32
+    assert torch.equal(logits, logits.bfloat16().float()) == tied
+
+
+def test_the_weights_of_rms_norm_are_rounded():
+    """With fp32 weights beside bf16 tokens torch warns, and takes its slow way."""
+    model = create_model("gpt_char_mini", vocab_size=11, norm="rms")
+    assert "norm.weight" not in exact_parameters(model, torch.device("cpu"))
+    assert in_precision(model, "bf16")(torch.randint(11, (2, 9))).isfinite().all()

@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 
 from smalti.nn import _onednn
-from smalti.nn._processor import is_intel
+from smalti.nn._processor import described, is_intel
 
 
 @pytest.fixture(autouse=True)
 def forget():
-    is_intel.cache_clear()
+    described.cache_clear()
     yield
-    is_intel.cache_clear()
+    described.cache_clear()
 
 
 @pytest.mark.parametrize(("vendor", "intel"), [("GenuineIntel", True), ("AuthenticAMD", False)])

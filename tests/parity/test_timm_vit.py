@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from smalti.models import create_model, list_models
+from smalti.weights import from_timm, to_ours, to_timm
 
 timm = pytest.importorskip("timm")
 from timm.models.vision_transformer import VisionTransformer  # noqa: E402
@@ -19,6 +20,13 @@ CASES = {  # our options, timm's options
     "LayerScale": ({"layer_scale": 0.1}, {"init_values": 0.1}),
     "qk-norm": ({"qk_norm": True}, {"qk_norm": True}),
     "no qkv bias": ({"qkv_bias": False}, {"qkv_bias": False}),
+    "map pool": ({"pool": "map"}, {"global_pool": "map", "pool_include_prefix": True}),
+    "map pool without class token": ({"pool": "map", "cls_token": False}, {"global_pool": "map", "class_token": False}),
+    "no positions": ({"pos_embed": "none"}, {"pos_embed": "none"}),
+    "no positions, LayerScale": (
+        {"pos_embed": "none", "layer_scale": 0.1},
+        {"pos_embed": "none", "init_values": 0.1},
+    ),
     "grey": ({"in_chans": 1}, {"in_chans": 1}),
     "rectangle": ({"img_size": (16, 40)}, {"img_size": (16, 40)}),
     "all of it": (
@@ -45,7 +53,8 @@ def relative(x, y):
 @pytest.mark.parametrize("kernel", ["fused", "explicit"])
 def test_equals_timm(name, kernel):
     ours, theirs = pair(*CASES[name])
-    ours.load_state_dict(theirs.state_dict(), strict=True)
+    ours.load_state_dict(from_timm(theirs.state_dict(), "vit"), strict=True)
+    ours.load_state_dict(to_ours(theirs.state_dict(), "vit")[1], strict=True)
     images = torch.randn(3, ours.config.in_chans, *ours.config.size)
     with torch.set_grad_enabled(kernel == "explicit"):  # gradients choose the explicit attention on a CPU
         assert relative(ours(images), theirs(images)) <= 1e-6
@@ -59,9 +68,9 @@ def test_equals_timm(name, kernel):
 @pytest.mark.parametrize("name", CASES)
 def test_timm_loads_our_weights(name):
     ours, theirs = pair(*CASES[name])
-    theirs.load_state_dict(ours.state_dict(), strict=True)
+    theirs.load_state_dict(to_timm(ours.state_dict(), "vit"), strict=True)
     torch.nn.init.normal_(ours.head.weight)
-    theirs.load_state_dict(ours.state_dict(), strict=True)
+    theirs.load_state_dict(to_timm(ours.state_dict(), "vit"), strict=True)
     images = torch.randn(2, ours.config.in_chans, *ours.config.size)
     with torch.no_grad():
         assert relative(ours(images), theirs(images)) <= 1e-6

@@ -25,8 +25,9 @@ class TokenEmbed(nn.Embedding):
 
 
 def is_padded(tokens: Tensor) -> bool:
-    """Whether there is padding among the ids."""
-    return not tokens.is_meta and int(tokens.min()) < 0
+    """Whether there is padding among the ids. A graph (torch.compile, torch.export) is one for all texts, and so made
+    for those with padding."""
+    return torch.compiler.is_compiling() or (not tokens.is_meta and bool((tokens < 0).any()))
 
 
 def placed(tokens: Tensor, cache: Cache | None = None) -> tuple[Place, Tensor | None]:
@@ -39,7 +40,7 @@ def placed(tokens: Tensor, cache: Cache | None = None) -> tuple[Place, Tensor | 
     if known is None and not is_padded(tokens):
         return slice(before, before + tokens.shape[1]), None
     if known is None:
-        known = tokens.new_ones(len(tokens), before, dtype=torch.bool)
+        known = tokens.new_ones(tokens.shape[0], before, dtype=torch.bool)
     real = torch.cat([known, tokens >= 0], dim=1)
     if cache is not None:
         cache.real = real

@@ -8,7 +8,8 @@ __all__ = ["TiedLinear"]
 
 
 class TiedLinear(nn.Module):
-    """Logits of tokens from the very table that embeds them. It answers in fp32.
+    """Logits of tokens from the very table that embeds them. It answers in fp32, computed in the type of the table: as
+    a whole model in bf16 has it, logits are rounded to bf16.
 
     Args:
         embedding: of V ids in D numbers; its weight stays its own, so that a state dict has it once.

@@ -8,10 +8,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from smalti.configs import pair
+from smalti.configs import demand, pair
+from smalti.models.images import check_images
 from smalti.nn import LastLinear
 
 __all__ = ["CNN", "PRESETS", "CNNConfig"]
+
+LEAST = 4  # pixels: two poolings halve the picture
 
 
 @dataclass(frozen=True)
@@ -19,9 +22,9 @@ class CNNConfig:
     """What the network is made of.
 
     Args:
-        img_size: (H, W) in pixels, or one number for a square.
+        img_size: (H, W) in pixels, 4 or more, or one number for a square.
         in_chans: channels of the image.
-        num_classes: outputs.
+        num_classes: outputs; 0 leaves the features.
         widths: channels of the three 3 x 3 convolutions; a 2 x 2 max-pool follows the second and the third.
         hidden_dim: width of the first linear layer.
         drop_rate: dropout before the last layer.
@@ -33,6 +36,14 @@ class CNNConfig:
     widths: tuple[int, int, int] = (32, 64, 128)
     hidden_dim: int = 512
     drop_rate: float = 0.5
+
+    def __post_init__(self) -> None:
+        demand(min(self.size) >= LEAST, "img_size", self.img_size, f"{LEAST} or more")
+        for name in ("in_chans", "hidden_dim"):
+            demand(getattr(self, name) >= 1, name, getattr(self, name), "1 or more")
+        demand(self.num_classes >= 0, "num_classes", self.num_classes, "0 or more")
+        demand(min(self.widths) >= 1, "widths", self.widths, "three numbers of 1 or more")
+        demand(0 <= self.drop_rate < 1, "drop_rate", self.drop_rate, "a share in [0, 1)")
 
     @property
     def size(self) -> tuple[int, int]:
@@ -64,12 +75,18 @@ class CNN(nn.Module):
         self.head_drop = nn.Dropout(config.drop_rate)
         self.head = LastLinear(config.hidden_dim, config.num_classes) if config.num_classes else nn.Identity()
 
+    @property
+    def stages(self) -> list[nn.Module]:
+        """The activations of the three convolutions."""
+        return [self.features[i] for i in (1, 3, 6)]
+
     def forward(self, images: Tensor) -> Tensor:
         """Images (B, C, H, W) to logits (B, num_classes)."""
         return self.forward_head(self.forward_features(images))
 
     def forward_features(self, images: Tensor) -> Tensor:
         """Images (B, C, H, W) to features (B, hidden_dim)."""
+        check_images(images, self.config.in_chans, self.config.size)
         return self.features(images.clone(memory_format=torch.channels_last))  # convolves and pools a third faster
 
     def forward_pooled(self, images: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from smalti.configs import demand, pair
+from smalti.models.images import check_images
 from smalti.nn import LastLinear
 
 __all__ = ["PRESETS", "ConvNeXt", "ConvNeXtConfig"]
@@ -51,7 +52,8 @@ class ConvNeXtConfig:
 class ConvNeXt(nn.Module):
     """Depthwise convolutions between MLPs, in four stages.
 
-    `forward` gives logits (B, num_classes) for images (B, C, H, W); `forward_features` the last map (B, D, h, w).
+    `forward` gives logits (B, num_classes) for images (B, C, H, W) of any size from 32 pixels; `forward_features` the
+    last map (B, D, h, w).
     """
 
     def __init__(self, config: ConvNeXtConfig) -> None:
@@ -70,6 +72,11 @@ class ConvNeXt(nn.Module):
                 nn.init.zeros_(fresh.bias)
 
     @property
+    def stages(self) -> list[nn.Module]:
+        """Blocks on grids that halve."""
+        return [self.features[i] for i in (1, 3, 5, 7)]  # what halves them stands between
+
+    @property
     def head(self) -> nn.Module:
         """The last layer."""
         return self.classifier[2]
@@ -80,6 +87,7 @@ class ConvNeXt(nn.Module):
 
     def forward_features(self, images: Tensor) -> Tensor:
         """Images (B, C, H, W) to the last map (B, D, h, w)."""
+        check_images(images, self.config.in_chans)
         return self.features(images.clone(memory_format=torch.channels_last))  # as `models.cnn`
 
     def forward_head(self, x: Tensor) -> Tensor:

@@ -1,9 +1,9 @@
 """What goes on inside a model: the outputs of its blocks, for dense tasks, probes and pictures."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from smalti.errors import InputError
@@ -21,15 +21,18 @@ def intermediates(
     norm: bool = False,
     maps: bool = True,
 ) -> list[Tensor]:
-    """The outputs of some blocks of a ViT, DeiT, BEiT or Swin, in the order asked for.
+    """The outputs of some blocks of a ViT, DeiT, BEiT or Swin, or stages of a convolutional network, in the order asked
+    for.
 
-    Gradients flow where they are on. A model made ready for inference takes and gives fp32 as it does elsewhere.
+    Gradients flow where they are on. Outputs are of the type of the images; a model made ready for inference takes fp32
+    as it does elsewhere. A FlexiViT that trains gives a map of the grid it has drawn.
 
     Args:
         model: plain, or from `nn.inference.for_inference`.
         images: (B, C, H, W), normalised.
         blocks: their numbers, negative ones from the end; None for all. Those of Swin are counted through its stages.
-        norm: send each through the norm behind the last block (Swin: where it is as wide as the last stage).
+        norm: send each through the norm behind the last block (Swin: where it is as wide as the last stage);
+            convolutional networks have none.
         maps: a map (B, D, h, w) of the patches; else all tokens (B, N, D), prefix first.
 
     Raises:
@@ -37,12 +40,12 @@ def intermediates(
     """
     if any(isinstance(part, MergingBlocks) for part in model.modules()):
         raise InputError("a model that merges tokens has no maps inside", mend="take the model without merging")
-    found = [part for part in model.modules() if type(part) is Block]
+    found = getattr(model, "stages", None) or [part for part in model.modules() if type(part) is Block]
     chosen = range(len(found)) if blocks is None else blocks
     wrong = [number for number in chosen if not -len(found) <= number < len(found)]
     if wrong or not found:
         what = f"this {type(model).__name__} has {len(found)} blocks" + (f", so no block {wrong[0]}" if wrong else "")
-        raise InputError(what, mend=f"number them from 0 to {len(found) - 1}" if found else "use a Transformer")
+        raise InputError(what, mend=f"number them from 0 to {len(found) - 1}" if found else "use one that has")
     outputs: dict[nn.Module, Tensor] = {}
 
     def keep(block: nn.Module, _: tuple[Any, ...], tokens: Tensor) -> None:
@@ -51,20 +54,26 @@ def intermediates(
     hooks = [found[number].register_forward_hook(keep) for number in set(chosen)]
     trunk: Any = model
     try:
-        last = trunk.forward_features(images.to(getattr(model, "dtype", torch.float32)))
+        last = trunk.forward_features(images.to(getattr(model, "dtype", images.dtype)))
     finally:
         for hook in hooks:
             hook.remove()
     results = []
     for number in chosen:
-        tokens = outputs[found[number]]
-        if norm and tokens.shape[-1] == last.shape[-1]:
-            tokens = trunk.norm(tokens)
-        results.append((as_map(trunk, found[number], tokens) if maps else tokens).float())
+        block, output = found[number], outputs[found[number]]
+        if isinstance(block, Block):
+            if norm and output.shape[-1] == last.shape[-1]:
+                output = trunk.norm(output)
+            output = as_map(trunk, block, output) if maps else output
+        elif not maps:
+            output = output.flatten(2).transpose(1, 2)
+        results.append(output.to(images.dtype))
     return results
 
 
 def as_map(model: Any, block: Block, tokens: Tensor) -> Tensor:
     """The output (B, N, D) of a block of `model` as a map (B, D, h, w) of the patches."""
-    grid = block.attn.grid_size if isinstance(block.attn, WindowAttention) else model.grid_size
-    return tokens[:, getattr(model, "num_prefix_tokens", 0) :].transpose(1, 2).unflatten(2, grid)
+    h, w = block.attn.grid_size if isinstance(block.attn, WindowAttention) else model.grid_size
+    patches = tokens[:, getattr(model, "num_prefix_tokens", 0) :].transpose(1, 2)  # (B, D, N)
+    rows = math.isqrt(patches.shape[2] * h // w)  # h, but for a FlexiViT that drew another grid of that shape
+    return patches.unflatten(2, (rows, -1))

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from smalti.configs import demand
 from smalti.embed import check_img_size, patchify, resize_patches, resize_positions
 from smalti.errors import InputError
+from smalti.models.images import check_images
 from smalti.models.vit import ViT, ViTConfig
 from smalti.nn.blank import Blank
 
@@ -72,7 +73,7 @@ class FlexiViT(ViT):
 
     def embed(self, images: Tensor) -> Tensor:
         """Images (B, C, H, W) to tokens (B, N, D), N as the patch size has it, with their positions."""
-        self.check_input(images)
+        check_images(images, self.config.in_chans, self.config.size)
         patch_size = self.drawn_size()
         weight, positions = self.resized(patch_size)
         patches = F.linear(patchify(images, patch_size), weight.flatten(1), self.patch_embed.proj.bias)
@@ -102,7 +103,7 @@ def at_patch_size(model: nn.Module, patch_size: int) -> ViT:
     demand(patch_size in config.patch_sizes, "patch_size", patch_size, f"one of {config.patch_sizes}")
     options: dict[str, Any] = {field.name: getattr(config, field.name) for field in fields(ViTConfig)}
     with Blank():
-        plain = ViT(ViTConfig(**{**options, "patch_size": patch_size}))
+        plain = ViT(ViTConfig(**{**options, "patch_size": patch_size})).to(cast(Tensor, model.pos_embed))
     with torch.no_grad():
         weight, positions = model.resized(patch_size)
     plain.load_state_dict({**model.state_dict(), "patch_embed.proj.weight": weight, "pos_embed": positions})

@@ -12,6 +12,7 @@ from typing import Literal
 from torch import Tensor, nn
 
 from smalti.configs import demand, pair
+from smalti.models.images import check_images
 from smalti.nn import LastLinear
 
 __all__ = ["MLP", "PRESETS", "MLPConfig"]
@@ -80,6 +81,7 @@ class MLP(nn.Module):
 
     def forward_features(self, images: Tensor) -> Tensor:
         """Images (B, C, H, W) to the last hidden layer (B, D)."""
+        check_images(images, self.config.in_chans, self.config.size)
         return self.features(images)
 
     def forward_pooled(self, images: Tensor) -> Tensor:

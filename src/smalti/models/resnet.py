@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from smalti.configs import demand, pair
+from smalti.models.images import check_images
 from smalti.nn import LastLinear
 
 __all__ = ["PRESETS", "ResNet", "ResNetConfig"]
@@ -49,7 +50,8 @@ class ResNetConfig:
 class ResNet(nn.Module):
     """Convolutions with shortcuts around every two or three.
 
-    `forward` gives logits (B, num_classes) for images (B, C, H, W); `forward_features` the last map (B, D, h, w).
+    `forward` gives logits (B, num_classes) for images (B, C, H, W) of any size; `forward_features` the last map
+    (B, D, h, w).
     """
 
     def __init__(self, config: ResNetConfig) -> None:
@@ -68,6 +70,11 @@ class ResNet(nn.Module):
         self.fc = LastLinear(net.fc.in_features, config.num_classes) if config.num_classes else nn.Identity()
 
     @property
+    def stages(self) -> list[nn.Module]:
+        """Blocks on grids that halve."""
+        return [self.layer1, self.layer2, self.layer3, self.layer4]
+
+    @property
     def head(self) -> nn.Module:
         """The last layer."""
         return self.fc
@@ -78,6 +85,7 @@ class ResNet(nn.Module):
 
     def forward_features(self, images: Tensor) -> Tensor:
         """Images (B, C, H, W) to the last map (B, D, h, w)."""
+        check_images(images, self.config.in_chans)
         x = images.clone(memory_format=torch.channels_last)  # as `models.cnn`
         x = self.maxpool(self.relu(self.bn1(self.conv1(x))))
         return self.layer4(self.layer3(self.layer2(self.layer1(x))))

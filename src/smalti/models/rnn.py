@@ -94,7 +94,7 @@ class RecurrentLM(nn.Module):
     def read(self, tokens: Tensor, memory: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Ids (B, N) to what the last layer says of each, (B, N, D), and the memory (S, B, D) behind them."""
         x = self.embed_drop(self.token_embed(tokens))
-        state = self.start(len(tokens)) if memory is None else memory
+        state = self.start(tokens.shape[0]) if memory is None else memory
         return self.layers(x, state, tokens >= 0 if is_padded(tokens) else None)
 
     def forward_features(self, tokens: Tensor) -> Tensor:

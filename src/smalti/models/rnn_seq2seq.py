@@ -104,7 +104,7 @@ class RecurrentSeq2Seq(nn.Module):
         x = self.embed_drop(self.token_embed(source))
         rows = self.config.depth * CELLS[self.config.cell].parts
         real = source >= 0 if is_padded(source) else None
-        said, state = self.encoder(x, x.new_zeros(rows, len(x), x.shape[-1]), real)
+        said, state = self.encoder(x, x.new_zeros(rows, x.shape[0], x.shape[-1]), real)
         return RecurrentSeq2SeqMemory(self.cross.context(said, None if real is None else padding_bias(real)), state)
 
     def extend(self, tokens: Tensor, memory: RecurrentSeq2SeqMemory) -> tuple[Tensor, RecurrentSeq2SeqMemory]:

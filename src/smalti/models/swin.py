@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from smalti.configs import demand, pair
 from smalti.embed import PatchEmbed
-from smalti.errors import InputError
+from smalti.models.images import check_images
 from smalti.nn import Block, LastLinear, Mlp, RelativeBias, Residual, WindowAttention
 
 __all__ = ["PRESETS", "PatchMerging", "Stage", "Swin", "SwinConfig", "neighbours"]
@@ -153,10 +153,7 @@ class Swin(nn.Module):
 
     def forward_features(self, images: Tensor) -> Tensor:
         """Images (B, C, H, W) to the tokens of the last grid (B, N, D)."""
-        expected = (self.config.in_chans, *self.config.size)
-        if tuple(images.shape[1:]) != expected:
-            built = ", ".join(map(str, expected))
-            raise InputError(f"images of shape {tuple(images.shape)} do not fit a model built for (B, {built})")
+        check_images(images, self.config.in_chans, self.config.size)
         x = self.patch_embed(images)
         for stage in self.layers:
             x = stage(x)

@@ -22,6 +22,7 @@ from smalti.configs import demand, pair
 from smalti.embed import ConvStem, PatchEmbed
 from smalti.errors import InputError
 from smalti.heads import ClsPool, MapPool, MeanPool, SeqPool
+from smalti.models.images import check_images
 from smalti.nn import (
     Attention,
     Block,
@@ -192,19 +193,12 @@ class ViT(Transformer):
 
     def embed(self, images: Tensor) -> Tensor:
         """Images (B, C, H, W) to tokens (B, N, D) with their positions (eq. 1 of the paper)."""
-        self.check_input(images)
+        check_images(images, self.config.in_chans, self.config.size)
         return self.pos_drop(self.place(self.prefix_tokens(), self.patch_embed(images), self.pos_embed))
 
     def prefix_tokens(self) -> list[Tensor]:
         """What stands in front of the patches, (1, n, D) each."""
         return [token for token in (self.cls_token, self.reg_token) if token is not None]
-
-    def check_input(self, images: Tensor) -> None:
-        """Raises InputError where the images are not what the model was built for."""
-        expected = (self.config.in_chans, *self.config.size)
-        if tuple(images.shape[1:]) != expected:
-            built = ", ".join(map(str, expected))
-            raise InputError(f"images of shape {tuple(images.shape)} do not fit a model built for (B, {built})")
 
     def init_weights(self) -> None:
         """The paper's initialisation: Xavier-uniform linear layers, LeCun-normal patches, positions of deviation
@@ -239,7 +233,8 @@ class ViT(Transformer):
         for block in self.blocks:
             mimetic_(cast(Attention, block.attn))
         if self.pos_embed is not None and self.pos_embed.requires_grad:
-            fixed = sincos_2d(self.grid_size, self.config.embed_dim)
+            D = self.config.embed_dim
+            fixed = sincos_2d(self.grid_size, math.ceil(D / 4) * 4)[:, :D]  # they come in fours
             self.pos_embed[:, -len(fixed) :] = fixed / 2
 
 
@@ -264,7 +259,7 @@ def build_block(config: ViTConfig, index: int) -> Block:
             proj_drop=config.drop_rate,
         ),
         norm(D),
-        MLPS[config.mlp](D, int(D * config.mlp_ratio), drop=config.drop_rate),
+        build_mlp(config),
         ls1=gate(),
         ls2=gate(),
         residual=Residual(config.drop_path_rate * index / max(config.depth - 1, 1)),
@@ -293,7 +288,7 @@ def join(prefix: Sequence[Tensor], patches: Tensor) -> Tensor:
     """Tokens (1, n, D) in front of those of every image, (B, N, D)."""
     if not prefix:
         return patches
-    return torch.cat([*(token.expand(len(patches), -1, -1).to(patches.dtype) for token in prefix), patches], dim=1)
+    return torch.cat([*(token.expand(patches.shape[0], -1, -1).to(patches.dtype) for token in prefix), patches], dim=1)
 
 
 def place_all(prefix: Sequence[Tensor], patches: Tensor, positions: Tensor | None) -> Tensor:
@@ -326,9 +321,15 @@ def build_rope(config: ViTConfig, grid_size: tuple[int, int]) -> Tensor | None:
     return table(grid_size, config.embed_dim // config.num_heads, num_prefix_tokens=config.num_prefix_tokens)
 
 
-def build_normed_swiglu(dim: int, hidden_dim: int, *, drop: float) -> SwiGLU:
-    """SwiGLU with a norm inside."""
-    return SwiGLU(dim, hidden_dim, drop=drop, norm=nn.LayerNorm(hidden_dim, eps=1e-6))
+def build_mlp(config: ViTConfig) -> nn.Module:
+    """The MLP of one block."""
+    D, hidden, drop = config.embed_dim, int(config.embed_dim * config.mlp_ratio), config.drop_rate
+    mlps = {
+        "gelu": lambda: Mlp(D, hidden, drop=drop),
+        "swiglu": lambda: SwiGLU(D, hidden, drop=drop),
+        "swiglu_norm": lambda: SwiGLU(D, hidden, drop=drop, norm=nn.LayerNorm(hidden, eps=config.norm_eps)),
+    }
+    return mlps[config.mlp]()
 
 
 class Rope(NamedTuple):
@@ -353,7 +354,6 @@ def build_pool(config: ViTConfig) -> nn.Module:
 
 
 STEMS = {"patch": build_patches, "conv": build_stem}
-MLPS = {"gelu": Mlp, "swiglu": SwiGLU, "swiglu_norm": build_normed_swiglu}
 ROPES = {
     "tokens": Rope(rope_2d, rotate),
     "turns": Rope(partial(rope_2d, place=turn_grid), rotate),

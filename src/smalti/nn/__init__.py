@@ -10,7 +10,7 @@ from smalti.nn.attention import (
     attention_weights,
 )
 from smalti.nn.cache import Cache
-from smalti.nn.masks import causal_mask, combine, padding_bias, padding_mask
+from smalti.nn.masks import causal_mask, combine, padding_bias
 from smalti.nn.merge import merge_tokens
 from smalti.nn.mimetic import mimetic_
 from smalti.nn.mlp import Mlp, SwiGLU
@@ -67,7 +67,6 @@ __all__ = [
     "merge_tokens",
     "mimetic_",
     "padding_bias",
-    "padding_mask",
     "rope_1d",
     "rope_2d",
     "rotate",

@@ -4,15 +4,22 @@ import functools
 import platform
 from pathlib import Path
 
+import torch
+
 __all__ = ["is_intel"]
 
 
-@functools.cache
+@torch.compiler.assume_constant_result  # torch.compile sees no caches and can read no files
 def is_intel() -> bool:
     """Whether the processor is Intel's, for whose own MKL takes its best path; on others it leaves half of AVX-512
     unused."""
+    return "GenuineIntel" in described()
+
+
+@functools.cache
+def described() -> str:
+    """What the system says of its processor."""
     try:
-        told = Path("/proc/cpuinfo").read_text()
+        return Path("/proc/cpuinfo").read_text()
     except OSError:  # not Linux; Windows says it here, and a Mac has no MKL
-        told = platform.processor()
-    return "GenuineIntel" in told
+        return platform.processor()

@@ -37,7 +37,8 @@ def for_inference(
 ) -> nn.Module:
     """`module`, changed in place into what answers fastest on its device. It still takes and gives fp32.
 
-    It cannot be trained or saved any more: read the model file again for that. `module.dtype` is what it computes in.
+    It cannot be trained, saved or copied any more: read the model file again for that. `module.dtype` is what it
+    computes in.
 
     Args:
         module: images (B, C, H, W) to logits (B, K), or what else a model takes and gives.

@@ -5,7 +5,7 @@ on the scores.
 import torch
 from torch import Tensor
 
-__all__ = ["causal_bias", "causal_mask", "combine", "padding_bias", "padding_mask"]
+__all__ = ["causal_bias", "causal_mask", "combine", "padding_bias"]
 
 
 def causal_mask(num_tokens: int, device: torch.device | str = "cpu", *, num_keys: int | None = None) -> Tensor:
@@ -19,11 +19,6 @@ def causal_bias(scores: Tensor) -> Tensor:
     """`causal_mask` as what is added to scores (..., N, M), in their type: (N, M)."""
     N, M = scores.shape[-2:]
     return scores.new_full((N, M), -torch.inf).triu_(M - N + 1)
-
-
-def padding_mask(lengths: Tensor, num_tokens: int) -> Tensor:
-    """(B, 1, 1, N): nobody attends past the first `lengths[b]` tokens of sequence b. `lengths` is (B,) int."""
-    return (torch.arange(num_tokens, device=lengths.device) < lengths[:, None])[:, None, None]
 
 
 def padding_bias(real: Tensor) -> Tensor:

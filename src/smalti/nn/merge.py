@@ -46,7 +46,7 @@ def merge_tokens(model: nn.Module, r: int) -> nn.Module:
     if why := what_forbids(model):
         mend = "leave merging out, or use a ViT or DeiT with positions on its tokens"
         raise InputError(f"the tokens of this {type(model).__name__} cannot be merged", why=why, mend=mend)
-    blocks = MergingBlocks(model.blocks, r, getattr(model, "num_prefix_tokens", 0))  # type: ignore[arg-type]
+    blocks = MergingBlocks(model.blocks, r, model.num_prefix_tokens)  # type: ignore[arg-type]
     model.blocks = nn.ModuleList([blocks])
     return model
 
@@ -59,6 +59,8 @@ def what_forbids(model: nn.Module) -> str:
     )
     if not plain:
         return "it is no plain Transformer, in which every token may attend to every other"
+    if not hasattr(model, "num_prefix_tokens"):
+        return "its tokens are no patches of a picture"
     if getattr(model, "rope", None) is not None:
         return "its rotary positions need the place of a token, and a merged one has none"
     if any(part.rel_bias is not None for part in model.modules() if isinstance(part, Attention)):
@@ -112,7 +114,7 @@ def merge(x: Tensor, sizes: Tensor, matching: Matching) -> tuple[Tensor, Tensor]
     """Tokens (B, N, D) of `sizes` (B, N) patches each, float32, to (B, M, D) and (B, M): means, each patch of equal
     weight."""
     kept, merged, target = matching
-    rows = torch.arange(len(x), device=x.device)[:, None]
+    rows = torch.arange(x.shape[0], device=x.device)[:, None]
     staying, coming = sizes[rows, kept], sizes[rows, merged]
     sums = staying.scatter_add(1, target, coming)
     staying, coming = (
@@ -140,7 +142,7 @@ class MergingBlocks(nn.Module):
     def forward(self, x: Tensor, *, rope: None = None, mask: None = None) -> Tensor:
         """Tokens (B, N, D) to tokens (B, N, D); there are neither `rope` nor `mask` in the models this fits."""
         sizes = torch.ones(x.shape[:2], device=x.device)
-        place = torch.arange(x.shape[1], device=x.device).expand(len(x), -1)  # now, of each token that came in
+        place = torch.arange(x.shape[1], device=x.device).expand(x.shape[0], -1)  # now, of each token that came in
         bias = None
         blocks: Any = self.blocks
         for block in blocks:

@@ -1,6 +1,6 @@
 """Norms of queries and keys that make their product a cosine (Swin V2, arXiv:2111.09883, section 3.2).
 
-Both take and give (B, H, N, K) in any type and compute in fp32.
+Both take and give (B, H, N, K) in any type and compute in fp32, or in fp64 where that comes in.
 
 Shapes: B batch, H heads, N tokens, K head width.
 """
@@ -15,7 +15,8 @@ __all__ = ["ScaledUnitNorm", "UnitNorm", "with_length"]
 
 def with_length(x: Tensor, length: Tensor | float) -> Tensor:
     """Vectors (..., K) in their directions, of `length` (broadcastable to (..., 1)); a vector of zeros stays."""
-    return (x * (length / x.norm(dim=-1, keepdim=True, dtype=torch.float32).clamp(min=1e-12))).to(x.dtype)
+    dtype = torch.promote_types(x.dtype, torch.float32)
+    return (x * (length / x.norm(dim=-1, keepdim=True, dtype=dtype).clamp(min=1e-12))).to(x.dtype)
 
 
 class UnitNorm(nn.Module):
@@ -41,5 +42,5 @@ class ScaledUnitNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, H, N, K) to (B, H, N, K)."""
-        scale = self.logit_scale.float().clamp(max=math.log(100)).exp()
+        scale = self.logit_scale.to(torch.promote_types(x.dtype, torch.float32)).clamp(max=math.log(100)).exp()
         return with_length(x, scale * x.shape[-1] ** 0.5)

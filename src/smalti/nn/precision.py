@@ -28,7 +28,7 @@ __all__ = [
 
 Precision = Literal["fp32", "bf16"]
 DTYPES: dict[Precision, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfloat16}
-NORMS = (nn.LayerNorm, nn.GroupNorm, _BatchNorm)  # take bf16 tokens with fp32 weights, on a CPU
+NORMS = (nn.LayerNorm, nn.GroupNorm, _BatchNorm)  # take bf16 tokens with fp32 weights, on a CPU; nn.RMSNorm warns
 
 
 def best_precision(device: torch.device) -> tuple[Precision, str]:
@@ -76,8 +76,8 @@ def in_precision(model: nn.Module, precision: Precision) -> Callable[..., Any]:
     stay ids; the weights stay fp32, and gradients reach them.
 
     On a CPU the weights are rounded for the call and the tokens stay in bf16 from end to end: half the bytes and fewer
-    calls than with autocast (docs/performance.md). Norms and exact layers, such as the last, stay in fp32. Other
-    devices autocast.
+    calls than with autocast (docs/performance.md). Norms (`NORMS`) and exact layers, such as the last, stay in fp32;
+    logits from the table that embeds (`heads.TiedLinear`) are a bf16 product, like that table. Other devices autocast.
     """
     if precision == "fp32":
         return model

@@ -105,4 +105,5 @@ class WindowAttention(Attention):
     def full_mask(self, x: Tensor, mask: Tensor | None) -> Tensor | None:
         """What any attention has, and in shifted windows who came round the edge."""
         own = cast(Tensor, combine(super().full_mask(x, mask), self.shifted))  # (1 or n, H, M, M)
-        return own if len(own) in (1, len(x)) else own.repeat(len(x) // len(own), 1, 1, 1)
+        n = own.shape[0]
+        return own if n == 1 else own.expand(x.shape[0] // n, *own.shape).flatten(0, 1)

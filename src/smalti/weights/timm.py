@@ -1,5 +1,6 @@
-"""timm's names, where they are not ours already: those of BEiT, DINOv3, EVA-02, Swin, Swin V2 and of packed SwiGLU
-layers. The authors' own files of DeiT, DeiT-III, BEiT, Swin, MAE, DINO, DINOv2 and DINOv3 have the same, but for a few.
+"""timm's names, where they are not ours already: those of BEiT, DINOv3, EVA-02, Swin, Swin V2, of packed SwiGLU layers
+and of pooling by attention. The authors' own files of DeiT, DeiT-III, BEiT, Swin, MAE, DINO, DINOv2 and DINOv3 have the
+same, but for a few.
 """
 
 from collections.abc import Mapping
@@ -23,8 +24,14 @@ def no_key_bias(block: str) -> Row:
     return f"{block}.attn.qkv.bias", (f"{block}.attn.q_bias", None, f"{block}.attn.v_bias")
 
 
-PLAIN = Names()
-PACKED = Names(((("blocks.{i}.mlp.fc1_g.{p}", "blocks.{i}.mlp.fc1_x.{p}"), "blocks.{i}.mlp.fc1.{p}"),))
+MAP: Row = ("pool.{rest}", "attn_pool.{rest}")
+PLAIN = Names((MAP,))
+PACKED = Names(
+    (
+        MAP,
+        (("blocks.{i}.mlp.fc1_g.{p}", "blocks.{i}.mlp.fc1_x.{p}"), "blocks.{i}.mlp.fc1.{p}"),
+    )
+)
 BEIT = Names(
     (
         no_key_bias(BLOCK),
@@ -85,7 +92,7 @@ def timm_names(state: Mapping[str, Tensor], family: str) -> Names:
         return EVA_02_APART if any(".mlp.norm." in name for name in state) else EVA_02
     if family == "beit":
         return BEIT
-    if family == "vit" and "pos_embed" not in state:
+    if family == "vit" and "pos_embed" not in state and "reg_token" in state:
         return DINOV3_BIASED if no_bias_on_keys(state) else DINOV3
     return PACKED if is_packed(state) else PLAIN
 
@@ -103,7 +110,7 @@ def authors_names(state: Mapping[str, Tensor], family: str) -> Names | None:
     if family != "vit" or "pos_embed" not in state:
         return None
     packed = is_packed(state) or "blocks.0.mlp.w12.weight" in state
-    return AUTHORS if packed else Names(AUTHORS.rows[:3], AUTHORS.unused)
+    return AUTHORS if packed else Names(AUTHORS.rows[:4], AUTHORS.unused)
 
 
 def no_bias_on_keys(state: Mapping[str, Tensor]) -> bool:
