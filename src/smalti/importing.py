@@ -13,8 +13,7 @@ from smalti._version import __version__
 from smalti.data.preprocess import Preprocess
 from smalti.errors import InputError
 from smalti.modelfile import ModelFile, read_any_model, write_model
-from smalti.models import FAMILIES, build, preset_config
-from smalti.models.registry import with_options
+from smalti.models import build, preset_config
 from smalti.nn.blank import Blank
 from smalti.tokenizers import read_published_tokenizer
 from smalti.weights import (
@@ -36,6 +35,7 @@ Normalisation = tuple[tuple[float, ...], tuple[float, ...]]  # mean and deviatio
 
 IMAGENET: Normalisation = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 HALF: Normalisation = (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)
+PRESETS = {"gpt": "gpt2", "bert": "bert_base"}  # what published models of text are, but for their sizes
 RESAMPLE = {0: "nearest", 2: "bilinear", 3: "bicubic"}  # Pillow's numbers, as transformers stores them
 
 
@@ -181,7 +181,7 @@ def text_model(published: Published, labels: object) -> Translated:
     for name in ("token_embed.weight", "head.bias"):
         if name in state and len(state[name]) == options["vocab_size"]:
             state[name] = state[name][: tokenizer.vocab_size]
-    config = with_options(FAMILIES[family].config(), options | {"vocab_size": tokenizer.vocab_size})
+    family, config = preset_config(PRESETS[family], **options | {"vocab_size": tokenizer.vocab_size})
     with Blank():
         module = build(family, config)
     load_strictly(module, state, where=published.path)
@@ -193,7 +193,7 @@ def text_model(published: Published, labels: object) -> Translated:
         task,
         find_labels(published, classes, labels, remarks) if classes else (),
         tokenizer,
-        provenance={"smalti": __version__, "weights": where_from(published)},
+        provenance={"smalti": __version__, "preset": PRESETS[family], "weights": where_from(published)},
     )
     return Translated(model, names, tuple(remarks))
 
