@@ -1,6 +1,7 @@
 """Folders for timm and transformers: they load, answer as the model does, and come back as the same model."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -11,8 +12,10 @@ from smalti.data.preprocess import Preprocess
 from smalti.data.views import Views
 from smalti.errors import InputError, SmaltiError
 from smalti.export import export, folders
+from smalti.importing import find_fit
 from smalti.modelfile import ModelFile, read_model, write_model
 from smalti.models import preset_config
+from smalti.weights import read_published
 
 pytest.importorskip("timm")
 pytest.importorskip("transformers")
@@ -71,8 +74,38 @@ def check_names(folder, file, kind):
     if kind == "hf":
         assert published.config["id2label"] == {"0": "cat", "1": "dog", "2": "elk"}
         assert published.preprocessor["size"] == {"shortest_edge": round(min(file.preprocess.img_size) / 0.8)}
-    else:
-        assert published.config["pretrained_cfg"]["label_names"] == ["cat", "dog", "elk"]
+
+
+@pytest.mark.parametrize("name", [name for name, kind in ALL if kind == "timm"])
+def test_a_folder_of_timm_comes_back_by_itself(name, tmp_path, monkeypatch):
+    monkeypatch.setattr(folders, "library", missing)
+    preset, options, _ = CASES[name]
+    path = write(tmp_path / "m.safetensors", preset, options)
+    export(path, tmp_path / "out", kind="timm")
+    assert run(["import-weights", str(tmp_path / "out"), "--out", str(tmp_path / "back.safetensors")]) == 0
+    file, back = read_model(path), read_model(tmp_path / "back.safetensors")
+    assert (back.family, back.labels, back.preprocess) == (file.family, file.labels, file.preprocess)
+    images = torch.randn(2, file.preprocess.in_chans, *file.preprocess.img_size)
+    with torch.no_grad():
+        torch.testing.assert_close(back.module(images), file.module(images), rtol=1e-4, atol=1e-5)
+
+
+def missing(name):
+    raise ModuleNotFoundError(name)
+
+
+@pytest.mark.parametrize("fit", ["squash", "crop", "pad"])
+@pytest.mark.parametrize("kind", ["timm", "hf"])
+def test_how_pictures_are_fitted_comes_back(fit, kind, tmp_path, monkeypatch):
+    monkeypatch.setattr(folders, "library", missing)
+    file = read_model(write(tmp_path / "m.safetensors", "vit_tiny_patch16_224", {"num_classes": 3, "depth": 1}))
+    rule = replace(file.preprocess, fit=fit, crop_pct=1.0 if fit == "pad" else 0.8, interpolation="bilinear")
+    write_model(tmp_path / "m.safetensors", replace(file, preprocess=rule))
+    export(tmp_path / "m.safetensors", tmp_path / "out", kind=kind)
+    found = find_fit(read_published(tmp_path / "out"), rule.img_size)
+    if (fit, kind) == ("pad", "hf"):
+        rule = replace(rule, fit="squash")  # which is said of the export
+    assert replace(rule, **found) == rule
 
 
 def test_a_published_size_comes_back_as_the_same_model_file(tmp_path):
@@ -125,9 +158,6 @@ def test_another_answer_leaves_nothing_that_loads(tmp_path, monkeypatch):
 
 def test_without_the_library_it_says_that_nothing_was_compared(tmp_path, monkeypatch, capsys):
     path = write(tmp_path / "m.safetensors", "vit_tiny_patch16_224", {**TINY, "img_size": 32}, views=Views(mirror=True))
-
-    def missing(name):
-        raise ModuleNotFoundError(name)
 
     monkeypatch.setattr(folders, "library", missing)
     assert run(["export", str(path), "--format", "hf", "--out", str(tmp_path / "out")]) == 0

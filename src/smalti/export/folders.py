@@ -93,11 +93,11 @@ def write_timm(file: ModelFile[Any], folder: Path, name: str, arguments: dict[st
         "crop_pct": rule.crop_pct,
         "crop_mode": {"squash": "squash", "crop": "center", "pad": "border"}[rule.fit],
         "num_classes": len(file.labels),
-        "label_names": file.labels,
     }
     return {
         "architecture": name,
         "num_classes": len(file.labels),
+        "label_names": file.labels,
         "pretrained_cfg": about,
         "model_args": {**arguments, "in_chans": rule.in_chans},
     }
@@ -144,12 +144,14 @@ def processor(rule: Preprocess) -> dict[str, Any]:
         "image_mean": rule.mean,
         "image_std": rule.std,
     }
-    if rule.fit != "crop":
+    if rule.fit == "pad" or (rule.fit == "squash" and rule.crop_pct == 1):
         return {"image_processor_type": "ViTImageProcessor", **told, "size": {"height": H, "width": W}}
+    height, width = (round(side / rule.crop_pct) for side in (H, W))
+    squashed = {"image_processor_type": "DeiTImageProcessor", "size": {"height": height, "width": width}}
+    short = {"image_processor_type": "BitImageProcessor", "size": {"shortest_edge": min(height, width)}}
     return {
-        "image_processor_type": "BitImageProcessor",
+        **(squashed if rule.fit == "squash" else short),
         **told,
-        "size": {"shortest_edge": round(min(H, W) / rule.crop_pct)},
         "do_center_crop": True,
         "crop_size": {"height": H, "width": W},
     }
