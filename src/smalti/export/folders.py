@@ -13,7 +13,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from smalti.data.preprocess import Preprocess
-from smalti.errors import InputError, SmaltiError
+from smalti.errors import InputError, SmaltiError, printable
 from smalti.export.configs import HUGGINGFACE, TIMM
 from smalti.files import make_folder, write_durably
 from smalti.importing import RESAMPLE
@@ -56,7 +56,8 @@ def export(model: str | os.PathLike[str], out: str | os.PathLike[str], *, kind: 
 
     Raises:
         InputError: the other library has no such model, or there is something at `out`.
-        SmaltiError: its answer differs; the folder is left without a config.json, so that nothing loads it.
+        SmaltiError: its answer differs, or it gives none; the folder is left without a config.json, so that nothing
+            loads it.
     """
     file, folder = read_any_model(Path(model)), Path(out)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
@@ -74,8 +75,12 @@ def export(model: str | os.PathLike[str], out: str | os.PathLike[str], *, kind: 
     make_folder(folder)
     config = (write_text if is_text else write)(file, folder, *arguments)
     write_durably(folder / "config.json", json.dumps(config, indent=2))
-    difference = compare(file, answer, folder)
-    if difference is not None and difference > AGREEMENT:
+    try:
+        difference = compare(file, answer, folder)
+    except Exception as error:  # the other library fails in ways of its own
+        (folder / "config.json").unlink()
+        raise SmaltiError("gives no answer there", where=folder, why=printable(error), mend="report this") from error
+    if difference is not None and not difference <= AGREEMENT:
         (folder / "config.json").unlink()
         raise SmaltiError("answers differently there", where=folder, why=f"by {difference:.2g}", mend="report this")
     return Exported(folder, difference, remarks(file))
