@@ -259,6 +259,26 @@ def test_the_wrong_preset_is_refused_with_a_table(weights, tmp_path, capsys):
         smalti.import_weights(weights, out, preset="deit_tiny_distilled_patch16_224")
 
 
+def test_weights_that_are_no_numbers_leave_what_stood_there(tmp_path):
+    state = smalti.create_model("vit_nano_patch4_32", num_classes=3).state_dict()
+    save_file({**state, "norm.weight": torch.full((64,), torch.nan)}, tmp_path / "nan.safetensors")
+    out = tmp_path / "m.safetensors"
+    out.write_text("keep")
+    with pytest.raises(InputError, match=r"nan.safetensors: norm.weight holds numbers that are not finite"):
+        smalti.import_weights(tmp_path / "nan.safetensors", out, preset="vit_nano_patch4_32")
+    assert out.read_text() == "keep"
+
+
+def test_names_of_tensors_do_not_reach_the_terminal_as_they_are(tmp_path, capsys):
+    save_file({"a\x1b[31mred\n": torch.zeros(2)}, tmp_path / "a.safetensors")
+    out = tmp_path / "m.safetensors"
+    command = ["import-weights", str(tmp_path / "a.safetensors"), "--preset", "vit_nano_patch4_32", "--out", str(out)]
+    assert run(command) == 2
+    said = capsys.readouterr()
+    assert r"a\x1b[31mred\n" in said.out
+    assert "\x1b[31mred" not in said.out + said.err
+
+
 def test_what_is_missing_is_said(weights, tmp_path):
     with pytest.raises(InputError, match="add --preset"):
         smalti.import_weights(weights, tmp_path / "m.safetensors")
