@@ -96,8 +96,9 @@ def import_weights(
             OWNER/NAME@COMMIT.
         out: the model file to write.
         preset: what the weights are of; a timm folder says so itself, one of transformers by its sizes.
-        img_size: side, or (height, width), of the pictures the model shall take, where that is not the preset's.
-        in_chans: channels it shall take; else 3.
+        img_size: side, or (height, width), of the pictures the model shall take; else that of the preset that is named,
+            or of the folder.
+        in_chans: channels it shall take; else as the folder says, or 3.
         labels: names of the outputs in order, or a text file with one a line; else as the folder says, or numbers.
         mean: of the pixels, a value a channel; else as the folder says, or as the published models have it.
         std: their deviation, likewise.
@@ -105,7 +106,7 @@ def import_weights(
 
     Raises:
         DifferenceError: the weights are not those of the preset; it has a row for each tensor that differs.
-        InputError: they cannot be read.
+        InputError: they cannot be read, are not finite, or their folder tells of a model that smalti has not.
         StorageError: there is no room for them.
     """
     pictures = {"img_size": img_size, "in_chans": in_chans, "mean": mean, "std": std}
