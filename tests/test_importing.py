@@ -3,18 +3,23 @@
 import hashlib
 import json
 import shutil
+import time
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import save_file
 
 import smalti
 from smalti import api
 from smalti.cli import run
 from smalti.errors import InputError
+from smalti.importing import find_labels, find_normalisation, published_model
 from smalti.modelfile import read_model
-from smalti.weights import DifferenceError
+from smalti.weights import HUGGINGFACE, DifferenceError, Published, options_from_timm, refuse_others
 from tests.hub_cache import COMMIT, NAME, timm_files
 
 timm = pytest.importorskip("timm")
@@ -77,6 +82,132 @@ def test_a_folder_of_timm_says_what_it_is(theirs, weights, tmp_path):
     assert (rule.mean[0], rule.std[0], rule.interpolation, rule.crop_pct) == (0.4, 0.3, "bilinear", 0.95)
 
 
+def folder_of(tmp_path, *, preprocessor=None, **told):
+    """A folder of transformers of a small ViT with three outputs."""
+    torch.manual_seed(0)
+    state = smalti.create_model("vit_nano_patch4_32", num_classes=3).state_dict()
+    named = {n if n.startswith("classifier") else f"vit.{n}": t for n, t in HUGGINGFACE["vit"].to_theirs(state).items()}
+    tmp_path.mkdir(exist_ok=True)
+    save_file(named, tmp_path / "model.safetensors")
+    config = {"model_type": "vit", "hidden_size": 64, "num_hidden_layers": 6, "num_attention_heads": 4}
+    (tmp_path / "config.json").write_text(json.dumps({**config, "patch_size": 4, "image_size": 32, **told}))
+    if preprocessor:
+        (tmp_path / "preprocessor_config.json").write_text(json.dumps(preprocessor))
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("told", "labels"),
+    [
+        ({"id2label": {"0": "a", "2": "c"}}, ("a", "class 1", "c")),
+        ({"id2label": {"0": "a", "2": "c", "5": "f"}}, ("class 0", "class 1", "class 2")),
+        ({"id2label": {"0": "a", "1": "a", "2": "a (1)"}}, ("a (0)", "a (1) (1)", "a (1) (2)")),
+        ({"label_names": {"1": "b", "0": "a", "2": "c"}}, ("a", "b", "c")),
+        ({"pretrained_cfg": {"label_names": ["a", "b", "c"]}}, ("a", "b", "c")),
+    ],
+)
+def test_labels_are_those_of_their_outputs(told, labels, tmp_path):
+    assert published_model(folder_of(tmp_path, **told)).model.labels == labels
+
+
+def test_labels_by_other_than_numbers_are_refused(tmp_path):
+    with pytest.raises(InputError, match=r"labels are not told by number.*--labels"):
+        published_model(folder_of(tmp_path, id2label={"LABEL_0": "a", "LABEL_1": "b", "LABEL_2": "c"}))
+
+
+def test_many_labels_of_which_two_are_equal_take_no_time():
+    names = {str(i): f"name {max(i, 1)}" for i in range(20_000)}
+    published = Published(Path("x"), {}, {"id2label": names})
+    began = time.monotonic()
+    labels = find_labels(published, len(names), None, [])
+    assert labels[:3] == ("name 1 (0)", "name 1 (1)", "name 2")
+    assert time.monotonic() - began < 0.5
+
+
+@pytest.mark.parametrize(
+    ("told", "why"),
+    [
+        ({"hidden_act": "relu"}, "hidden_act = 'relu'"),
+        ({"num_attention_heads": 8}, "num_attention_heads = 8"),
+        ({"architectures": ["Dinov2ForImageClassification"]}, "reads an answer off .* the mean of the patches"),
+        ({"architectures": ["DeiTForImageClassification"]}, "reads an answer off the class token alone"),
+    ],
+)
+def test_settings_that_no_shape_tells_are_compared(told, why, tmp_path):
+    with pytest.raises(InputError, match=why):
+        published_model(folder_of(tmp_path, **told), preset="vit_nano_patch4_32")
+    assert published_model(folder_of(tmp_path), preset="vit_nano_patch4_32").model.labels
+
+
+def test_heads_of_stages_and_what_norms_add_are_compared():
+    told = {"depths": [2, 4, 2], "num_heads": [2, 4, 8], "layer_norm_eps": 1e-5}
+    refuse_others(told, "swin_mini_patch4_window4_64")
+    for change in ({"num_heads": [2, 4, 4]}, {"layer_norm_eps": 1e-3}):
+        with pytest.raises(InputError, match=next(iter(change))):
+            refuse_others({**told, **change}, "swin_mini_patch4_window4_64")
+
+
+@pytest.mark.parametrize(
+    ("argument", "told"), [("act_layer", "relu"), ("global_pool", "map"), ("fc_norm", True)], ids=str
+)
+def test_a_model_of_timm_that_we_have_not_is_refused(argument, told):
+    with pytest.raises(InputError, match=f"{argument} = .* is something smalti has not"):
+        options_from_timm({"architecture": "vit_tiny_patch16_224", "model_args": {argument: told}})
+
+
+def test_the_folder_of_timm_says_the_size_unless_a_preset_is_named(theirs, weights, tmp_path):
+    folder = tmp_path / "hub"
+    folder.mkdir()
+    shutil.copy(weights, folder / "model.safetensors")
+    config = {"architecture": "vit_tiny_patch16_224", "pretrained_cfg": {"input_size": [3, 64, 96]}}
+    (folder / "config.json").write_text(json.dumps(config))
+    assert published_model(folder).model.preprocess.img_size == (64, 96)
+    assert published_model(folder, img_size=32).model.preprocess.img_size == (32, 32)
+    assert published_model(folder, preset="vit_tiny_patch16_224").model.preprocess.img_size == (224, 224)
+
+
+def test_what_deit_does_to_pictures(tmp_path):
+    """Squashed, then the middle cut out."""
+    transformers = pytest.importorskip("transformers")
+    y, x = np.mgrid[0:60, 0:90]
+    picture = np.stack([127 + 120 * np.sin(x / 9), 127 + 120 * np.cos(y / 7), (x + y) * 1.5], -1).astype(np.uint8)
+    told = {"do_center_crop": True, "image_mean": [0.5] * 3, "image_std": [0.5] * 3, "resample": 3}
+    sides = {"size": {"height": 37, "width": 37}, "crop_size": {"height": 32, "width": 32}}
+    for said in ({"size": 37, "crop_size": 32}, sides):
+        rule = published_model(folder_of(tmp_path, preprocessor=told | said)).model.preprocess
+        theirs = transformers.DeiTImageProcessor(**told, **sides)
+        expected = theirs(Image.fromarray(picture), return_tensors="pt")["pixel_values"]
+        assert (rule([picture]) - expected).abs().max() <= 0.03  # a few shades of 256, over 0.5
+        squashed = replace(rule, crop_pct=1.0)
+        assert (squashed([picture]) - expected).abs().max() > 0.3
+
+
+def test_pictures_that_are_not_normalised(tmp_path):
+    told = {"do_normalize": False, "size": {"height": 32, "width": 32}, "image_mean": [0.5] * 3, "image_std": [0.5] * 3}
+    rule = published_model(folder_of(tmp_path, preprocessor=told)).model.preprocess
+    assert (rule.mean, rule.std) == ((0.0,) * 3, (1.0,) * 3)
+
+
+def test_a_size_of_pictures_that_is_none_is_refused(tmp_path):
+    told = {"size": {"longest_edge": 64}, "crop_size": 32}
+    with pytest.raises(InputError, match="no size of pictures"):
+        published_model(folder_of(tmp_path, preprocessor=told))
+
+
+OWN = ("bamboo", "sat493m")  # data with a mean and deviation of its own
+
+
+def test_the_assumed_mean_and_deviation_are_those_of_timm():
+    tags = [tag for name in smalti.list_models() for tag in timm.list_pretrained(f"{name}.*")]
+    assert len(tags) > 100
+    for tag in (tag for tag in tags if not tag.endswith(OWN)):
+        told = timm.get_pretrained_cfg(tag)
+        google = tag.endswith("orig_in21k")  # without a head, the .npz alone is told from MAE's
+        published = Published(Path("x"), {}, ours=google)
+        found = find_normalisation(published, tag.split(".")[0], bool(told.num_classes), None, None, [])
+        assert found == (pytest.approx(told.mean, abs=1e-3), pytest.approx(told.std, abs=1e-3)), tag
+
+
 def test_a_folder_of_transformers_brings_labels_and_preprocessing(tmp_path):
     transformers = pytest.importorskip("transformers")
     size = {"image_size": 32, "patch_size": 16, "num_hidden_layers": 12, "hidden_size": 192, "num_attention_heads": 3}
@@ -126,6 +257,26 @@ def test_the_wrong_preset_is_refused_with_a_table(weights, tmp_path, capsys):
     assert not out.exists()
     with pytest.raises(DifferenceError):
         smalti.import_weights(weights, out, preset="deit_tiny_distilled_patch16_224")
+
+
+def test_weights_that_are_no_numbers_leave_what_stood_there(tmp_path):
+    state = smalti.create_model("vit_nano_patch4_32", num_classes=3).state_dict()
+    save_file({**state, "norm.weight": torch.full((64,), torch.nan)}, tmp_path / "nan.safetensors")
+    out = tmp_path / "m.safetensors"
+    out.write_text("keep")
+    with pytest.raises(InputError, match=r"nan.safetensors: norm.weight holds numbers that are not finite"):
+        smalti.import_weights(tmp_path / "nan.safetensors", out, preset="vit_nano_patch4_32")
+    assert out.read_text() == "keep"
+
+
+def test_names_of_tensors_do_not_reach_the_terminal_as_they_are(tmp_path, capsys):
+    save_file({"a\x1b[31mred\n": torch.zeros(2)}, tmp_path / "a.safetensors")
+    out = tmp_path / "m.safetensors"
+    command = ["import-weights", str(tmp_path / "a.safetensors"), "--preset", "vit_nano_patch4_32", "--out", str(out)]
+    assert run(command) == 2
+    said = capsys.readouterr()
+    assert r"a\x1b[31mred\n" in said.out
+    assert "\x1b[31mred" not in said.out + said.err
 
 
 def test_what_is_missing_is_said(weights, tmp_path):

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +14,7 @@ from smalti._version import __version__
 from smalti.data.preprocess import Preprocess
 from smalti.errors import InputError
 from smalti.modelfile import ModelFile, read_any_model, write_model
-from smalti.models import FAMILIES, build, preset_config
-from smalti.models.registry import with_options
+from smalti.models import build, preset_config
 from smalti.nn.blank import Blank
 from smalti.tokenizers import read_published_tokenizer
 from smalti.weights import (
@@ -22,10 +22,13 @@ from smalti.weights import (
     fit_input,
     is_hub_name,
     load_strictly,
+    options_from_huggingface,
+    options_from_timm,
     options_of,
     preset_of,
     read_hub,
     read_published,
+    refuse_others,
     to_ours,
 )
 from smalti.weights.text import TEXT
@@ -34,8 +37,12 @@ __all__ = ["RESAMPLE", "Imported", "Translated", "import_weights", "published_mo
 
 Normalisation = tuple[tuple[float, ...], tuple[float, ...]]  # mean and deviation, a value a channel
 
+AS_STORED: Normalisation = (0.0,) * 3, (1.0,) * 3
 IMAGENET: Normalisation = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 HALF: Normalisation = (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)
+CLIP: Normalisation = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
+PRESETS = {"gpt": "gpt2", "bert": "bert_base"}  # what published models of text are, but for their sizes
+CROP_MODES = {"squash": "squash", "center": "crop", "border": "pad"}  # timm's
 RESAMPLE = {0: "nearest", 2: "bilinear", 3: "bicubic"}  # Pillow's numbers, as transformers stores them
 
 
@@ -89,8 +96,9 @@ def import_weights(
             OWNER/NAME@COMMIT.
         out: the model file to write.
         preset: what the weights are of; a timm folder says so itself, one of transformers by its sizes.
-        img_size: side, or (height, width), of the pictures the model shall take, where that is not the preset's.
-        in_chans: channels it shall take; else 3.
+        img_size: side, or (height, width), of the pictures the model shall take; else that of the preset that is named,
+            or of the folder.
+        in_chans: channels it shall take; else as the folder says, or 3.
         labels: names of the outputs in order, or a text file with one a line; else as the folder says, or numbers.
         mean: of the pixels, a value a channel; else as the folder says, or as the published models have it.
         std: their deviation, likewise.
@@ -98,7 +106,7 @@ def import_weights(
 
     Raises:
         DifferenceError: the weights are not those of the preset; it has a row for each tensor that differs.
-        InputError: they cannot be read.
+        InputError: they cannot be read, are not finite, or their folder tells of a model that smalti has not.
         StorageError: there is no room for them.
     """
     pictures = {"img_size": img_size, "in_chans": in_chans, "mean": mean, "std": std}
@@ -126,18 +134,20 @@ def published_model(
         for name in (name for name, value in pictures.items() if value is not None):
             raise InputError(f"{name} is for models of pictures", where=source, mend="leave it out")
         return text_model(published, labels)
-    if preset is None and (preset := preset_of(published.config)):
-        img_size = img_size or published.config.get("image_size")
-    preset = preset or published.config.get("architecture")
+    options = options_from_huggingface(published.config) | options_from_timm(published.config)
+    if preset is not None:
+        options.pop("img_size", None)  # a preset that a person names says the size too
+    preset = preset or preset_of(published.config) or published.config.get("architecture")
     if preset is None:
         raise InputError(
             "does not say what model it is of", where=source, mend="add --preset (smalti models lists them)"
         )
+    refuse_others(published.config, preset)
     family, config = preset_config(preset)
     names, state = ("the authors of ViT", published.state) if published.ours else to_ours(published.state, family)
     remarks = [f"{len(published.state)} tensors with the names of {names}"]
 
-    wanted: dict[str, Any] = {"num_classes": outputs(state, "head.weight", "head.fc.weight")}
+    wanted = {**options, "num_classes": outputs(state, "head.weight", "head.fc.weight")}
     if hidden := outputs(state, "pre_logits.fc.weight"):
         wanted["pre_logits"] = hidden
     if (eps := published.config.get("layer_norm_eps")) and hasattr(config, "norm_eps"):
@@ -181,7 +191,7 @@ def text_model(published: Published, labels: object) -> Translated:
     for name in ("token_embed.weight", "head.bias"):
         if name in state and len(state[name]) == options["vocab_size"]:
             state[name] = state[name][: tokenizer.vocab_size]
-    config = with_options(FAMILIES[family].config(), options | {"vocab_size": tokenizer.vocab_size})
+    family, config = preset_config(PRESETS[family], **options | {"vocab_size": tokenizer.vocab_size})
     with Blank():
         module = build(family, config)
     load_strictly(module, state, where=published.path)
@@ -193,7 +203,7 @@ def text_model(published: Published, labels: object) -> Translated:
         task,
         find_labels(published, classes, labels, remarks) if classes else (),
         tokenizer,
-        provenance={"smalti": __version__, "weights": where_from(published)},
+        provenance={"smalti": __version__, "preset": PRESETS[family], "weights": where_from(published)},
     )
     return Translated(model, names, tuple(remarks))
 
@@ -210,21 +220,35 @@ def outputs(state: dict[str, Tensor], *names: str) -> int:
 
 def find_labels(published: Published, count: int, given: object, remarks: list[str]) -> tuple[str, ...]:
     """Names of the outputs, each its own."""
-    told = published.config.get("id2label") or dict(enumerate(published.config.get("label_names") or ()))
     if isinstance(given, str | os.PathLike):
         found = [line.strip() for line in read_text(Path(given)).splitlines() if line.strip()]
     elif isinstance(given, Iterable):
         found = list(map(str, given))
     else:
-        found = [str(told[key]) for key in sorted(told, key=int)]
-        if len(found) != count and count:
-            remarks.append("the outputs have no names there and are numbered; --labels FILE gives them names")
-            found = [f"class {i:0{len(str(count - 1))}d}" for i in range(count)]
-        found = found[:count]
+        told = told_labels(published)
+        if max(told, default=0) >= count:
+            told = {}  # of another model's outputs
+        if len(told) < count:
+            which = "some outputs" if told else "the outputs"
+            remarks.append(f"{which} have no names there and are numbered; --labels FILE gives them names")
+        found = [told.get(i, f"class {i:0{len(str(count - 1))}d}") for i in range(count)]
     if len(found) != count:
         raise InputError(f"{len(found)} labels for {count} outputs", mend="give one line an output, in order")
-    seen = {name for name in found if found.count(name) > 1} if len(set(found)) < count else set()
-    return tuple(f"{name} ({i})" if name in seen else name for i, name in enumerate(found))
+    while len(times := Counter(found)) < count:
+        found = [f"{name} ({i})" if times[name] > 1 else name for i, name in enumerate(found)]
+    return tuple(found)
+
+
+def told_labels(published: Published) -> dict[int, str]:
+    """The names of outputs that a folder tells, by number; there may be gaps."""
+    config = published.config
+    told = config.get("id2label") or config.get("label_names") or config.get("pretrained_cfg", {}).get("label_names")
+    named = told if isinstance(told, dict) else dict(enumerate(told or ()))
+    try:
+        return {int(number): str(name) for number, name in named.items()}
+    except ValueError as error:
+        what = "its labels are not told by number"
+        raise InputError(what, where=published.path, why=str(error), mend="add --labels FILE") from error
 
 
 def read_text(path: Path) -> str:
@@ -246,13 +270,15 @@ def find_normalisation(
     """Mean and deviation: as the person says, as the folder says, as the published models have them."""
     told = {**published.config.get("pretrained_cfg", {})}
     about = published.preprocessor
-    if "image_mean" in about:
+    if not about.get("do_normalize", True):
+        told["mean"], told["std"] = AS_STORED
+    elif "image_mean" in about and "image_std" in about:
         told = {"mean": about["image_mean"], "std": about["image_std"]}
-    if "mean" not in told:
-        # the authors of ViT and BEiT scale pixels to [-1, 1], all others use ImageNet's mean and deviation; a plain ViT
-        # without a head is MAE's or DINO's
-        half = preset.startswith("beit_") or (preset.startswith("vit_") and labelled)
-        told["mean"], told["std"] = HALF if half else IMAGENET
+    if "mean" not in told or "std" not in told:
+        # the authors of ViT, FlexiViT and BEiT scale pixels to [-1, 1], those of EVA-02 as CLIP does, all others use
+        # ImageNet's mean and deviation; a plain ViT without a head is MAE's or DINO's, unless Google published it
+        half = preset.startswith(("beit_", "flexivit_")) or published.ours or (preset.startswith("vit_") and labelled)
+        told["mean"], told["std"] = CLIP if preset.startswith("eva02_") else HALF if half else IMAGENET
         if mean is None:
             remarks.append(f"mean and deviation of the pixels are taken to be {told['mean']} and {told['std']}")
     return tuple(mean or told["mean"]), tuple(std or told["std"])
@@ -268,18 +294,27 @@ def recycled(values: tuple[float, ...], channels: int) -> tuple[float, ...]:
 def find_fit(published: Published, size: tuple[int, int]) -> dict[str, Any]:
     """How pictures are fitted to the input: as the folder says, else the middle of them, bicubic."""
     about = published.preprocessor
-    if "size" in about:
-        rule = {"interpolation": RESAMPLE.get(about.get("resample", 3), "bicubic")}
-        short = about["size"].get("shortest_edge") if isinstance(about["size"], dict) else None
-        if short is None:
-            return {"fit": "squash", **rule}
-        crop = about.get("crop_size", short) if about.get("do_center_crop", True) else short
-        side = crop["height"] if isinstance(crop, dict) else crop
-        return {"fit": "crop", "crop_pct": min(1.0, side / short), **rule}
+    if about.get("size"):
+        cut = about.get("crop_size") if about.get("do_center_crop", True) else None
+        return {
+            "fit": "crop" if isinstance(about["size"], dict) and "shortest_edge" in about["size"] else "squash",
+            "crop_pct": min(1.0, side_of(cut) / side_of(about["size"])) if cut else 1.0,
+            "interpolation": RESAMPLE.get(about.get("resample", 3), "bicubic"),
+        }
     told = published.config.get("pretrained_cfg", {})
-    share = told.get("crop_pct") or (0.9 if max(size) <= 256 else 1.0)
-    fit = "squash" if told.get("crop_mode") == "squash" else "crop"
-    return {"fit": fit, "crop_pct": share, "interpolation": told.get("interpolation", "bicubic")}
+    return {
+        "fit": CROP_MODES.get(told.get("crop_mode", ""), "crop"),
+        "crop_pct": told.get("crop_pct") or (0.9 if max(size) <= 256 else 1.0),
+        "interpolation": told.get("interpolation", "bicubic"),
+    }
+
+
+def side_of(size: Any) -> float:
+    """A side of pictures in pixels, as transformers says it: a number, or one by name."""
+    side = size.get("shortest_edge", size.get("height")) if isinstance(size, dict) else size
+    if not isinstance(side, int | float) or side <= 0:
+        raise InputError(f"{size!r} in preprocessor_config.json is no size of pictures", mend="get the folder again")
+    return side
 
 
 def checksum_of(files: Iterable[Path]) -> str:

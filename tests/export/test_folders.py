@@ -1,6 +1,7 @@
 """Folders for timm and transformers: they load, answer as the model does, and come back as the same model."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -11,8 +12,10 @@ from smalti.data.preprocess import Preprocess
 from smalti.data.views import Views
 from smalti.errors import InputError, SmaltiError
 from smalti.export import export, folders
+from smalti.importing import find_fit
 from smalti.modelfile import ModelFile, read_model, write_model
 from smalti.models import preset_config
+from smalti.weights import read_published
 
 pytest.importorskip("timm")
 pytest.importorskip("transformers")
@@ -23,6 +26,9 @@ CASES = {  # preset, options, kinds
     "vit": ("vit_tiny_patch16_224", {**TINY, "img_size": 64}, ("timm", "hf")),
     "a grey rectangle": ("vit_tiny_patch16_224", {**TINY, "img_size": (32, 64), "in_chans": 1}, ("timm", "hf")),
     "deit3": ("deit3_small_patch16_224", {**TINY, "img_size": 64}, ("timm",)),
+    "another norm": ("vit_tiny_patch16_224", {**TINY, "img_size": 64, "norm_eps": 1e-2}, ("hf",)),
+    "a smaller norm": ("vit_tiny_patch16_224", {**TINY, "img_size": 64, "norm_eps": 1e-12}, ("timm",)),
+    "swin, padded": ("swin_tiny_patch4_window7_224", {**SWIN, "depths": (1, 2), "img_size": 48}, ("timm",)),
     "mean": ("vit_tiny_patch16_224", {**TINY, "img_size": 64, "pool": "mean", "qk_norm": True}, ("timm",)),
     "registers": ("vit_small_patch14_reg4_dinov2", {**TINY, "img_size": 56}, ("timm",)),
     "deit": ("deit_tiny_distilled_patch16_224", {**TINY, "img_size": 64}, ("timm", "hf")),
@@ -71,8 +77,38 @@ def check_names(folder, file, kind):
     if kind == "hf":
         assert published.config["id2label"] == {"0": "cat", "1": "dog", "2": "elk"}
         assert published.preprocessor["size"] == {"shortest_edge": round(min(file.preprocess.img_size) / 0.8)}
-    else:
-        assert published.config["pretrained_cfg"]["label_names"] == ["cat", "dog", "elk"]
+
+
+@pytest.mark.parametrize("name", [name for name, kind in ALL if kind == "timm"])
+def test_a_folder_of_timm_comes_back_by_itself(name, tmp_path, monkeypatch):
+    monkeypatch.setattr(folders, "library", missing)
+    preset, options, _ = CASES[name]
+    path = write(tmp_path / "m.safetensors", preset, options)
+    export(path, tmp_path / "out", kind="timm")
+    assert run(["import-weights", str(tmp_path / "out"), "--out", str(tmp_path / "back.safetensors")]) == 0
+    file, back = read_model(path), read_model(tmp_path / "back.safetensors")
+    assert (back.family, back.labels, back.preprocess) == (file.family, file.labels, file.preprocess)
+    images = torch.randn(2, file.preprocess.in_chans, *file.preprocess.img_size)
+    with torch.no_grad():
+        torch.testing.assert_close(back.module(images), file.module(images), rtol=1e-4, atol=1e-5)
+
+
+def missing(name):
+    raise ModuleNotFoundError(name)
+
+
+@pytest.mark.parametrize("fit", ["squash", "crop", "pad"])
+@pytest.mark.parametrize("kind", ["timm", "hf"])
+def test_how_pictures_are_fitted_comes_back(fit, kind, tmp_path, monkeypatch):
+    monkeypatch.setattr(folders, "library", missing)
+    file = read_model(write(tmp_path / "m.safetensors", "vit_tiny_patch16_224", {"num_classes": 3, "depth": 1}))
+    rule = replace(file.preprocess, fit=fit, crop_pct=1.0 if fit == "pad" else 0.8, interpolation="bilinear")
+    write_model(tmp_path / "m.safetensors", replace(file, preprocess=rule))
+    export(tmp_path / "m.safetensors", tmp_path / "out", kind=kind)
+    found = find_fit(read_published(tmp_path / "out"), rule.img_size)
+    if (fit, kind) == ("pad", "hf"):
+        rule = replace(rule, fit="squash")  # which is said of the export
+    assert replace(rule, **found) == rule
 
 
 def test_a_published_size_comes_back_as_the_same_model_file(tmp_path):
@@ -88,17 +124,33 @@ def test_a_published_size_comes_back_as_the_same_model_file(tmp_path):
     assert all(torch.equal(t, file.module.state_dict()[name]) for name, t in back.module.state_dict().items())
 
 
+ODD = {  # preset, options
+    "vit_small_patch14_reg4_dinov2": ("vit_small_patch14_reg4_dinov2", {**TINY, "img_size": 56}),
+    "a hidden layer": ("vit_tiny_patch16_224", {**TINY, "img_size": 32, "pre_logits": 24}),
+    "another norm": ("vit_tiny_patch16_224", {**TINY, "img_size": 32, "norm_eps": 1e-3}),
+    "normed queries": ("beit_base_patch16_224", {**TINY, "img_size": 32, "qk_norm": True}),
+    "windows": ("swin_tiny_patch4_window7_224", {**SWIN, "img_size": 64}),
+    "windows, V2": ("swinv2_tiny_window8_256", {**SWIN, "img_size": 48}),
+}
+
+
 @pytest.mark.parametrize(
     ("preset", "kind", "told"),
     [
         ("cct_mini_patch4_32", "timm", "timm has no model with a convolutional stem"),
         ("cct_mini_patch4_32", "hf", "transformers has no model with a convolutional stem"),
         ("vit_small_patch14_reg4_dinov2", "hf", "registers|LayerScale"),
+        ("a hidden layer", "timm", "timm has no model with a hidden layer in the head"),
+        ("a hidden layer", "hf", "transformers has no model with a hidden layer in the head"),
+        ("another norm", "timm", "timm has no model with norms that add 0.001"),
+        ("normed queries", "hf", "transformers has no model with normed queries"),
+        ("windows", "timm", "timm has no model with shifted windows on a grid that they do not fill"),
+        ("windows, V2", "timm", "timm has no model with shifted windows on a grid that they do not fill"),
         ("cnn_small_32", "timm", "no way to timm for models of the family cnn"),
     ],
 )
 def test_what_they_do_not_have_is_refused_before_anything_is_written(preset, kind, told, tmp_path):
-    options = {**TINY, "img_size": 56} if "dinov2" in preset else {"num_classes": 3}
+    preset, options = ODD.get(preset, (preset, {"num_classes": 3}))
     path = write(tmp_path / "m.safetensors", preset, options)
     with pytest.raises(InputError, match=told):
         export(path, tmp_path / "out", kind=kind)
@@ -123,11 +175,23 @@ def test_another_answer_leaves_nothing_that_loads(tmp_path, monkeypatch):
     assert not (tmp_path / "out" / "config.json").exists()
 
 
+@pytest.mark.parametrize("answered", [RuntimeError("shapes\ndiffer"), torch.full((1, 3), torch.nan)])
+def test_no_answer_leaves_nothing_that_loads(answered, tmp_path, monkeypatch):
+    path = write(tmp_path / "m.safetensors", "vit_tiny_patch16_224", {**TINY, "img_size": 32})
+
+    def answer(folder, images):
+        if isinstance(answered, Exception):
+            raise answered
+        return answered
+
+    monkeypatch.setitem(folders.FORMATS, "hf", (*folders.FORMATS["hf"][:2], answer))
+    with pytest.raises(SmaltiError, match=r"gives no answer there \(shapes|answers differently there \(by nan"):
+        export(path, tmp_path / "out", kind="hf")
+    assert not (tmp_path / "out" / "config.json").exists()
+
+
 def test_without_the_library_it_says_that_nothing_was_compared(tmp_path, monkeypatch, capsys):
     path = write(tmp_path / "m.safetensors", "vit_tiny_patch16_224", {**TINY, "img_size": 32}, views=Views(mirror=True))
-
-    def missing(name):
-        raise ModuleNotFoundError(name)
 
     monkeypatch.setattr(folders, "library", missing)
     assert run(["export", str(path), "--format", "hf", "--out", str(tmp_path / "out")]) == 0

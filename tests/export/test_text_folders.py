@@ -97,6 +97,25 @@ def test_a_class_is_read_of_the_same_ids_as_theirs(tmp_path):
         assert dict(said.top) == pytest.approx(dict(zip(("good", "bad"), row.tolist(), strict=True)), abs=1e-5)
 
 
+@pytest.mark.parametrize("case", ["gpt2", "bert"])
+def test_training_begins_with_an_imported_model(case, tmp_path):
+    """GPT-2 goes on with texts, BERT learns classes."""
+    export(write(tmp_path / "m.safetensors", case), tmp_path / "out", kind="hf")
+    start = smalti.import_weights(tmp_path / "out", tmp_path / "start.safetensors").model
+    rows = "".join(f'"{"the cat sat" if i % 2 else "on the mat"}",{"AB"[i % 2]}\n' for i in range(40))
+    files = {"gpt2": ("book.txt", TEXT * 4), "bert": ("reviews.csv", "text,label\n" + rows)}
+    name, content = files[case]
+    (tmp_path / name).write_text(content)
+    made = smalti.train(
+        tmp_path / name, start=tmp_path / "start.safetensors", steps=1, out=tmp_path / "run", report=False, show=False
+    )
+    file = read_any_model(made.model)
+    known, learned = start.module.blocks, file.module.blocks
+    assert file.provenance["preset"] == start.provenance["preset"] == {"gpt2": "gpt2", "bert": "bert_base"}[case]
+    assert (known[0].mlp.fc1.weight - learned[0].mlp.fc1.weight).abs().max() < 0.1
+    assert file.module.config.mlp == start.module.config.mlp
+
+
 def test_spare_ids_are_left_out_and_missing_ones_refused(tmp_path):
     folder = tmp_path / "wide"
     config = transformers.GPT2Config(vocab_size=300, n_positions=16, n_embd=24, n_layer=1, n_head=2,
@@ -129,7 +148,7 @@ def test_the_commands_do_it(tmp_path, capsys):
     told = json.loads(capsys.readouterr().out)
     assert told["outputs"] == 0
     assert told["preprocess"]["kind"] == "wordpiece"
-    assert run(["predict", str(tmp_path / "b.safetensors"), "[START]the [MASK] sat[END]", "--json"]) == 0
+    assert run(["predict", str(tmp_path / "b.safetensors"), "the [MASK] sat", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["answer"].startswith("the ")
 
 

@@ -65,6 +65,13 @@ CASES = {  # kind: (class, config, our family, our preset, our options)
         },
     ),
     "dinov2": ("Dinov2Model", SMALL, "vit", "vit_small_patch14_dinov2", OURS),
+    "dinov2, gated": (
+        "Dinov2Model",
+        {**SMALL, "use_swiglu_ffn": True},
+        "vit",
+        "vit_giant_patch14_dinov2",
+        {**OURS, "mlp_ratio": 64 / 24},
+    ),
     "dinov2_with_registers": ("Dinov2WithRegistersModel", SMALL, "vit", "vit_small_patch14_reg4_dinov2", OURS),
     "dinov3": ("DINOv3ViTModel", DINOV3, "vit", "vit_small_patch16_dinov3_qkvb", {**OURS, "embed_dim": 32}),
     "dinov3, gated": (
@@ -107,7 +114,7 @@ def test_what_transformers_writes_gives_the_same_answers_here(kind, tmp_path):
     other.save_pretrained(tmp_path)
     family, mine = ours(kind)
     published = read_published(tmp_path)
-    assert published.config["model_type"] == ("dinov3_vit" if "dinov3" in kind else kind)
+    assert published.config["model_type"] == ("dinov3_vit" if "dinov3" in kind else kind.split(",")[0])
     names, state = to_ours(published.state, family)
     assert names == "transformers"
     if kind == "dinov2_with_registers":  # their class token carries its position apart

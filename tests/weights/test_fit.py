@@ -5,6 +5,7 @@ import torch
 import torch.nn.functional as F
 
 from smalti._torchvision import torchvision  # noqa: F401 - timm imports it
+from smalti.errors import InputError
 from smalti.models import create_model
 from smalti.weights import DifferenceError, fit_classes, fit_input, load_strictly
 from smalti.weights.fit import fit_channels, resize_relative
@@ -122,6 +123,14 @@ def test_classes_that_stay_keep_their_rows(preset):
         assert torch.equal(now[1], fresh[name][1])
     rest = [name for name in fresh if name not in heads]
     assert all(torch.equal(new.state_dict()[name], old.state_dict()[name]) for name in rest)
+
+
+def test_a_number_that_is_none_is_refused():
+    old, new = drawn("vit_mini_patch4_32"), create_model("vit_mini_patch4_32")
+    state = old.state_dict() | {"norm.bias": torch.full((128,), torch.nan)}
+    with pytest.raises(InputError, match=r"norm.bias holds numbers that are not finite"):
+        load_strictly(new, state, where="old.safetensors")
+    assert new.norm.bias.isfinite().all()
 
 
 def test_a_difference_is_told_by_name_and_shape():

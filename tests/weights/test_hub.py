@@ -50,6 +50,16 @@ def test_a_fetched_repository_is_pinned_and_read_again_without_the_network(hub):
             assert pinned(name, download=download) == published.origin
 
 
+def test_what_a_repository_never_had_is_not_missed(hub):
+    """A fine-tuned model is often published without its preprocessing."""
+    files = {"config.json": b'{"model_type": "vit"}', "model.safetensors": timm_files()["model.safetensors"]}
+    hub.repositories["x/tuned"] = files
+    first = read_hub("x/tuned", download=True)
+    hub.error = ConnectionError("no network")
+    for download in (False, True):
+        assert read_hub("x/tuned", download=download).origin == first.origin
+
+
 def test_weights_in_several_files(hub):
     whole = timm_files()
     names = [f"model-0000{i}-of-00002.safetensors" for i in (1, 2)]
@@ -96,7 +106,7 @@ def test_what_the_listing_of_a_commit_has_and_the_cache_has_not_is_missed(hub):
 @pytest.mark.parametrize(
     ("told", "beside", "lacks"),
     [
-        ({"model_type": "vit"}, "preprocessor_config.json", "preprocessor_config.json"),
+        ({"model_type": "vit"}, None, None),
         ({"model_type": "gpt2"}, "vocab.json", "tokenizer.json"),
         ({"architecture": "vit_nano_patch4_32"}, None, None),
     ],

@@ -1,5 +1,6 @@
 """Published files: every kind is read, nothing in them is run, and what cannot be read is said in one line."""
 
+import argparse
 import io
 import json
 import os
@@ -36,8 +37,15 @@ def test_safetensors_in_half_precision_are_read_as_fp32(tmp_path):
         {"state_dict": {f"module.{name}": tensor for name, tensor in STATE.items()}},
         {"student": {}, "teacher": {f"module.backbone.{name}": tensor for name, tensor in STATE.items()}},
         {"model": {name: tensor * 2 for name, tensor in STATE.items()}, "model_ema": STATE},
+        {"model": {name: tensor * 2 for name, tensor in STATE.items()}, "ema": {"decay": 0.9, "module": STATE}},
+        {"model": STATE, "model_ema": {}, "ema": {"decay": 0.9}},
+        {"net": {f"_orig_mod.module.{name}": tensor for name, tensor in STATE.items()}},
+        {"state_dict": STATE, "args": argparse.Namespace(lr=0.1, betas=(0.9, 0.95))},
     ],
-    ids=["flat", "official", "wrapped", "DINO's teacher", "running mean"],
+    ids=[
+        *("flat", "official", "wrapped", "DINO's teacher", "running mean", "another running mean", "an empty one"),
+        *("wrapped twice", "with its arguments"),
+    ],
 )
 def test_a_pth_file_is_read_whatever_wraps_it(tree, tmp_path):
     torch.save(tree, tmp_path / "a.pth")
@@ -69,9 +77,15 @@ def test_a_pickle_that_asks_for_code_gets_none(plain, tmp_path):
         path.write_bytes(pickle.dumps({"a": Evil(str(target))}))
     else:
         torch.save({"a": Evil(str(target))}, path)
-    with pytest.raises(InputError, match="its tensors cannot be read"):
+    with pytest.raises(InputError, match=r"its tensors cannot be read \([Uu]nsupported (GLOBAL|operand)"):
         read_published(path)
     assert not target.exists()
+
+
+def test_what_a_pickle_asks_for_is_named(tmp_path):
+    torch.save({"model": STATE, "metric": np.float64(3)}, tmp_path / "a.pth")
+    with pytest.raises(InputError, match=r"\(Unsupported global: GLOBAL numpy\S+scalar was not an allowed global"):
+        read_published(tmp_path / "a.pth")
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="limits of processes are POSIX's")
@@ -102,6 +116,33 @@ def test_an_index_that_leads_out_of_the_folder_is_refused(tmp_path):
     (tmp_path / "model.safetensors.index.json").write_text(json.dumps({"weight_map": {"a": "../other.safetensors"}}))
     with pytest.raises(InputError, match="outside of its folder"):
         read_published(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("model.safetensors.index.json", '{"weight_map": ["a"]}', '"weight_map" in it is no JSON object'),
+        ("model.safetensors.index.json", '{"weight_map": null}', "names no files"),
+        ("config.json", "[" * 100_000, "is not valid JSON"),
+        ("config.json", '["a"]', "holds no JSON object"),
+        ("config.json", '{"id2label": ["a"]}', '"id2label" in it is no JSON object'),
+        ("config.json", '{"pretrained_cfg": 3}', '"pretrained_cfg" in it is no JSON object'),
+        ("preprocessor_config.json", "3", "holds no JSON object"),
+    ],
+)
+def test_json_of_another_shape_is_named(name, content, told, tmp_path):
+    if "index" not in name:
+        save_file(STATE, tmp_path / "model.safetensors")
+    (tmp_path / name).write_text(content)
+    with pytest.raises(InputError, match=told) as caught:
+        read_published(tmp_path)
+    assert caught.value.where.endswith(name)
+
+
+def test_null_in_json_says_nothing(tmp_path):
+    save_file(STATE, tmp_path / "model.safetensors")
+    (tmp_path / "config.json").write_text('{"pretrained_cfg": null, "model_type": "vit"}')
+    assert read_published(tmp_path).config == {"model_type": "vit"}
 
 
 def cut(content: bytes) -> bytes:

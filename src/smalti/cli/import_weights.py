@@ -7,6 +7,7 @@ from cyclopts import Parameter
 
 from smalti.cli.options import Download, Json, Whole
 from smalti.cli.output import show, table, write_json
+from smalti.errors import printable
 
 __all__ = ["import_weights"]
 
@@ -40,7 +41,7 @@ def import_weights(
         made = api.import_weights(file, out, preset=preset, labels=labels, download=download, **pictures)
     except DifferenceError as error:
         if not json:
-            rows = [(name, theirs or "-", ours or "-") for name, theirs, ours in error.rows[:20]]
+            rows = [(printable(name), theirs or "-", ours or "-") for name, theirs, ours in error.rows[:20]]
             show(table("", ("tensor", "in the file", "in the model"), rows))
         raise
     about = {

@@ -39,7 +39,7 @@ class Preprocess:
         fit: "squash" scales both sides to fit, every pixel kept; "crop" scales the short side and cuts the middle out;
             "pad" scales the long side and fills with the mean.
         interpolation: of the resize; always anti-aliased.
-        crop_pct: with "crop", the share of the short side that is kept.
+        crop_pct: with "crop", the share of the short side that is kept; with "squash", of both sides.
         white: the stored value that means white in 16-bit, 32-bit and float pictures (4095 for 12-bit X-rays).
     """
 
@@ -107,15 +107,13 @@ def resize(image: Tensor, rule: Preprocess) -> Tensor:
     if rule.fit == "crop":
         image = _middle(image, H, W)
     image = _scale(image, scaled_size(*image.shape[-2:], rule=rule), rule.interpolation)
-    if rule.fit == "crop":
+    if rule.fit != "pad":
         top, left = (image.shape[-2] - H) // 2, (image.shape[-1] - W) // 2
         return image[:, top : top + H, left : left + W]
-    if rule.fit == "pad":
-        canvas = torch.tensor(rule.mean).mul(255).round().to(torch.uint8).view(-1, 1, 1).repeat(1, H, W)
-        top, left = (H - image.shape[-2]) // 2, (W - image.shape[-1]) // 2
-        canvas[:, top : top + image.shape[-2], left : left + image.shape[-1]] = image
-        return canvas
-    return image
+    canvas = torch.tensor(rule.mean).mul(255).round().to(torch.uint8).view(-1, 1, 1).repeat(1, H, W)
+    top, left = (H - image.shape[-2]) // 2, (W - image.shape[-1]) // 2
+    canvas[:, top : top + image.shape[-2], left : left + image.shape[-1]] = image
+    return canvas
 
 
 def _middle(image: Tensor, H: int, W: int) -> Tensor:
@@ -132,7 +130,7 @@ def scaled_size(h: int, w: int, *, rule: Preprocess) -> tuple[int, int]:
     """The size (height, width) that a picture of (h, w) is scaled to, before it is cropped or padded."""
     H, W = rule.img_size
     if rule.fit == "squash":
-        return H, W
+        return round(H / rule.crop_pct), round(W / rule.crop_pct)
     if rule.fit == "crop":
         scale = max(H / h, W / w) / rule.crop_pct
         return max(H, round(h * scale)), max(W, round(w * scale))

@@ -2,6 +2,7 @@
 config.json of transformers. Each raises InputError for a model that the other library has no class for.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -35,7 +36,13 @@ def ours_only(config: ViTConfig) -> dict[str, bool]:
         "rotary positions": config.rope,
         "SwiGLU": config.mlp != "gelu",
         "no positions": config.pos_embed == "none" and not config.rel_bias,
+        "a hidden layer in the head": config.pre_logits is not None,
     }
+
+
+def timm_only(config: ViTConfig) -> dict[str, bool]:
+    """The same, and what timm cannot be told: its norms add 1e-6. Less, as transformers' 1e-12, changes no answer."""
+    return {**ours_only(config), f"norms that add {config.norm_eps:g}": config.norm_eps > 1e-6}
 
 
 def shape(config: ViTConfig) -> dict[str, Any]:
@@ -52,7 +59,7 @@ def shape(config: ViTConfig) -> dict[str, Any]:
 
 def timm_vit(config: ViTConfig) -> Arguments:
     """timm's VisionTransformer."""
-    refuse("timm", {**ours_only(config), "a bias on scores in this class": config.rel_bias})
+    refuse("timm", {**timm_only(config), "a bias on scores in this class": config.rel_bias})
     return "vit_base_patch16_224", {
         **shape(config),
         "qkv_bias": config.qkv_bias,
@@ -76,14 +83,15 @@ def timm_deit(config: DeiTConfig) -> Arguments:
 
 def timm_beit(config: ViTConfig) -> Arguments:
     """timm's Beit."""
-    refuse("timm", {**ours_only(config), "positions beside a bias on scores": config.pos_embed != "none"})
+    refuse("timm", {**timm_only(config), "positions beside a bias on scores": config.pos_embed != "none"})
     refuse("timm", {"normed queries in this class": config.qk_norm, "registers in this class": config.reg_tokens > 0})
     pool = {"cls": "token", "mean": "avg"}[config.pool]
     return "beit_base_patch16_224", {**shape(config), "init_values": config.layer_scale, "global_pool": pool}
 
 
 def timm_swin(config: SwinConfig) -> Arguments:
-    """timm's SwinTransformer."""
+    """timm's SwinTransformer, which rolls a grid before it pads it; we pad first."""
+    refuse("timm", {"shifted windows on a grid that they do not fill": pads_and_shifts(config)})
     return "swin_tiny_patch4_window7_224", {
         "img_size": config.size,
         "patch_size": config.patch_size,
@@ -94,6 +102,16 @@ def timm_swin(config: SwinConfig) -> Arguments:
         "mlp_ratio": config.mlp_ratio,
         "qkv_bias": config.qkv_bias,
     }
+
+
+def pads_and_shifts(config: SwinConfig) -> bool:
+    """Whether a stage has shifted windows, and they do not fill its grid."""
+    sides = [side // config.patch_size for side in config.size]
+    for depth in config.depths:
+        if depth > 1 and any(side > config.window and side % config.window for side in sides):
+            return True
+        sides = [math.ceil(side / 2) for side in sides]
+    return False
 
 
 def timm_swinv2(config: SwinV2Config) -> Arguments:
@@ -119,7 +137,7 @@ def hf_shape(config: ViTConfig) -> dict[str, Any]:
         "num_attention_heads": config.num_heads,
         "intermediate_size": int(config.embed_dim * config.mlp_ratio),
         "hidden_act": "gelu",
-        "layer_norm_eps": 1e-6,
+        "layer_norm_eps": config.norm_eps,
         "qkv_bias": config.qkv_bias,
     }
 
@@ -136,7 +154,6 @@ def hf_vit(config: ViTConfig) -> Arguments:
             "registers in this class": config.reg_tokens > 0,
             "a mean of patches in this class": config.pool != "cls",
             "positions on patches only": not config.pos_prefix,
-            "a hidden layer in the head": config.pre_logits is not None,
         },
     )
     return "ViTForImageClassification", {"model_type": "vit", **hf_shape(config)}
@@ -151,7 +168,10 @@ def hf_deit(config: DeiTConfig) -> Arguments:
 def hf_beit(config: ViTConfig) -> Arguments:
     """transformers' BeitForImageClassification."""
     refuse("transformers", {**ours_only(config), "positions beside a bias on scores": config.pos_embed != "none"})
-    refuse("transformers", {"a class token read from a BEiT": config.pool != "mean"})
+    refuse(
+        "transformers",
+        {"normed queries in this class": config.qk_norm, "a class token read from a BEiT": config.pool != "mean"},
+    )
     return "BeitForImageClassification", {
         "model_type": "beit",
         **hf_shape(config),

@@ -13,7 +13,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from smalti.data.preprocess import Preprocess
-from smalti.errors import InputError, SmaltiError
+from smalti.errors import InputError, SmaltiError, printable
 from smalti.export.configs import HUGGINGFACE, TIMM
 from smalti.files import make_folder, write_durably
 from smalti.importing import RESAMPLE
@@ -56,7 +56,8 @@ def export(model: str | os.PathLike[str], out: str | os.PathLike[str], *, kind: 
 
     Raises:
         InputError: the other library has no such model, or there is something at `out`.
-        SmaltiError: its answer differs; the folder is left without a config.json, so that nothing loads it.
+        SmaltiError: its answer differs, or it gives none; the folder is left without a config.json, so that nothing
+            loads it.
     """
     file, folder = read_any_model(Path(model)), Path(out)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
@@ -74,8 +75,12 @@ def export(model: str | os.PathLike[str], out: str | os.PathLike[str], *, kind: 
     make_folder(folder)
     config = (write_text if is_text else write)(file, folder, *arguments)
     write_durably(folder / "config.json", json.dumps(config, indent=2))
-    difference = compare(file, answer, folder)
-    if difference is not None and difference > AGREEMENT:
+    try:
+        difference = compare(file, answer, folder)
+    except Exception as error:  # the other library fails in ways of its own
+        (folder / "config.json").unlink()
+        raise SmaltiError("gives no answer there", where=folder, why=printable(error), mend="report this") from error
+    if difference is not None and not difference <= AGREEMENT:
         (folder / "config.json").unlink()
         raise SmaltiError("answers differently there", where=folder, why=f"by {difference:.2g}", mend="report this")
     return Exported(folder, difference, remarks(file))
@@ -93,11 +98,11 @@ def write_timm(file: ModelFile[Any], folder: Path, name: str, arguments: dict[st
         "crop_pct": rule.crop_pct,
         "crop_mode": {"squash": "squash", "crop": "center", "pad": "border"}[rule.fit],
         "num_classes": len(file.labels),
-        "label_names": file.labels,
     }
     return {
         "architecture": name,
         "num_classes": len(file.labels),
+        "label_names": file.labels,
         "pretrained_cfg": about,
         "model_args": {**arguments, "in_chans": rule.in_chans},
     }
@@ -144,12 +149,14 @@ def processor(rule: Preprocess) -> dict[str, Any]:
         "image_mean": rule.mean,
         "image_std": rule.std,
     }
-    if rule.fit != "crop":
+    if rule.fit == "pad" or (rule.fit == "squash" and rule.crop_pct == 1):
         return {"image_processor_type": "ViTImageProcessor", **told, "size": {"height": H, "width": W}}
+    height, width = (round(side / rule.crop_pct) for side in (H, W))
+    squashed = {"image_processor_type": "DeiTImageProcessor", "size": {"height": height, "width": width}}
+    short = {"image_processor_type": "BitImageProcessor", "size": {"shortest_edge": min(height, width)}}
     return {
-        "image_processor_type": "BitImageProcessor",
+        **(squashed if rule.fit == "squash" else short),
         **told,
-        "size": {"shortest_edge": round(min(H, W) / rule.crop_pct)},
         "do_center_crop": True,
         "crop_size": {"height": H, "width": W},
     }

@@ -4,26 +4,30 @@ A pickle may ask for anything. Here torch reads nothing but tensors and plain da
 limits on memory, time and what it may write, that holds nothing and ends afterwards. It imports nothing of smalti.
 """
 
+import argparse
 import os
+import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import torch
 from safetensors.torch import save_file
 
-WEIGHTS = ("model_ema", "state_dict_ema", "model", "state_dict", "teacher", "module")  # in the order of preference
+# in the order of preference
+WEIGHTS = ("model_ema", "state_dict_ema", "ema", "model", "state_dict", "teacher", "module", "net")
 ROOM = 2 << 30  # bytes beside the file's own
 
 
-def tensors(tree: Mapping) -> Iterator[tuple[str, torch.Tensor]]:
-    """The tensors of a state dict; those of an inner dict where the file wraps one."""
-    inner = next((tree[key] for key in WEIGHTS if isinstance(tree.get(key), Mapping)), None)
-    if inner is not None:
-        yield from tensors(inner)
-        return
-    for name, value in tree.items():
-        if isinstance(value, torch.Tensor) and not value.is_sparse:
-            yield str(name), value.detach().contiguous().clone()  # the file may share memory between two names
+def tensors(tree: Mapping) -> dict[str, torch.Tensor]:
+    """The tensors of a state dict; those of an inner dict where the file wraps one that has any."""
+    for key in WEIGHTS:
+        if isinstance(tree.get(key), Mapping) and (inner := tensors(tree[key])):
+            return inner
+    return {
+        str(name): value.detach().contiguous().clone()  # the file may share memory between two names
+        for name, value in tree.items()
+        if isinstance(value, torch.Tensor) and not value.is_sparse
+    }
 
 
 def limit(size: int) -> None:
@@ -43,10 +47,13 @@ def main(source: str, target: str) -> None:
     torch.set_num_threads(1)
     limit(os.path.getsize(source))
     try:
-        tree = torch.load(source, map_location="cpu", weights_only=True)
-        found = dict(tensors(tree)) if isinstance(tree, Mapping) else {}
+        with torch.serialization.safe_globals([argparse.Namespace]):  # of the command that trained; plain data
+            tree = torch.load(source, map_location="cpu", weights_only=True)
+        found = tensors(tree) if isinstance(tree, Mapping) else {}
     except Exception as error:  # a damaged or hostile file fails in any way
-        sys.exit(" ".join(str(error).split("\n")[0].split())[:300] or type(error).__name__)
+        reason = re.search(r"[Uu]nsupported .+?(?=\.\s|\n|$)", str(error))  # in the middle of advice
+        told = reason[0] if reason else str(error).split("\n")[0]
+        sys.exit(" ".join(told.split())[:300] or type(error).__name__)
     if not found:
         sys.exit("it holds no named tensors")
     save_file(found, target)

@@ -122,7 +122,9 @@ def fit_classes(state: Mapping[str, Tensor], model: nn.Module, rows: Mapping[int
 
 
 def load_strictly(model: nn.Module, state: Mapping[str, Tensor], *, where: object) -> None:
-    """Gives the model its weights. Raises DifferenceError where names or shapes differ."""
+    """Gives the model its weights. Raises DifferenceError where names or shapes differ, InputError where a weight is no
+    finite number.
+    """
     wanted = model.state_dict()
     rows = [
         (name, shape(state.get(name)), shape(wanted.get(name)))
@@ -131,6 +133,8 @@ def load_strictly(model: nn.Module, state: Mapping[str, Tensor], *, where: objec
     ]
     if rows:
         raise DifferenceError(rows, where=where)
+    if broken := [name for name, tensor in state.items() if not tensor.isfinite().all()]:
+        raise InputError(f"{few(broken)} holds numbers that are not finite", where=where, mend="get it again")
     model.load_state_dict(dict(state))
 
 

@@ -118,11 +118,8 @@ def lacking(folder: Path) -> str:
         return "config.json"
     if lacks := lacking_weights(folder):
         return lacks
-    kind = told.get("model_type")
-    if kind in {about.kind for about in TEXT.values()}:
-        return "" if any((folder / one).is_file() for one in TOKENIZERS) else TOKENIZERS[0]
-    beside = "preprocessor_config.json"  # timm says the same in config.json
-    return beside if kind and not (folder / beside).is_file() else ""
+    reads_text = told.get("model_type") in {about.kind for about in TEXT.values()}
+    return TOKENIZERS[0] if reads_text and not any((folder / one).is_file() for one in TOKENIZERS) else ""
 
 
 def lacking_weights(folder: Path) -> str:

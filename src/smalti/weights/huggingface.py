@@ -6,10 +6,11 @@ Names of a model with a head start with its kind ("vit.encoder..."), those of a 
 from collections.abc import Mapping
 from typing import Any
 
+from smalti.errors import InputError
 from smalti.models import list_models, preset_config
 from smalti.weights.names import Names, Row
 
-__all__ = ["HUGGINGFACE", "KINDS", "preset_of"]
+__all__ = ["HUGGINGFACE", "KINDS", "options_from_huggingface", "preset_of", "refuse_others"]
 
 KINDS = {  # their "model_type", and our presets of it
     "vit": "vit_*_patch*_[0-9]*",
@@ -100,6 +101,11 @@ DINOV2 = (
     ("blocks.{i}.mlp.{rest}", "encoder.layer.{i}.mlp.{rest}"),
     *VIT,
 )
+DINOV2_GATED = (
+    (("blocks.{i}.mlp.fc1_g.{p}", "blocks.{i}.mlp.fc1_x.{p}"), "encoder.layer.{i}.mlp.weights_in.{p}"),
+    ("blocks.{i}.mlp.fc2.{p}", "encoder.layer.{i}.mlp.weights_out.{p}"),
+    *DINOV2,
+)
 DINOV3 = (
     ("cls_token", "embeddings.cls_token"),
     ("reg_token", "embeddings.register_tokens"),
@@ -118,6 +124,11 @@ SWIGLU: tuple[Row, ...] = (
     ("blocks.{i}.mlp.fc1_g.{p}", "layer.{i}.mlp.gate_proj.{p}"),
     ("blocks.{i}.mlp.fc1_x.{p}", "layer.{i}.mlp.up_proj.{p}"),
 )
+OTHER_HEADS = {  # of classes that read an answer off otherwise
+    "DeiTForImageClassification": "the class token alone",
+    "Dinov2ForImageClassification": "the class token and the mean of the patches",
+    "Dinov2WithRegistersForImageClassification": "the class token and the mean of the patches",
+}
 UNUSED = ("embeddings.mask_token", "pooler.dense.{p}", "{rest}relative_position_index")
 
 HUGGINGFACE = {
@@ -127,6 +138,7 @@ HUGGINGFACE = {
     "swin": Names(SWIN, UNUSED),
     "swinv2": Names(SWINV2, (*UNUSED, "{rest}relative_coords_table")),
     "dinov2": Names(DINOV2, UNUSED),
+    "dinov2, gated": Names(DINOV2_GATED, UNUSED),
     "dinov3": Names((*DINOV3, *GELU), UNUSED),
     "dinov3, gated": Names((*DINOV3, *SWIGLU), UNUSED),
 }
@@ -142,3 +154,31 @@ def preset_of(told: Mapping[str, Any]) -> str | None:
     if (gated := told.get("use_gated_mlp")) is not None:  # DINOv3's small and small plus are alike but for that
         fit = [name for name in fit if gated == (getattr(configs[name], "mlp", "") == "swiglu")]
     return next((name for name in fit if configs[name].img_size == told.get("image_size")), fit[0] if fit else None)
+
+
+def options_from_huggingface(told: Mapping[str, Any]) -> dict[str, Any]:
+    """What a config.json of transformers says of the pictures a model takes, as fields of our configs."""
+    names = {"image_size": "img_size", "num_channels": "in_chans"}
+    return {ours: told[theirs] for theirs, ours in names.items() if told.get(theirs)}
+
+
+def refuse_others(told: Mapping[str, Any], preset: str) -> None:
+    """Raises InputError where a config.json of transformers is of another model than the preset in what the shapes of
+    weights do not tell.
+    """
+    for name in set(told.get("architectures") or ()) & set(OTHER_HEADS):
+        what = f"{name} reads an answer off {OTHER_HEADS[name]}, which smalti's {preset} does not"
+        raise InputError(what, mend="use transformers, or the model it was made of, without that head")
+    config: Any = preset_config(preset)[1]
+    heads = getattr(config, "num_heads", None)
+    gated = told.get("model_type") == "dinov3_vit" and config.mlp == "swiglu"
+    wanted = {
+        (STAGES if "depths" in told else SIZES)["num_heads"]: list(heads) if isinstance(heads, tuple) else heads,
+        "hidden_act": "silu" if gated else "gelu",
+    }
+    if not hasattr(config, "norm_eps"):
+        wanted["layer_norm_eps"] = 1e-5
+    for name, value in wanted.items():
+        if told.get(name) not in (value, None):
+            what = f"{name} = {told[name]!r} in config.json is something smalti's {preset} has not"
+            raise InputError(what, mend="name the preset of these weights, or use transformers")

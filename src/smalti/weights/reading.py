@@ -76,27 +76,39 @@ def read_folder(path: Path, read: Callable[[Path], dict[str, Tensor]] | None = N
     state: dict[str, Tensor] = {}
     for file in files:
         state |= (read or read_tensors)(file)
-    config, preprocessor = read_json(path / "config.json"), read_json(path / "preprocessor_config.json")
+    config = read_json(path / "config.json", "id2label", "model_args", "pretrained_cfg")
+    preprocessor = read_json(path / "preprocessor_config.json")
     return Published(path, unwrapped(state), config, preprocessor, files=files)
 
 
 def shards(path: Path) -> list[str]:
     """The names of the files that the index in a folder names."""
-    files = sorted(set(map(str, read_json(path / SHARDS).get("weight_map", {}).values())))
+    files = sorted(set(map(str, read_json(path / SHARDS, "weight_map").get("weight_map", {}).values())))
+    if not files:
+        raise InputError("names no files", where=path / SHARDS, mend="get the folder again")
     if any(Path(one).name != one for one in files):
         raise InputError("names a file outside of its folder", where=path / SHARDS, mend="get the folder again")
     return files
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """The object in a JSON file; empty where there is no such file."""
+def read_json(path: Path, *parts: str) -> dict[str, Any]:
+    """The object in a JSON file; empty where there is no such file. Raises InputError where it holds something else, or
+    where one of `parts` is there and is no object.
+    """
     if not path.is_file():
         return {}
     try:
         tree = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError("is not valid JSON", where=path, why=str(error), mend="get it again") from error
-    return tree if isinstance(tree, dict) else {}
+    if not isinstance(tree, dict):
+        raise InputError("holds no JSON object", where=path, mend="get it again")
+    for name in parts:
+        if tree.get(name) is None:
+            tree.pop(name, None)  # null says nothing
+        elif not isinstance(tree[name], dict):
+            raise InputError(f'"{name}" in it is no JSON object', where=path, mend="get it again")
+    return tree
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
@@ -155,8 +167,7 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
 
 
 def unwrapped(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The names without what wrappers put before them."""
-    for prefix in PREFIXES:
-        if any(name.startswith(prefix) for name in state):
-            state = {name.removeprefix(prefix): tensor for name, tensor in state.items()}
+    """The names without what wrappers put before them, one around the other."""
+    while prefix := next((one for one in PREFIXES if any(name.startswith(one) for name in state)), ""):
+        state = {name.removeprefix(prefix): tensor for name, tensor in state.items()}
     return state

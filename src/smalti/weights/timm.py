@@ -4,12 +4,14 @@ same, but for a few.
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 from torch import Tensor
 
+from smalti.errors import InputError
 from smalti.weights.names import Names, Row
 
-__all__ = ["authors_names", "from_timm", "timm_names", "to_timm"]
+__all__ = ["authors_names", "from_timm", "options_from_timm", "timm_names", "to_timm"]
 
 BLOCK, GRID = "blocks.{i}", "layers.{i}.blocks.{j}"
 MADE = (  # computed, and stored all the same
@@ -82,6 +84,41 @@ AUTHORS_DINOV3 = Names(
     ),
     ("mask_token", "rope_embed.periods", "{rest}.attn.qkv.bias_mask", "local_cls_norm.{p}"),
 )
+
+
+SAME = ("img_size", "patch_size", "in_chans", "embed_dim", "depth", "depths", "num_heads", "mlp_ratio")
+ARGUMENTS = {one: one for one in (*SAME, "qkv_bias", "qk_norm", "reg_tokens")} | {  # of their classes; fields of ours
+    "init_values": "layer_scale",
+    "class_token": "cls_token",
+    "global_pool": "pool",
+    "no_embed_class": "pos_prefix",
+    "window_size": "window",
+    "pretrained_window_sizes": "trained_windows",
+}
+POOLS = {"token": "cls", "avg": "mean"}
+IDLE = ("num_classes", "dynamic_img_size", "strict_img_size", "weight_init")  # arguments that change no answer
+
+
+def options_from_timm(told: Mapping[str, Any]) -> dict[str, Any]:
+    """What a config.json of timm says of a model beside its name, as fields of our configs. Raises InputError where it
+    is something smalti has not.
+    """
+    channels, *sides = told.get("pretrained_cfg", {}).get("input_size") or (None,)
+    options = {name: value for name, value in {"in_chans": channels, "img_size": sides}.items() if value}
+    for theirs, value in told.get("model_args", {}).items():
+        if theirs in IDLE or theirs.endswith("_rate"):
+            continue
+        if theirs not in ARGUMENTS or (theirs == "global_pool" and value not in POOLS):
+            what = f"{theirs} = {value!r} in config.json is something smalti has not"
+            raise InputError(what, mend="use timm")
+        options[ARGUMENTS[theirs]] = value
+    if "pool" in options:
+        options["pool"] = POOLS[options["pool"]]
+    if "pos_prefix" in options:
+        options["pos_prefix"] = not options["pos_prefix"]
+    if not any(options.get("trained_windows", ())):
+        options.pop("trained_windows", None)
+    return options
 
 
 def timm_names(state: Mapping[str, Tensor], family: str) -> Names:

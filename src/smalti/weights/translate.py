@@ -26,7 +26,9 @@ def find_names(state: Mapping[str, Tensor], family: str) -> tuple[str, Names]:
     """The publisher and the table that fit the names."""
     if any(name.startswith("encoder.layer") for name in state):
         second = any(".layer_scale1." in name for name in state)
-        return "transformers", HUGGINGFACE["dinov2" if second else family]
+        gated = any(".mlp.weights_in." in name for name in state)
+        kind = "dinov2, gated" if gated else "dinov2" if second else family
+        return "transformers", HUGGINGFACE[kind]
     if "embeddings.patch_embeddings.weight" in state:
         gated = any(".mlp.gate_proj." in name for name in state)
         return "transformers", HUGGINGFACE["dinov3, gated" if gated else "dinov3"]

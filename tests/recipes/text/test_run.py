@@ -191,6 +191,23 @@ def test_a_run_begins_with_what_another_has_learned(text_runs, tmp_path):
     assert all(torch.equal(a[name], b[name]) for name in a)
 
 
+def test_the_kind_of_tokenizer_is_that_of_the_start(tmp_path):
+    """Bytes leave ends of lines as they are, in the run and when it is resumed."""
+    data = tmp_path / "dos.txt"
+    data.write_bytes(LINES.replace("\n", "\r\n").encode() * 100)
+    call = {"report": False, "show": False}
+    first = smalti.train(data, steps=1, out=tmp_path / "first", overrides={**TINY, "tokens.tokenizer": "bytes"}, **call)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("smalti.recipes.training.fit", stopping_at(1))
+        with pytest.raises(Interrupted):
+            smalti.train(data, start=first.model, steps=2, out=tmp_path / "cut", **call)
+    assert read_any_model(smalti.resume(tmp_path / "cut", show=False).model).preprocess.kind == "bytes"
+    with pytest.raises(InputError, match=r'tokens.tokenizer = "bpe", and the model it begins with has bytes'):
+        smalti.train(
+            data, start=first.model, steps=1, out=tmp_path / "no", overrides={"tokens.tokenizer": "bpe"}, **call
+        )
+
+
 def test_a_classifier_begins_with_a_model_of_hidden_tokens(text_runs, tmp_path):
     _, masked = text_runs["masked-token"]
     data = tmp_path / "reviews.csv"

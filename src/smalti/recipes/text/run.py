@@ -23,7 +23,7 @@ from smalti.recipes.remarks import short_name, tell
 from smalti.recipes.settings import Setting, read_settings, write_settings
 from smalti.recipes.text.choose import choose_text
 from smalti.recipes.text.divided import Divided
-from smalti.recipes.text.recipe import TextRecipe
+from smalti.recipes.text.recipe import TextRecipe, TokensConfig
 from smalti.recipes.text.sentences import Labelling
 from smalti.recipes.text.start import load_start, read_start
 from smalti.recipes.text.systems import System, open_system, task_of
@@ -84,7 +84,10 @@ def train_text(
     begun = read_start(start) if start else None
     task = task_of(data, task)
     tokens = choose_tokens(task, settings.get("tokens", {}))
-    tokenizer = begun.preprocess.with_specials(*SPECIALS[task]) if begun else None
+    tokenizer = None
+    if begun:
+        tokenizer = begun.preprocess.with_specials(*SPECIALS[task])
+        tokens = kind_of_start(tokens, tokenizer, settings.get("tokens", {}))
     system = open_system(data, task, tokens, seed=int(settings.get("seed", 0)), tokenizer=tokenizer)
     if isinstance(system, Divided):
         system.parts.demand_train(system.name)
@@ -118,6 +121,15 @@ def train_text(
         write_durably(folder.tokenizer, json.dumps(system.tokenizer.to_dict()))
         write_settings(folder, setting, recipe, choices)
         return carry_out(TextRun(folder, setting, recipe, choices, system, device, began, show))
+
+
+def kind_of_start(tokens: TokensConfig, tokenizer: Tokenizer, settings: Mapping[str, Any]) -> TokensConfig:
+    """With the kind of tokenizer that a run begins with, which says how its texts are read. Raises InputError where the
+    person named another."""
+    if settings.get("tokenizer", tokenizer.kind) != tokenizer.kind:
+        what = f'tokens.tokenizer = "{tokens.tokenizer}", and the model it begins with has {tokenizer.kind}'
+        raise InputError(what, mend="leave it out, or begin without --from")
+    return replace(tokens, tokenizer=tokenizer.kind)
 
 
 def resume_text(folder: RunFolder, *, show: bool, began: float) -> TrainResult:
