@@ -24,7 +24,7 @@ from smalti.ready_text import TextModel, load_text, no_beams
 from smalti.recipes.assemble import checked
 from smalti.recipes.quickstart import quickstart
 from smalti.recipes.recipe import Choice
-from smalti.recipes.remarks import left_out, part_of_other_data, speed_choice, tell
+from smalti.recipes.remarks import left_out, not_labelled, part_of_other_data, speed_choice, tell
 from smalti.recipes.run import resume, train
 from smalti.recipes.text.evaluate import TextEvaluation, evaluate_text
 from smalti.recipes.text.systems import is_text
@@ -82,7 +82,8 @@ def evaluate(
 
     Args:
         model: a model file, a run folder or a loaded model.
-        source: the data; its labels are matched to the model's by name.
+        source: the data; its labels are matched to the model's by name. Labels of a multi-label model that it lacks are
+            left out, and told of on stderr.
         split: "train", "val" or "test", as training on this data would have them; or "all", every readable sample.
         int8: pictures to calibrate int8 on, as in `load`.
         merge: how many tokens each block merges into others, as in `load`; the model without merging is measured too,
@@ -94,7 +95,7 @@ def evaluate(
         show: whether to show progress on stderr.
 
     Raises:
-        InputError: the data has labels the model does not know, or the part is empty.
+        InputError: the data has labels the model does not know, or lacks targets of a regression, or the part is empty.
     """
     if isinstance(model, TextModel) or (not isinstance(model, Model) and is_text_model(model)):
         no_picture_options(int8=int8, merge=merge, patch_size=patch_size)
@@ -107,7 +108,7 @@ def evaluate(
     found = checked(opened, show=show)
     about = {"seed": ready.provenance.get("seed", 0), "fraction": ready.provenance.get("fraction", 1.0)}
     parts = split_source(opened, found.facts, **about)
-    tell((*left_out(found), *part_of_other_data(opened, parts, split, ready)), show)
+    tell((*left_out(found), *not_labelled(matched, ready), *part_of_other_data(opened, parts, split, ready)), show)
     indices = getattr(parts, split)
     if not len(indices):
         raise InputError(f'no picture is in the split "{split}"', where=opened.name, mend="choose another --split")
@@ -133,7 +134,7 @@ def evaluate(
             split=split,
             model=str(ready.provenance.get("preset", "")),
             parameters=ready.provenance.get("parameters") or sum(p.numel() for p in ready.module.parameters()),
-            labels=ready.labels,
+            labels=result.labels,
             confusion=result.confusion,
             per_class=result.table,
             mistakes=result.mistakes,

@@ -13,7 +13,7 @@ from smalti.evaluate.speed import pictures_a_second
 from smalti.ready import Model
 from smalti.recipes.recipe import Choice
 
-__all__ = ["left_out", "part_of_other_data", "short_name", "speed_choice", "split_sizes", "tell"]
+__all__ = ["left_out", "not_labelled", "part_of_other_data", "short_name", "speed_choice", "split_sizes", "tell"]
 
 
 def tell(choices: tuple[Choice, ...], show: bool) -> None:
@@ -30,6 +30,14 @@ def left_out(found: Check) -> tuple[Choice, ...]:
     n = found.n - int(found.splits.sum())
     bad = [problem.file for problem in found.problems if problem.kind == "unreadable"]
     return (Choice("left out", counted(n, "picture"), f"cannot be read: {few(bad)}"),) if n else ()
+
+
+def not_labelled(source: Source, model: Model) -> tuple[Choice, ...]:
+    """What is said of labels of the model that matched data does not have; nothing where it has them all."""
+    lacking = [label for label in model.labels if label not in source.labels]
+    if not lacking:
+        return ()
+    return (Choice("left out", counted(len(lacking), "label"), f"the data does not have {few(lacking)}"),)
 
 
 def part_of_other_data(source: Source, parts: Split, split: str, model: Model) -> tuple[Choice, ...]:
