@@ -24,7 +24,7 @@ from smalti.ready_text import TextModel, load_text, no_beams
 from smalti.recipes.assemble import checked
 from smalti.recipes.quickstart import quickstart
 from smalti.recipes.recipe import Choice
-from smalti.recipes.remarks import left_out, not_labelled, part_of_other_data, speed_choice, tell
+from smalti.recipes.remarks import known_as, left_out, not_labelled, part_of_other_data, speed_choice, tell
 from smalti.recipes.run import resume, train
 from smalti.recipes.text.evaluate import TextEvaluation, evaluate_text
 from smalti.recipes.text.systems import is_text
@@ -131,7 +131,7 @@ def evaluate(
             title=f"{ready.provenance.get('preset', 'model')} on {opened.name}",
             task=opened.task,
             metrics=result.metrics,
-            split=split,
+            split=known_as(split, opened.storage.fingerprint(), ready),
             model=str(ready.provenance.get("preset", "")),
             parameters=ready.provenance.get("parameters") or sum(p.numel() for p in ready.module.parameters()),
             labels=result.labels,
@@ -139,6 +139,7 @@ def evaluate(
             per_class=result.table,
             mistakes=result.mistakes,
             scatter=(result.outputs.targets, result.outputs.logits) if ready.task == "regress" else None,  # type: ignore[arg-type]
+            trained_on=ready.provenance.get("data", ""),
             data=DataSummary(opened.name, {split: result.n}),
         )
         write_report(report, page)

@@ -66,7 +66,9 @@ def test_other_data_is_measured_as_a_whole_on_request(tmp_path: Path, capsys: py
     so; all of it where all is asked for."""
     module = create_model("vit_nano_patch2_8", num_classes=2, in_chans=1).eval()
     preprocess = Preprocess((8, 8), 1, (0.5,), (0.5,))
-    write_model(tmp_path / "m.safetensors", ModelFile("vit", module, "classify", ("a", "b"), preprocess))
+    about = {"data": "photos", "fingerprint": "of photos"}
+    file = ModelFile("vit", module, "classify", ("a", "b"), preprocess, provenance=about)
+    write_model(tmp_path / "m.safetensors", file)
     for where in ("new", "held/test"):
         for i, label in enumerate("aabb" * 5):
             (tmp_path / where / label).mkdir(parents=True, exist_ok=True)
@@ -81,7 +83,10 @@ def test_other_data_is_measured_as_a_whole_on_request(tmp_path: Path, capsys: py
     assert n == 2
     assert "test: 2 of 20 pictures" in said
     assert "--split all" in said
-    assert measured("new", "--split", "all") == (20, "")
+    assert measured("new", "--split", "all", "--report", str(tmp_path / "r.html")) == (20, "")
+    page = (tmp_path / "r.html").read_text()
+    assert "trained on photos" in page
+    assert "pictures of other data" in page
     assert measured("held") == (20, "")
 
 

@@ -87,8 +87,8 @@ def evaluate_on(
 
 
 def match_labels(source: Source, model: Model | TextModel) -> Source:
-    """`source` with its targets renumbered, by name, to the model's labels. Of a multi-label set those labels alone that
-    it has: nobody can tell whether the others are absent or were not looked for.
+    """`source` with its targets renumbered, by name, to the model's labels. Of a multi-label set those labels alone
+    that it has: nobody can tell whether the others are absent or were not looked for.
 
     Raises:
         InputError: the task differs, the source has a label the model does not know, or lacks a target of a regression.

@@ -195,6 +195,7 @@ def carry_out(run: TextRun) -> TrainResult:
             model=recipe.model.preset,
             parameters=about["parameters"],
             labels=system.labels,
+            trained_on=system.name,
             data=DataSummary(system.name, system.sizes, split_reason=system.reason),
             choices=[(c.name, c.value, c.reason) for c in run.choices],
             curves=[{**row, "seconds": pace.get(int(row["step"]))} for row in state.rows],
