@@ -30,6 +30,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 def test_the_words_of_the_command_line_reach_the_library(calls: dict[str, Any]):
     words = ["--split", "val", "--report", "r.html", "--download", "--merge", "8", "--patch-size", "4", "--beams", "3"]
+    words += ["--device", "cuda"]
     assert run(["evaluate", "runs/a", "pictures", *words]) == 0
     assert calls == {
         "model": "runs/a",
@@ -39,6 +40,7 @@ def test_the_words_of_the_command_line_reach_the_library(calls: dict[str, Any]):
         "merge": 8,
         "patch_size": 4,
         "beams": 3,
+        "device": "cuda",
         "report": Path("r.html"),
         "download": True,
     }

@@ -39,9 +39,10 @@ def answer(monkeypatch: pytest.MonkeyPatch) -> Answer:
 def test_the_words_of_the_command_line_reach_the_library(answer: Answer):
     made = answer([CAT])
     words = ["--top", "2", "--batch-size", "8", "--merge", "4", "--patch-size", "16", "--beams", "3"]
+    words += ["--device", "cuda"]
     assert run(["predict", "runs/a", "a.png", "folder", *words]) == 0
     assert (made.pop("model"), made.pop("inputs")) == ("runs/a", ("a.png", "folder"))
-    assert made == {"top": 2, "batch_size": 8, "int8": None, "merge": 4, "patch_size": 16, "beams": 3}
+    assert made == {"top": 2, "batch_size": 8, "int8": None, "merge": 4, "patch_size": 16, "beams": 3, "device": "cuda"}
 
 
 def test_pictures_to_calibrate_on_reach_the_library(answer: Answer):

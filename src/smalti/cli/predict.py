@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from smalti.cli.options import Beams, Int8, Json, Merge, Model, PatchSize, Whole
+from smalti.cli.options import Beams, Device, Int8, Json, Merge, Model, PatchSize, Whole
 from smalti.cli.output import show, table, write_json
 from smalti.errors import InputError, printable
 
@@ -29,6 +29,7 @@ def predict(
     merge: Merge = 0,
     patch_size: PatchSize = None,
     beams: Beams = 1,
+    device: Device = None,
     as_csv: Annotated[bool, Parameter(name="--csv", help="Comma-separated values on stdout.")] = False,
     json: Json = False,
 ) -> int:
@@ -39,7 +40,15 @@ def predict(
     if as_csv and json:
         raise InputError("--csv and --json exclude each other", mend="choose one of them")
     predictions = answering.predict(
-        model, inputs, top=top, batch_size=batch_size, int8=int8, merge=merge, patch_size=patch_size, beams=beams
+        model,
+        inputs,
+        top=top,
+        batch_size=batch_size,
+        int8=int8,
+        merge=merge,
+        patch_size=patch_size,
+        beams=beams,
+        device=device,
     )
     if json:  # as they come, for any number of pictures
         failed = False
