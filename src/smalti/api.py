@@ -16,6 +16,7 @@ from smalti.evaluate.page import write_report
 from smalti.evaluate.probing import Probed, probe_on
 from smalti.evaluate.report import DataSummary, Report
 from smalti.export import export
+from smalti.files import require_place
 from smalti.importing import import_weights
 from smalti.models import create_model, list_models
 from smalti.models.sizes import Size, preset_size
@@ -100,8 +101,11 @@ def evaluate(
 
     Raises:
         InputError: the data has labels the model does not know, or lacks targets of a regression, or the part is empty.
+        StorageError: the report cannot be written.
     """
     fit(split, Part, "split")
+    if report is not None:
+        require_place(report)
     options = {"device": device, "int8": int8, "patch_size": patch_size}
     ready = opened(model, merge=merge, **options)
     if isinstance(ready, TextModel):

@@ -11,6 +11,7 @@ import smalti
 from smalti import api
 from smalti.cli import run
 from smalti.data.preprocess import Preprocess
+from smalti.errors import InputError, StorageError
 from smalti.evaluate.metrics import Metric
 from smalti.modelfile import ModelFile, write_model
 from smalti.models import create_model
@@ -90,6 +91,14 @@ def test_other_data_is_measured_as_a_whole_on_request(tmp_path: Path, capsys: py
     assert "trained on photos" in page
     assert "pictures of other data" in page
     assert measured("held") == (20, "")
+
+
+def test_what_cannot_be_is_refused_before_anything_is_measured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.setattr(api, "opened", lambda *_, **__: pytest.fail("the model is read"))
+    with pytest.raises(StorageError, match=r"nowhere/r\.html: could not be written"):
+        smalti.evaluate("m", "digits", report=tmp_path / "nowhere" / "r.html")
+    with pytest.raises(InputError, match="split = 'tset' is not one of train, val, test, all; did you mean \"test\""):
+        smalti.evaluate("m", "digits", split="tset")  # type: ignore[arg-type]
 
 
 def test_merging_says_what_it_gains_and_costs(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
