@@ -75,6 +75,11 @@ def check_names(folder, file, kind):
         assert published.config["pretrained_cfg"]["label_names"] == ["cat", "dog", "elk"]
 
 
+def test_a_kind_that_there_is_not_is_refused(tmp_path):
+    with pytest.raises(InputError, match="kind = 'onnx' is not one of hf, timm"):
+        export(tmp_path / "m.safetensors", tmp_path / "out", kind="onnx")  # type: ignore[arg-type]
+
+
 def test_a_published_size_comes_back_as_the_same_model_file(tmp_path):
     options = {"num_classes": 3}
     path = write(tmp_path / "m.safetensors", "vit_tiny_patch16_224", options)
