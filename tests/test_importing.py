@@ -214,3 +214,12 @@ def test_transformers_tell_the_preset_by_the_sizes(kind, hub, tmp_path):
         expected = theirs.eval()(images).last_hidden_state
         ours = model.module.forward_features(images)
     assert ((ours - expected).abs().max() / expected.abs().max()).item() < 1e-5
+
+
+def test_the_tokenizer_of_a_text_model_is_told_by_its_kind(text_runs, tmp_path, capsys):
+    smalti.export(text_runs["next-token"][1].model, tmp_path / "hf", kind="hf")
+    capsys.readouterr()
+    assert run(["import-weights", str(tmp_path / "hf"), "--out", str(tmp_path / "m.safetensors"), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["tokenizer"] == "characters"
+    assert "preprocess" not in told
