@@ -39,7 +39,7 @@ def weights(theirs, tmp_path_factory):
 
 def test_a_file_of_timm_answers_as_in_timm(theirs, weights, tmp_path):
     made = smalti.import_weights(weights, tmp_path / "m.safetensors", preset="vit_tiny_patch16_224")
-    model = smalti.load(made.path, precision="fp32")
+    model = smalti.load(made.path, device="cpu", precision="fp32")
     images = torch.randn(2, 3, 224, 224)
     with torch.no_grad():
         expected = theirs(images)
@@ -91,7 +91,7 @@ def test_a_folder_of_transformers_brings_labels_and_preprocessing(tmp_path):
     out = tmp_path / "m.safetensors"
     options = ["--preset", "vit_tiny_patch16_224", "--img-size", "32", "--out", str(out)]
     assert run(["import-weights", str(folder), *options]) == 0
-    ready = smalti.load(out, precision="fp32")
+    ready = smalti.load(out, device="cpu", precision="fp32")
     assert ready.labels == ("cat", "dog")
     assert (ready.preprocess.fit, ready.preprocess.interpolation) == ("squash", "bilinear")
     images = ready.preprocess([PICTURE])

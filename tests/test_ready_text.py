@@ -12,7 +12,7 @@ from smalti.ready_text import TextModel
 
 @pytest.fixture(scope="module")
 def models(text_runs) -> dict[str, TextModel]:
-    return {task: smalti.load(result.model) for task, (_, result) in text_runs.items()}
+    return {task: smalti.load(result.model, device="cpu") for task, (_, result) in text_runs.items()}
 
 
 def test_a_class_with_its_probability(models):
