@@ -39,7 +39,7 @@ def load(
     Args:
         path: model.safetensors, or the folder of a finished run.
         device: where it shall run, "cpu" for instance; else a CUDA GPU where there is one (with int8 the CPU).
-        precision: of a model of pictures, as in `smalti.ready.load`, and so are the others.
+        precision: of a model of pictures, as in `smalti.ready.picture_model`, and so are the others.
         int8: pictures to calibrate int8 on.
         merge: how many tokens each block merges into others.
         patch_size: one of those that a FlexiViT was trained for.

@@ -202,34 +202,14 @@ AGREEMENTS: dict[str, Callable[[Tensor, Tensor], float]] = {  # of two times the
 ANSWERS = {"classify": lambda logits: logits.softmax(-1), "multilabel": torch.sigmoid, "regress": lambda values: values}
 
 
-def load(
-    path: str | os.PathLike[str],
-    *,
-    device: str | None = None,
-    precision: Precision | None = None,
-    int8: Any = None,
-    merge: int = 0,
-    patch_size: int | None = None,
-) -> Model:
-    """The ready model in a model file or a run folder, prepared for the machine it runs on (`smalti.nn.inference`).
-
-    Args:
-        path: model.safetensors, or the folder of a finished run.
-        device: where it shall run, "cpu" for instance; else a CUDA GPU where there is one (with int8 the CPU).
-        precision: "fp32" or "bf16"; else bf16 where the device has it and this model agrees in it with itself in fp32.
-        int8: pictures as in `Model.predict`, like those the model will see: compute in int8, calibrated on the first
-            64 of them, 16 at least. It is faster (docs/performance.md) and refused where it changes more than 2 % of
-            the answers to them. CPU only.
-        merge: how many tokens each block merges into others (`smalti.nn.merge`): the more, the faster, and the further
-            from what was learned. `smalti.evaluate(path, data, merge=...)` measures both.
-        patch_size: one of those that a FlexiViT was trained for: smaller is more exact, larger faster.
+def load(path: str | os.PathLike[str], **options: Any) -> Model:
+    """The ready model in a model file or a run folder; options as those of `picture_model`.
 
     Raises:
         InputError: there is no model there, or it is another kind of file, or not for what is asked of it.
         DamagedError: it is not what it was when it was written.
     """
-    options = {"precision": precision, "int8": int8, "merge": merge, "patch_size": patch_size}
-    return picture_model(read_model(path), device=device, **options)
+    return picture_model(read_model(path), **options)
 
 
 def picture_model(
@@ -241,7 +221,22 @@ def picture_model(
     merge: int = 0,
     patch_size: int | None = None,
 ) -> Model:
-    """The ready model of what was read from a model file, whose module is used up; options as in `load`."""
+    """The ready model of what was read from a model file, prepared for the machine it runs on (`smalti.nn.inference`).
+
+    Args:
+        file: its module is used up.
+        device: where it shall run, "cpu" for instance; else a CUDA GPU where there is one (with int8 the CPU).
+        precision: "fp32" or "bf16"; else bf16 where the device has it and this model agrees in it with itself in fp32.
+        int8: pictures as in `Model.predict`, like those the model will see: compute in int8, calibrated on the first
+            64 of them, 16 at least. It is faster (docs/performance.md) and refused where it changes more than 2 % of
+            the answers to them. CPU only.
+        merge: how many tokens each block merges into others (`smalti.nn.merge`): the more, the faster, and the further
+            from what was learned. `smalti.evaluate(path, data, merge=...)` measures both.
+        patch_size: one of those that a FlexiViT was trained for: smaller is more exact, larger faster.
+
+    Raises:
+        InputError: the model is not for what is asked of it, or a picture to calibrate on cannot be read.
+    """
     fit(precision, Precision | None, "precision")
     place = find_device(device or ("cpu" if int8 is not None else None))
     if patch_size is not None:
