@@ -26,8 +26,8 @@ import smalti
 from smalti.evaluate.metrics import Metric
 from smalti.evaluate.multilabel import multilabel_metrics
 from smalti.evaluate.regress import regression_metrics
+from smalti.nn.device import describe_device
 from smalti.recipes.assemble import open_data
-from smalti.train.device import describe_device
 
 TASKS = {  # file name and column of the manifest, and the figure
     "kinds": ("labels", lambda cells: "|".join(sorted(cells)), "map"),

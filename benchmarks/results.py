@@ -191,7 +191,7 @@ def main() -> None:
 
     import torch
 
-    from smalti.train.device import describe_device
+    from smalti.nn.device import describe_device
 
     today = datetime.date.today().isoformat()
     path = args.into or HERE / "results" / f"{today}.json"

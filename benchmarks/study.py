@@ -37,12 +37,12 @@ import torch
 import smalti
 from smalti.files import write_durably
 from smalti.modelfile import read_model
+from smalti.nn.device import describe_device
 from smalti.recipes.assemble import make_batches, make_model, make_objective, make_pictures, open_data
 from smalti.recipes.choose import Given, choose
 from smalti.recipes.settings import gather_settings
 from smalti.train.budget import Budget
 from smalti.train.checkpoint import load_checkpoint
-from smalti.train.device import describe_device
 from smalti.train.folder import RunFolder
 from smalti.train.loop import train_step
 from smalti.train.optim import build_optimizers

@@ -20,7 +20,7 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
 import smalti
-from smalti.train.device import describe_device
+from smalti.nn.device import describe_device
 
 SETTINGS = {
     "pictures count alike": {"target.class_weights": "none"},

@@ -36,7 +36,7 @@ def main(figure_path: Path, steps: int = 150, count: int = 5) -> Path:
     with tempfile.TemporaryDirectory() as run:
         settings = {"model": "vit_mini_patch2_8", "steps": steps, "overrides": RATE, "report": False}
         result = smalti.train("digits", out=Path(run) / "run", **settings)
-        model = smalti.load(result.model)
+        model = smalti.load(result.model, device="cpu")
 
     source = data.open("digits")
     unseen = split(source, check(source).facts).test[:count]

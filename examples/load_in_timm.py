@@ -34,7 +34,7 @@ def main(steps: int = 100) -> float:
     with tempfile.TemporaryDirectory() as run:
         settings = {"model": "vit_mini_patch2_8", "steps": steps, "overrides": {"optim.lr": 0.002}, "report": False}
         result = smalti.train("digits", out=Path(run) / "run", **settings)
-        theirs, ours = to_timm(result.model), smalti.load(result.model, precision="fp32").module
+        theirs, ours = to_timm(result.model), smalti.load(result.model, device="cpu", precision="fp32").module
     images = torch.randn(16, *(ours.config.in_chans, *ours.config.size), generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
         difference = (theirs(images) - ours(images)).abs().max().item()

@@ -13,7 +13,7 @@ from typing import BinaryIO
 import pytest
 
 from smalti.errors import StorageError
-from smalti.files import make_folder, write_durably
+from smalti.files import make_folder, require_place, write_durably
 
 SIZE = 300_000  # several writes of the operating system, so that a kill can fall between two
 OLD, NEW = b"a" * SIZE, b"b" * SIZE
@@ -95,6 +95,17 @@ def test_a_failing_system_call_leaves_the_old_file_and_no_litter(
     assert "free space" in caught.value.mend
     assert path.read_bytes() == OLD
     assert os.listdir(tmp_path) == ["file"]
+
+
+def test_a_place_is_asked_for_before_there_is_anything_to_write(tmp_path: Path):
+    require_place(tmp_path / "new")
+    assert os.listdir(tmp_path) == []
+    (tmp_path / "old").write_bytes(OLD)
+    require_place(tmp_path / "old")
+    assert (tmp_path / "old").read_bytes() == OLD
+    for path in (tmp_path, tmp_path / "old" / "new", tmp_path / "gone" / "new"):
+        with pytest.raises(StorageError, match=r"could not be written .*; free space or choose another place"):
+            require_place(path)
 
 
 def test_the_steps_come_in_the_order_that_survives_a_power_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -44,7 +44,7 @@ def weights(theirs, tmp_path_factory):
 
 def test_a_file_of_timm_answers_as_in_timm(theirs, weights, tmp_path):
     made = smalti.import_weights(weights, tmp_path / "m.safetensors", preset="vit_tiny_patch16_224")
-    model = smalti.load(made.path, precision="fp32")
+    model = smalti.load(made.path, device="cpu", precision="fp32")
     images = torch.randn(2, 3, 224, 224)
     with torch.no_grad():
         expected = theirs(images)
@@ -222,7 +222,7 @@ def test_a_folder_of_transformers_brings_labels_and_preprocessing(tmp_path):
     out = tmp_path / "m.safetensors"
     options = ["--preset", "vit_tiny_patch16_224", "--img-size", "32", "--out", str(out)]
     assert run(["import-weights", str(folder), *options]) == 0
-    ready = smalti.load(out, precision="fp32")
+    ready = smalti.load(out, device="cpu", precision="fp32")
     assert ready.labels == ("cat", "dog")
     assert (ready.preprocess.fit, ready.preprocess.interpolation) == ("squash", "bilinear")
     images = ready.preprocess([PICTURE])
@@ -365,3 +365,12 @@ def test_transformers_tell_the_preset_by_the_sizes(kind, hub, tmp_path):
         expected = theirs.eval()(images).last_hidden_state
         ours = model.module.forward_features(images)
     assert ((ours - expected).abs().max() / expected.abs().max()).item() < 1e-5
+
+
+def test_the_tokenizer_of_a_text_model_is_told_by_its_kind(text_runs, tmp_path, capsys):
+    smalti.export(text_runs["next-token"][1].model, tmp_path / "hf", kind="hf")
+    capsys.readouterr()
+    assert run(["import-weights", str(tmp_path / "hf"), "--out", str(tmp_path / "m.safetensors"), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["tokenizer"] == "characters"
+    assert "preprocess" not in told

@@ -12,6 +12,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save
 
+import smalti
 from smalti.data import Preprocess
 from smalti.data.views import Views
 from smalti.errors import DamagedError, InputError
@@ -88,13 +89,14 @@ def test_a_fresh_process_needs_no_training_code(tmp_path: Path, call: str):
     code = f"""
 import sys, torch, smalti
 {call}
-model = load({str(path)!r}, precision="fp32")
+model = load({str(path)!r}, device="cpu", precision="fp32")
 torch.manual_seed(1)
 print(model.module(torch.randn(1, 3, 8, 8)).tolist())
 model.predict(torch.zeros(8, 8, 3, dtype=torch.uint8).numpy())
 rooms = {{".".join(name.split(".")[:2]) for name in sys.modules}}
 strangers = {{"smalti.train", "smalti.recipes", "smalti.objectives", "smalti.evaluate", "smalti.api", "smalti.cli",
-    "sklearn.base", "matplotlib.figure", "rich.console", "cyclopts.core", "torchvision.ops", "jinja2.environment"}}
+    "smalti.ready_text", "smalti.sample", "sklearn.base", "matplotlib.figure", "rich.console", "cyclopts.core",
+    "torchvision.ops", "jinja2.environment"}}
 assert not strangers & rooms, strangers & rooms
 """
     done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True)
@@ -164,6 +166,13 @@ def test_a_file_that_means_something_else_is_refused(tmp_path: Path, edit: Any, 
 def test_an_unchanged_forgery_is_read(tmp_path: Path):
     """The negative control of the test above."""
     assert read_model(forged(tmp_path / "m.safetensors", lambda about, tensors: None)).labels == LABELS
+
+
+@pytest.mark.parametrize("text", ["5", "null", "[]", "tokenizer", '{"version": 1}'])
+def test_metadata_that_says_nothing_is_damaged(tmp_path: Path, text: str):
+    (tmp_path / "m.safetensors").write_bytes(save({"a": torch.zeros(2)}, {"format": "pt", "smalti": text}))
+    with pytest.raises(DamagedError, match="its metadata"):
+        smalti.load(tmp_path / "m.safetensors")
 
 
 def test_writing_over_a_model_that_cannot_be_written_keeps_the_old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

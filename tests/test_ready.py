@@ -10,9 +10,11 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from PIL import Image
+from safetensors import safe_open
 from torch import Tensor, nn
 
-from smalti import data
+import smalti
+from smalti import data, modelfile, ready
 from smalti.api import predict
 from smalti.data.loader import Batches, Pictures
 from smalti.data.preprocess import Preprocess
@@ -85,7 +87,7 @@ def test_every_form_of_a_picture_gets_the_same_answer(tmp_path: Path, model: Mod
     assert [one.file for one in model.predict([pixels(), "in/x.png", image])] == ["array 0", "in/x.png", "image 2"]
 
 
-@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16", "I", "F"])
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "I;16", "I", "F"])
 def test_a_picture_in_memory_is_read_as_its_file_would_be(tmp_path: Path, model: Model, mode: str):
     image = Image.fromarray(pixels(1, (9, 12, 4)), "RGBA")
     if mode == "I;16":
@@ -95,6 +97,22 @@ def test_a_picture_in_memory_is_read_as_its_file_would_be(tmp_path: Path, model:
     path = tmp_path / "x.tif"
     image.save(path)
     assert same(model.predict(image)[0], model.predict(path)[0])
+
+
+@pytest.mark.parametrize("mode", ["YCbCr", "HSV", "RGBX"])
+def test_a_picture_in_memory_that_no_file_carries_is_read_as_colour(model: Model, mode: str):
+    image = Image.fromarray(pixels()).convert(mode)
+    assert same(model.predict(image)[0], model.predict(image.convert("RGB"))[0])
+
+
+def test_a_picture_in_memory_is_turned_as_its_file_is(tmp_path: Path, model: Model):
+    image, exif = Image.fromarray(pixels()), Image.Exif()
+    exif[0x0112] = 6  # on its side
+    image.save(tmp_path / "x.png", exif=exif)
+    with Image.open(tmp_path / "x.png") as stored:
+        turned = model.predict(stored)[0]
+    assert same(turned, model.predict(tmp_path / "x.png")[0])
+    assert not same(turned, model.predict(image)[0])
 
 
 def test_the_network_sees_the_same_pixels_on_every_route(tmp_path: Path):
@@ -172,6 +190,45 @@ def test_int8_that_changes_answers_is_refused(stored: Path, monkeypatch: pytest.
     monkeypatch.setitem(AGREEMENTS, "classify", lambda exact, found: 0.95)
     with pytest.raises(InputError, match=r"int8 keeps 95.0% of the answers to 20 pictures, fewer than 98%"):
         load(stored, int8=[pixels(i) for i in range(20)])
+
+
+def test_a_picture_to_calibrate_on_that_cannot_be_read_is_named(stored: Path, tmp_path: Path):
+    with pytest.raises(InputError, match=r"nowhere\.png: cannot be read"):
+        load(stored, int8="nowhere.png")
+    (tmp_path / "empty.png").touch()
+    with pytest.raises(InputError, match=r"empty\.png: .*zero bytes"):
+        load(stored, int8=[pixels(), tmp_path / "empty.png"])
+
+
+def test_models_go_where_they_are_told(stored: Path, monkeypatch: pytest.MonkeyPatch):
+    asked = []
+
+    def found(name: str | None) -> torch.device:
+        asked.append(name)
+        return torch.device("cpu")
+
+    monkeypatch.setattr(ready, "find_device", found)
+    load(stored)
+    load(stored, device="cuda:1")
+    list(predict(stored, pixels(), device="cuda"))
+    with pytest.raises(InputError, match="16 pictures or more"):
+        load(stored, int8=[pixels()])  # a GPU has none
+    assert asked == [None, "cuda:1", "cuda", "cpu"]
+    with pytest.raises(InputError, match=r"give device to smalti\.load"):
+        predict(load(stored), pixels(), device="cpu")
+
+
+def test_a_precision_that_there_is_not_is_refused(stored: Path):
+    with pytest.raises(InputError, match="precision = 'fp16' is not one of fp32, bf16"):
+        load(stored, precision="fp16")  # type: ignore[arg-type]
+
+
+def test_a_model_file_is_read_once(stored: Path, monkeypatch: pytest.MonkeyPatch):
+    opened = []
+    monkeypatch.setattr(modelfile, "safe_open", lambda path, **how: opened.append(path) or safe_open(path, **how))
+    smalti.load(stored)
+    list(predict(stored, pixels()))
+    assert opened == [stored, stored]
 
 
 def test_too_few_pictures_to_calibrate_on_are_refused(stored: Path):
@@ -258,6 +315,12 @@ def test_features(tmp_path: Path, model: Model):
         logits = model.module.head(found)  # type: ignore[operator]
     expected = model.outputs(RULE([pixels(i) for i in range(3)]))
     torch.testing.assert_close(logits.softmax(-1), expected)
+    many, sizes = [pixels(i) for i in range(70)], []
+    model.module.forward_pooled = lambda images: sizes.append(len(images)) or images.mean((2, 3))  # type: ignore[assignment]
+    torch.testing.assert_close(model.embed(many), RULE(many).mean((2, 3)))
+    assert sizes == [32, 32, 6]
+    with pytest.raises(InputError, match=r"gone\.png: cannot be read"):
+        model.embed([pixels(0), tmp_path / "gone.png"])
     with pytest.raises(InputError, match="no pictures to embed"):
         model.embed([])
 

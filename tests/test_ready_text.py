@@ -6,13 +6,13 @@ import torch
 
 import smalti
 from smalti.errors import InputError
-from smalti.modelfile import is_text_model, read_model
+from smalti.modelfile import read_model
 from smalti.ready_text import TextModel
 
 
 @pytest.fixture(scope="module")
 def models(text_runs) -> dict[str, TextModel]:
-    return {task: smalti.load(result.model) for task, (_, result) in text_runs.items()}
+    return {task: smalti.load(result.model, device="cpu") for task, (_, result) in text_runs.items()}
 
 
 def test_a_class_with_its_probability(models):
@@ -122,7 +122,6 @@ def test_only_models_of_text_that_continues_write(models):
 
 def test_models_of_text_and_of_pictures_are_told_apart(text_runs, tmp_path):
     text = text_runs["next-token"][1].model
-    assert is_text_model(text)
     with pytest.raises(InputError, match="model of text"):
         read_model(text)
     with pytest.raises(InputError, match="pictures"):
@@ -130,10 +129,17 @@ def test_models_of_text_and_of_pictures_are_told_apart(text_runs, tmp_path):
     with pytest.raises(InputError, match="pictures"):
         smalti.evaluate(text, "digits", merge=2, show=False)
     picture = smalti.train("digits", steps=1, out=tmp_path / "digits", report=False, show=False).model
-    assert not is_text_model(picture)
     with pytest.raises(InputError, match="model of pictures"):
         list(smalti.sample(picture, "a"))
-    assert not is_text_model(tmp_path / "nothing")
+    with pytest.raises(InputError, match="model of pictures"):
+        list(smalti.sample(smalti.load(picture), "a"))
+    for model in (text, smalti.load(text)):
+        with pytest.raises(InputError, match="model of text"):
+            smalti.probe(model, "digits", show=False)
+    with pytest.raises(InputError, match=r"loaded already, as it answers; give int8 to smalti\.load"):
+        smalti.predict(smalti.load(text), "a", int8="photos")
+    with pytest.raises(InputError, match="beams are for models of pairs"):
+        smalti.predict(picture, "x.png", beams=2)
 
 
 def test_an_id_is_an_integer(models):

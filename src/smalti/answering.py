@@ -3,21 +3,23 @@ imported here, so that a first answer does not wait for them.
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain, islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
+from smalti.data.preprocess import Preprocess
 from smalti.errors import InputError
-from smalti.modelfile import is_text_model
+from smalti.modelfile import read_any_model
 from smalti.nn.precision import Precision
-from smalti.ready import Model, Prediction, as_pictures
-from smalti.ready import load as load_pictures
-from smalti.ready_text import TextModel, TextPrediction, load_text, no_beams
+from smalti.ready import Model, Prediction, as_pictures, picture_model
 
-__all__ = ["TIMED", "load", "made_ready", "no_picture_options", "predict", "sample"]
+if TYPE_CHECKING:  # who asks about pictures does not wait for text
+    from smalti.ready_text import TextModel, TextPrediction
+
+__all__ = ["TIMED", "load", "opened", "predict", "refuse", "sample"]
 
 TIMED = 32  # pictures on which the gain of merging is measured
 
@@ -36,8 +38,8 @@ def load(
 
     Args:
         path: model.safetensors, or the folder of a finished run.
-        device: where it shall run, "cuda" for instance; else the CPU.
-        precision: of a model of pictures, as in `smalti.ready.load`, and so are the others.
+        device: where it shall run, "cpu" for instance; else a CUDA GPU where there is one (with int8 the CPU).
+        precision: of a model of pictures, as in `smalti.ready.picture_model`, and so are the others.
         int8: pictures to calibrate int8 on.
         merge: how many tokens each block merges into others.
         patch_size: one of those that a FlexiViT was trained for.
@@ -46,14 +48,37 @@ def load(
         InputError: there is no model there, or an option is not for it.
         DamagedError: it is not what it was when it was written.
     """
-    if is_text_model(path):
-        no_picture_options(precision=precision, int8=int8, merge=merge, patch_size=patch_size)
-        return load_text(path, device=device)
-    return load_pictures(path, device=device, precision=precision, int8=int8, merge=merge, patch_size=patch_size)
+    options = {"precision": precision, "int8": int8, "merge": merge, "patch_size": patch_size}
+    return opened(os.fspath(path), device=device, **options)
+
+
+def opened(
+    model: "Model | TextModel | str | os.PathLike[str]",
+    *,
+    device: str | None = None,
+    precision: Precision | None = None,
+    int8: Any = None,
+    merge: int = 0,
+    patch_size: int | None = None,
+) -> "Model | TextModel":
+    """The ready model: what is handed in loaded, as it is; else that of a file, as `load` has it."""
+    options = {"precision": precision, "int8": int8, "merge": merge, "patch_size": patch_size}
+    of_pictures = {**options, "merge": merge or None}
+    if not isinstance(model, str | os.PathLike):
+        given = {"device": device, **of_pictures}
+        refuse(given, "this model is loaded already, as it answers", "give {} to smalti.load")
+        return model
+    file = read_any_model(model)
+    if isinstance(file.preprocess, Preprocess):
+        return picture_model(file, device=device, **options)
+    refuse(of_pictures, "{} is for models of pictures", "leave it out")
+    from smalti.ready_text import text_model
+
+    return text_model(file, device=device)
 
 
 def predict(
-    model: Model | TextModel | str | os.PathLike[str],
+    model: "Model | TextModel | str | os.PathLike[str]",
     inputs: Any,
     *,
     top: int = 5,
@@ -62,8 +87,9 @@ def predict(
     merge: int = 0,
     patch_size: int | None = None,
     beams: int = 1,
+    device: str | None = None,
     show: bool = True,
-) -> Iterator[Prediction] | Iterator[TextPrediction]:
+) -> "Iterator[Prediction] | Iterator[TextPrediction]":
     """Says what is in pictures or texts, one by one as they are ready; one that cannot be read gives a prediction with
     `error`.
 
@@ -78,29 +104,31 @@ def predict(
             first pictures, and told on stderr.
         patch_size: as in `load`.
         beams: as in `evaluate`.
+        device: as in `load`.
         show: whether to tell it.
     """
-    if isinstance(model, TextModel) or (not isinstance(model, Model) and is_text_model(model)):
-        no_picture_options(int8=int8, merge=merge, patch_size=patch_size)
-        reader = model if isinstance(model, TextModel) else load_text(model)
+    options = {"device": device, "int8": int8, "patch_size": patch_size}
+    ready = opened(model, merge=merge, **options)
+    if not isinstance(ready, Model):
         texts = [inputs] if isinstance(inputs, str) else list(inputs)
-        return reader.stream(texts, top=top, batch_size=batch_size, beams=beams)
-    no_beams("pictures", beams)
-    ready, pictures = made_ready(model, int8=int8, merge=merge, patch_size=patch_size), as_pictures(inputs)
+        return ready.stream(texts, top=top, batch_size=batch_size, beams=beams)
+    refuse({"beams": beams if beams != 1 else None}, "{} are for models of pairs of texts", "leave them out")
+    pictures = as_pictures(inputs)
     if merge and show:
         from smalti.recipes.remarks import speed_choice, tell
 
         first = list(islice(pictures, TIMED))
         images = [image for image in (ready.read(*one) for one in first) if isinstance(image, Tensor)]
         if images:
-            plain = made_ready(model, int8=int8, patch_size=patch_size)
+            plain = opened(model, **options)
+            assert isinstance(plain, Model)
             tell((speed_choice(plain, ready, ready.preprocess.normalize(torch.stack(images)), merge),), show)
         pictures = chain(first, pictures)
     return ready.stream(pictures, top=top, batch_size=batch_size)
 
 
 def sample(
-    model: TextModel | str | os.PathLike[str],
+    model: "TextModel | str | os.PathLike[str]",
     prompt: str = "",
     *,
     n: int = 1,
@@ -110,6 +138,7 @@ def sample(
     top_p: float | None = None,
     seed: int = 0,
     until: Sequence[str] = (),
+    device: str | None = None,
 ) -> Iterator[list[str]]:
     """Continues a text `n` times; yields what each has grown by, as it comes.
 
@@ -123,27 +152,19 @@ def sample(
         top_p: the share of probability that may follow; None for all.
         seed: equal seeds draw equal texts.
         until: texts that end a text, and are not part of it.
+        device: as in `load`.
     """
     if n < 1:
         raise InputError(f"-n {n} is not 1 or more", mend="give a number above 0")
-    ready = model if isinstance(model, TextModel) else load_text(model)
+    ready = opened(model, device=device)
+    if isinstance(ready, Model):
+        raise InputError("is a model of pictures, not of text", where=model, mend="name a model trained on text")
     options = {"max_tokens": max_tokens, "temperature": temperature, "top_k": top_k, "top_p": top_p, "seed": seed}
     return ready.write([prompt] * n, until=until, **options)
 
 
-def made_ready(
-    model: Model | str | os.PathLike[str], *, int8: Any = None, merge: int = 0, patch_size: int | None = None
-) -> Model:
-    """The model, loaded where it is named."""
-    if not isinstance(model, Model):
-        return load_pictures(model, int8=int8, merge=merge, patch_size=patch_size)
-    given = {"int8": int8 is not None, "merge": merge != 0, "patch_size": patch_size is not None}
-    for name in (name for name, is_given in given.items() if is_given):
-        raise InputError("this model is loaded already, as it answers", mend=f"give {name} to smalti.load")
-    return model
-
-
-def no_picture_options(**options: Any) -> None:
-    """Raises InputError where an option is given that a model of text has no use for."""
-    for name in (name for name, value in options.items() if value):
-        raise InputError(f"{name} is for models of pictures", mend="leave it out")
+def refuse(options: Mapping[str, Any], what: str, mend: str) -> None:
+    """Raises InputError for the first of some options that is given; "{}" in the message is its name."""
+    for name, value in options.items():
+        if value is not None:
+            raise InputError(what.format(name), mend=mend.format(name))

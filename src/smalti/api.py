@@ -1,10 +1,11 @@
 """The calls behind the commands: what `smalti X` does, `smalti.X(...)` does."""
 
 import os
-from typing import Any
+from typing import Any, Literal
 
 from smalti import data
-from smalti.answering import TIMED, load, made_ready, no_picture_options, predict, sample
+from smalti.answering import TIMED, load, opened, predict, sample
+from smalti.configs import fit
 from smalti.data.check import Check
 from smalti.data.loader import Batches, Pictures
 from smalti.data.split import split as split_source
@@ -15,16 +16,16 @@ from smalti.evaluate.page import write_report
 from smalti.evaluate.probing import Probed, probe_on
 from smalti.evaluate.report import DataSummary, Report
 from smalti.export import export
+from smalti.files import require_place
 from smalti.importing import import_weights
-from smalti.modelfile import is_text_model
 from smalti.models import create_model, list_models
 from smalti.models.sizes import Size, preset_size
 from smalti.ready import Model
-from smalti.ready_text import TextModel, load_text, no_beams
+from smalti.ready_text import TextModel, no_beams
 from smalti.recipes.assemble import checked
 from smalti.recipes.quickstart import quickstart
 from smalti.recipes.recipe import Choice
-from smalti.recipes.remarks import left_out, part_of_other_data, speed_choice, tell
+from smalti.recipes.remarks import known_as, left_out, not_labelled, part_of_other_data, speed_choice, tell
 from smalti.recipes.run import resume, train
 from smalti.recipes.text.evaluate import TextEvaluation, evaluate_text
 from smalti.recipes.text.systems import is_text
@@ -48,6 +49,8 @@ __all__ = [
     "train",
 ]
 
+Part = Literal["train", "val", "test", "all"]
+
 
 def check(
     source: str | os.PathLike[str], *, task: str | None = None, download: bool = False, show: bool = True
@@ -69,11 +72,12 @@ def evaluate(
     model: Model | TextModel | str | os.PathLike[str],
     source: str | os.PathLike[str],
     *,
-    split: str = "test",
+    split: Part = "test",
     int8: Any = None,
     merge: int = 0,
     patch_size: int | None = None,
     beams: int = 1,
+    device: str | None = None,
     download: bool = False,
     report: str | os.PathLike[str] | None = None,
     show: bool = True,
@@ -82,39 +86,45 @@ def evaluate(
 
     Args:
         model: a model file, a run folder or a loaded model.
-        source: the data; its labels are matched to the model's by name.
+        source: the data; its labels are matched to the model's by name. Labels of a multi-label model that it lacks are
+            left out, and told of on stderr.
         split: "train", "val" or "test", as training on this data would have them; or "all", every readable sample.
         int8: pictures to calibrate int8 on, as in `load`.
         merge: how many tokens each block merges into others, as in `load`; the model without merging is measured too,
             and told of on stderr.
         patch_size: as in `load`.
         beams: of a model that writes the target of a source: beginnings of it that are followed at once.
+        device: as in `load`.
         download: whether a standard set may be fetched.
         report: where to write an HTML report, if anywhere.
         show: whether to show progress on stderr.
 
     Raises:
-        InputError: the data has labels the model does not know, or the part is empty.
+        InputError: the data has labels the model does not know, or lacks targets of a regression, or the part is empty.
+        StorageError: the report cannot be written.
     """
-    if isinstance(model, TextModel) or (not isinstance(model, Model) and is_text_model(model)):
-        no_picture_options(int8=int8, merge=merge, patch_size=patch_size)
-        ready = model if isinstance(model, TextModel) else load_text(model)
+    fit(split, Part, "split")
+    if report is not None:
+        require_place(report)
+    options = {"device": device, "int8": int8, "patch_size": patch_size}
+    ready = opened(model, merge=merge, **options)
+    if isinstance(ready, TextModel):
         return evaluate_text(ready, source, split, beams=beams, report=report)
     no_beams("pictures", beams)
-    ready = made_ready(model, int8=int8, merge=merge, patch_size=patch_size)
-    opened = data.open(source, download=download, task=ready.task)  # type: ignore[arg-type]
-    matched = match_labels(opened, ready)
-    found = checked(opened, show=show)
+    given = data.open(source, download=download, task=ready.task)  # type: ignore[arg-type]
+    matched = match_labels(given, ready)
+    found = checked(given, show=show)
     about = {"seed": ready.provenance.get("seed", 0), "fraction": ready.provenance.get("fraction", 1.0)}
-    parts = split_source(opened, found.facts, **about)
-    tell((*left_out(found), *part_of_other_data(opened, parts, split, ready)), show)
+    parts = split_source(given, found.facts, **about)
+    tell((*left_out(found), *not_labelled(matched, ready), *part_of_other_data(given, parts, split, ready)), show)
     indices = getattr(parts, split)
     if not len(indices):
-        raise InputError(f'no picture is in the split "{split}"', where=opened.name, mend="choose another --split")
+        raise InputError(f'no picture is in the split "{split}"', where=given.name, mend="choose another --split")
     pictures = Pictures(matched, ready.preprocess)
     result = evaluate_on(ready, matched, indices, pictures=pictures)
     if merge and show:
-        plain = made_ready(model, int8=int8, patch_size=patch_size)
+        plain = opened(model, **options)
+        assert isinstance(plain, Model)
         before = evaluate_on(plain, matched, indices, pictures=pictures)
         (some,) = Batches(pictures, indices[:TIMED], batch_size=TIMED)
         name, metric = next(iter(result.metrics.items()))
@@ -127,18 +137,19 @@ def evaluate(
         )
     if report is not None:
         page = Report(
-            title=f"{ready.provenance.get('preset', 'model')} on {opened.name}",
-            task=opened.task,
+            title=f"{ready.provenance.get('preset', 'model')} on {given.name}",
+            task=given.task,
             metrics=result.metrics,
-            split=split,
+            split=known_as(split, given.fingerprint, ready),
             model=str(ready.provenance.get("preset", "")),
             parameters=ready.provenance.get("parameters") or sum(p.numel() for p in ready.module.parameters()),
-            labels=ready.labels,
+            labels=result.labels,
             confusion=result.confusion,
             per_class=result.table,
             mistakes=result.mistakes,
             scatter=(result.outputs.targets, result.outputs.logits) if ready.task == "regress" else None,  # type: ignore[arg-type]
-            data=DataSummary(opened.name, {split: result.n}),
+            trained_on=ready.provenance.get("data", ""),
+            data=DataSummary(given.name, {split: result.n}),
         )
         write_report(report, page)
     return result
@@ -149,6 +160,7 @@ def probe(
     source: str | os.PathLike[str],
     *,
     k: int = 20,
+    device: str | None = None,
     download: bool = False,
     show: bool = True,
 ) -> Probed:
@@ -159,6 +171,7 @@ def probe(
         model: a model file, a run folder or a loaded model.
         source: the data; split as training on it would split it.
         k: neighbours that vote.
+        device: as in `load`.
         download: whether a standard set may be fetched.
         show: whether to show progress on stderr.
 
@@ -167,13 +180,14 @@ def probe(
     """
     if k < 1:
         raise InputError(f"-k {k} is not 1 or more", mend="give a number above 0")
-    ready = made_ready(model)
-    opened = data.open(source, download=download)
-    found = checked(opened, show=show)
+    ready = opened(model, device=device)
+    if not isinstance(ready, Model):
+        raise InputError("is a model of text, not of pictures", where=model, mend="name a model trained on pictures")
+    given = data.open(source, download=download)
+    found = checked(given, show=show)
     tell(left_out(found), show)
-    return probe_on(
-        ready, opened, split_source(opened, found.facts, seed=ready.provenance.get("seed", 0)), k=k, show=show
-    )
+    parts = split_source(given, found.facts, seed=ready.provenance.get("seed", 0))
+    return probe_on(ready, given, parts, k=k, show=show)
 
 
 def describe_model(name: str) -> Size:

@@ -3,6 +3,7 @@
 A kill at any instant leaves the old file or the new one, never half of either.
 """
 
+import errno
 import os
 import tempfile
 from collections.abc import Callable
@@ -11,7 +12,7 @@ from typing import BinaryIO
 
 from smalti.errors import StorageError
 
-__all__ = ["make_folder", "write_durably"]
+__all__ = ["make_folder", "require_place", "write_durably"]
 
 
 def write_durably(path: str | os.PathLike[str], content: bytes | str | Callable[[BinaryIO], object]) -> Path:
@@ -40,16 +41,28 @@ def write_durably(path: str | os.PathLike[str], content: bytes | str | Callable[
         temporary = None
         _sync_folder(path.parent)
     except OSError as error:
-        raise StorageError(
-            "could not be written",
-            where=path,
-            why=error.strerror or str(error),
-            mend="free space or choose another --out",
-        ) from error
+        raise unwritten(path, error) from error
     finally:
         if temporary is not None:
             Path(temporary).unlink(missing_ok=True)
     return path
+
+
+def require_place(path: str | os.PathLike[str]) -> None:
+    """Raises StorageError where no file can be written to `path`: asked before a long work whose result goes there."""
+    path = Path(path)
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        tempfile.TemporaryFile(dir=path.parent).close()
+    except OSError as error:
+        raise unwritten(path, error) from error
+
+
+def unwritten(path: Path, error: OSError) -> StorageError:
+    """What is told of a file that cannot be written."""
+    why = error.strerror or str(error)
+    return StorageError("could not be written", where=path, why=why, mend="free space or choose another place")
 
 
 def make_folder(path: str | os.PathLike[str]) -> Path:

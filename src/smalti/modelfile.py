@@ -26,7 +26,7 @@ from smalti.models.registry import EXAMPLE_SEED, with_options
 from smalti.nn.blank import Blank
 from smalti.tokenizers import Tokenizer, tokenizer_from_dict
 
-__all__ = ["ModelFile", "is_text_model", "read_any_model", "read_model", "write_model"]
+__all__ = ["ModelFile", "read_any_model", "read_model", "write_model"]
 
 FORMAT = 1
 FIELDS = {"family", "config", "task", "labels", "views", "provenance", "checksum", "self_test"}
@@ -151,15 +151,6 @@ def read_any_model(path: str | os.PathLike[str]) -> ModelFile[Any]:
         provenance=about["provenance"],
         checksum=about["checksum"],
     )
-
-
-def is_text_model(path: str | os.PathLike[str]) -> bool:
-    """Whether a model file, or that of a run folder, is of text; its tensors are not read. No, for what is no model."""
-    try:
-        with safe_open(find_model(Path(path)), framework="pt") as file:
-            return "tokenizer" in json.loads((file.metadata() or {}).get("smalti", "{}"))
-    except (SmaltiError, SafetensorError, OSError, ValueError):
-        return False  # whoever loads it says what is wrong
 
 
 def find_model(path: Path) -> Path:

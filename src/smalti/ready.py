@@ -1,17 +1,19 @@
 """A ready model: pictures in, answers out. Loads without any training code."""
 
+import io
 import logging
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from PIL import ImageOps
 from torch import Tensor, nn
 
+from smalti.configs import fit
 from smalti.data.inputs import find_pictures
 from smalti.data.preprocess import Preprocess
 from smalti.data.source import Raw
@@ -20,11 +22,12 @@ from smalti.errors import InputError, SmaltiError
 from smalti.modelfile import ModelFile, read_model
 from smalti.models import at_patch_size
 from smalti.models.registry import example_images
+from smalti.nn.device import find_device
 from smalti.nn.inference import for_inference
 from smalti.nn.merge import merge_tokens
 from smalti.nn.precision import Precision
 
-__all__ = ["Model", "Picture", "Prediction", "load"]
+__all__ = ["Model", "Picture", "Prediction", "load", "picture_model"]
 
 log = logging.getLogger(__name__)
 
@@ -111,10 +114,13 @@ class Model:
         """
         module: Any = self.module
         place = {"device": next(module.parameters()).device, "dtype": getattr(module, "dtype", torch.float32)}
-        images = [self.preprocess([read()]) for _, read in as_pictures(inputs)]
-        if not images:
+        pictures, found = as_pictures(inputs), []
+        while some := list(islice(pictures, EMBEDDED)):
+            images = self.preprocess.normalize(torch.stack([self.picture(*one) for one in some]))
+            found.append(module.forward_pooled(images.to(**place)).float().cpu())
+        if not found:
             raise InputError("there are no pictures to embed", mend="name picture files, or folders that hold some")
-        return torch.cat([module.forward_pooled(image.to(**place)).float().cpu() for image in images])
+        return torch.cat(found)
 
     def predict(self, inputs: Any, *, top: int = 5, batch_size: int = 32) -> list[Prediction]:
         """Answers for pictures, in order.
@@ -139,13 +145,9 @@ class Model:
             if value < 1:
                 option = f"--{name.replace('_', '-')}"
                 raise InputError(f"{option} {value} is not 1 or more", mend="give a number above 0")
-        waiting: list[tuple[str, Tensor | SmaltiError]] = []
-        for name, read in pictures:
-            waiting.append((name, self.read(name, read)))
-            if len(waiting) == batch_size:
-                yield from self._answer(waiting, top)
-                waiting = []
-        yield from self._answer(waiting, top)
+        pictures = iter(pictures)
+        while some := list(islice(pictures, batch_size)):
+            yield from self._answer([(name, self.read(name, read)) for name, read in some], top)
 
     def read(self, name: str, read: Callable[[], Raw]) -> Tensor | SmaltiError:
         """A picture as a tensor (C, H, W), not normalised yet; or why it cannot be read."""
@@ -155,6 +157,13 @@ class Model:
             return error
         except OSError as error:
             return InputError("cannot be read", where=name, why=error.strerror or str(error), mend="check the file")
+
+    def picture(self, name: str, read: Callable[[], Raw]) -> Tensor:
+        """As `read`. Raises InputError that names the picture, where it cannot be read."""
+        found = self.read(name, read)
+        if isinstance(found, SmaltiError):
+            raise InputError(found.what, where=name, why=found.why, mend=found.mend) from found
+        return found
 
     def _answer(self, loaded: list[tuple[str, Tensor | SmaltiError]], top: int) -> Iterator[Prediction]:
         images = [image for _, image in loaded if isinstance(image, Tensor)]
@@ -182,6 +191,7 @@ class Model:
         )
 
 
+EMBEDDED = 32  # pictures at a time
 CALIBRATION = (16, 64)  # pictures that int8 is calibrated on: at least, at most
 INT8_AGREEMENT = 0.98  # of the answers that int8 has to keep
 AGREEMENTS: dict[str, Callable[[Tensor, Tensor], float]] = {  # of two times the answers to the same pictures
@@ -192,8 +202,18 @@ AGREEMENTS: dict[str, Callable[[Tensor, Tensor], float]] = {  # of two times the
 ANSWERS = {"classify": lambda logits: logits.softmax(-1), "multilabel": torch.sigmoid, "regress": lambda values: values}
 
 
-def load(
-    path: str | os.PathLike[str],
+def load(path: str | os.PathLike[str], **options: Any) -> Model:
+    """The ready model in a model file or a run folder; options as those of `picture_model`.
+
+    Raises:
+        InputError: there is no model there, or it is another kind of file, or not for what is asked of it.
+        DamagedError: it is not what it was when it was written.
+    """
+    return picture_model(read_model(path), **options)
+
+
+def picture_model(
+    file: ModelFile[Preprocess],
     *,
     device: str | None = None,
     precision: Precision | None = None,
@@ -201,11 +221,11 @@ def load(
     merge: int = 0,
     patch_size: int | None = None,
 ) -> Model:
-    """The ready model in a model file or a run folder, prepared for the machine it runs on (`smalti.nn.inference`).
+    """The ready model of what was read from a model file, prepared for the machine it runs on (`smalti.nn.inference`).
 
     Args:
-        path: model.safetensors, or the folder of a finished run.
-        device: where it shall run, "cuda" for instance; else the CPU.
+        file: its module is used up.
+        device: where it shall run, "cpu" for instance; else a CUDA GPU where there is one (with int8 the CPU).
         precision: "fp32" or "bf16"; else bf16 where the device has it and this model agrees in it with itself in fp32.
         int8: pictures as in `Model.predict`, like those the model will see: compute in int8, calibrated on the first
             64 of them, 16 at least. It is faster (docs/performance.md) and refused where it changes more than 2 % of
@@ -215,11 +235,10 @@ def load(
         patch_size: one of those that a FlexiViT was trained for: smaller is more exact, larger faster.
 
     Raises:
-        InputError: there is no model there, or it is another kind of file, or not for what is asked of it.
-        DamagedError: it is not what it was when it was written.
+        InputError: the model is not for what is asked of it, or a picture to calibrate on cannot be read.
     """
-    file = read_model(Path(path))
-    place = torch.device(device or "cpu")
+    fit(precision, Precision | None, "precision")
+    place = find_device(device or ("cpu" if int8 is not None else None))
     if patch_size is not None:
         file.module = at_patch_size(file.module, patch_size)
     file.module = merge_tokens(file.module, merge)
@@ -232,17 +251,17 @@ def load(
     return Model(module, file.task, file.labels, file.preprocess, **about)
 
 
-def in_int8(file: ModelFile, place: torch.device, pictures: Any) -> Model:
+def in_int8(file: ModelFile[Preprocess], place: torch.device, pictures: Any) -> Model:
     """The model of `file` in int8, calibrated on `pictures`, if it then still gives its answers to them."""
-    images = [file.preprocess([read()]) for _, read in islice(as_pictures(pictures), CALIBRATION[1])]
+    about = {"views": file.views, "provenance": file.provenance}
+    model = Model(file.module.to(place), file.task, file.labels, file.preprocess, **about)
+    images = [model.picture(*one) for one in islice(as_pictures(pictures), CALIBRATION[1])]
     if len(images) < CALIBRATION[0]:
         raise InputError(
             f"int8 is calibrated on {CALIBRATION[0]} pictures or more, not {len(images)}",
             mend="name more pictures like those the model will see",
         )
-    example = torch.cat(images).to(place)
-    about = {"views": file.views, "provenance": file.provenance}
-    model = Model(file.module.to(place), file.task, file.labels, file.preprocess, **about)
+    example = file.preprocess.normalize(torch.stack(images)).to(place)
     exact = model.outputs(example)
     model.module = for_inference(model.module, example, "int8")
     kept = AGREEMENTS[file.task](exact, model.outputs(example))
@@ -269,10 +288,14 @@ def as_pictures(inputs: Any) -> Iterator[Picture]:
                 yield (name if isinstance(one, str | os.PathLike) else f"{name} {number}"), read
 
 
+CARRIED = {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "LAB", "I", "I;16", "I;16B", "F"}  # by TIFF, as they are
+
+
 def as_bytes(image: Any) -> bytes:
     """A PIL image as the bytes of a lossless file, so that it takes the way of every other picture."""
-    import io
-
+    image = ImageOps.exif_transpose(image)
+    if image.mode not in CARRIED:
+        image = image.convert("RGB")
     buffer = io.BytesIO()
     image.save(buffer, "TIFF")
     return buffer.getvalue()

@@ -16,12 +16,13 @@ from smalti.data.text.rows import padded
 from smalti.errors import InputError, SmaltiError
 from smalti.modelfile import ModelFile, read_any_model
 from smalti.models import FAMILIES
+from smalti.nn.device import find_device
 from smalti.nn.folded import folded
 from smalti.nn.inference import for_inference
 from smalti.sample import beam_search, translate, write
 from smalti.tokenizers import Tokenizer, enclosed, encode_marked
 
-__all__ = ["TextModel", "TextPrediction", "load_text", "no_beams", "prepared", "write_targets"]
+__all__ = ["TextModel", "TextPrediction", "load_text", "no_beams", "prepared", "text_model", "write_targets"]
 
 WIDE = 256  # from which width on packed weights and bf16 pay
 LONGEST = 1000  # tokens of a target, of a model that names no limit
@@ -290,7 +291,7 @@ def prepared(family: str, module: nn.Module) -> nn.Module:
 
 
 def load_text(path: str | os.PathLike[str], *, device: str | None = None) -> TextModel:
-    """The ready model of text in a model file or a run folder.
+    """The ready model of text in a model file or a run folder, on the device named, else a CUDA GPU where there is one.
 
     Raises:
         InputError: there is no model there, or one of pictures.
@@ -299,6 +300,11 @@ def load_text(path: str | os.PathLike[str], *, device: str | None = None) -> Tex
     file: ModelFile[Any] = read_any_model(path)
     if isinstance(file.preprocess, Preprocess):
         raise InputError("is a model of pictures, not of text", where=path, mend="name a model trained on text")
+    return text_model(file, device=device)
+
+
+def text_model(file: ModelFile[Tokenizer], *, device: str | None = None) -> TextModel:
+    """The ready model of what was read from a model file, whose module is used up; as `load_text`."""
+    module = prepared(file.family, file.module.to(find_device(device)))
     about = {"provenance": file.provenance, "checksum": file.checksum}
-    module = prepared(file.family, file.module.to(device or "cpu"))
     return TextModel(module, file.task, file.labels, file.preprocess, **about)

@@ -11,6 +11,7 @@ import smalti
 from smalti import api
 from smalti.cli import run
 from smalti.data.preprocess import Preprocess
+from smalti.errors import InputError, StorageError
 from smalti.evaluate.metrics import Metric
 from smalti.modelfile import ModelFile, write_model
 from smalti.models import create_model
@@ -30,6 +31,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 def test_the_words_of_the_command_line_reach_the_library(calls: dict[str, Any]):
     words = ["--split", "val", "--report", "r.html", "--download", "--merge", "8", "--patch-size", "4", "--beams", "3"]
+    words += ["--device", "cuda"]
     assert run(["evaluate", "runs/a", "pictures", *words]) == 0
     assert calls == {
         "model": "runs/a",
@@ -39,6 +41,7 @@ def test_the_words_of_the_command_line_reach_the_library(calls: dict[str, Any]):
         "merge": 8,
         "patch_size": 4,
         "beams": 3,
+        "device": "cuda",
         "report": Path("r.html"),
         "download": True,
     }
@@ -66,7 +69,9 @@ def test_other_data_is_measured_as_a_whole_on_request(tmp_path: Path, capsys: py
     so; all of it where all is asked for."""
     module = create_model("vit_nano_patch2_8", num_classes=2, in_chans=1).eval()
     preprocess = Preprocess((8, 8), 1, (0.5,), (0.5,))
-    write_model(tmp_path / "m.safetensors", ModelFile("vit", module, "classify", ("a", "b"), preprocess))
+    about = {"data": "photos", "fingerprint": "of photos"}
+    file = ModelFile("vit", module, "classify", ("a", "b"), preprocess, provenance=about)
+    write_model(tmp_path / "m.safetensors", file)
     for where in ("new", "held/test"):
         for i, label in enumerate("aabb" * 5):
             (tmp_path / where / label).mkdir(parents=True, exist_ok=True)
@@ -81,8 +86,19 @@ def test_other_data_is_measured_as_a_whole_on_request(tmp_path: Path, capsys: py
     assert n == 2
     assert "test: 2 of 20 pictures" in said
     assert "--split all" in said
-    assert measured("new", "--split", "all") == (20, "")
+    assert measured("new", "--split", "all", "--report", str(tmp_path / "r.html")) == (20, "")
+    page = (tmp_path / "r.html").read_text()
+    assert "trained on photos" in page
+    assert "pictures of other data" in page
     assert measured("held") == (20, "")
+
+
+def test_what_cannot_be_is_refused_before_anything_is_measured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.setattr(api, "opened", lambda *_, **__: pytest.fail("the model is read"))
+    with pytest.raises(StorageError, match=r"nowhere/r\.html: could not be written"):
+        smalti.evaluate("m", "digits", report=tmp_path / "nowhere" / "r.html")
+    with pytest.raises(InputError, match="split = 'tset' is not one of train, val, test, all; did you mean \"test\""):
+        smalti.evaluate("m", "digits", split="tset")  # type: ignore[arg-type]
 
 
 def test_merging_says_what_it_gains_and_costs(tmp_path: Path, capsys: pytest.CaptureFixture[str]):

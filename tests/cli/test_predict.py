@@ -1,6 +1,7 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from smalti import answering
 from smalti.cli import run
 from smalti.errors import InputError
 from smalti.ready import Prediction
+from smalti.ready_text import TextPrediction
 
 CAT = Prediction("a.png", "cat", 0.75, (("cat", 0.75), ("dog", 0.25)), {"cat": 0.75, "dog": 0.25})
 BROKEN = Prediction("b\x1b.png", error=InputError("cannot be decoded", why="truncated", mend="copy it again"))
@@ -39,9 +41,10 @@ def answer(monkeypatch: pytest.MonkeyPatch) -> Answer:
 def test_the_words_of_the_command_line_reach_the_library(answer: Answer):
     made = answer([CAT])
     words = ["--top", "2", "--batch-size", "8", "--merge", "4", "--patch-size", "16", "--beams", "3"]
+    words += ["--device", "cuda"]
     assert run(["predict", "runs/a", "a.png", "folder", *words]) == 0
     assert (made.pop("model"), made.pop("inputs")) == ("runs/a", ("a.png", "folder"))
-    assert made == {"top": 2, "batch_size": 8, "int8": None, "merge": 4, "patch_size": 16, "beams": 3}
+    assert made == {"top": 2, "batch_size": 8, "int8": None, "merge": 4, "patch_size": 16, "beams": 3, "device": "cuda"}
 
 
 def test_pictures_to_calibrate_on_reach_the_library(answer: Answer):
@@ -120,6 +123,21 @@ def test_csv_has_a_heading_and_a_row_a_picture(
     answer(predictions)
     assert run(["predict", "m", "x", "--csv"]) == code
     assert list(csv.reader(io.StringIO(capsys.readouterr().out, newline=""))) == rows
+
+
+@pytest.mark.parametrize("way", [["--csv"], []], ids=["csv", "table"])
+def test_labels_that_are_asked_for_are_rows(answer: Answer, capsys: pytest.CaptureFixture[str], way: list[str]):
+    made = answer([CAT, BROKEN])
+    assert run(["predict", "m", "x", *way]) == 2
+    assert made["top"] == 5
+    assert "dog" not in capsys.readouterr().out
+    answer([CAT, BROKEN])
+    assert run(["predict", "m", "x", "--top", "2", *way]) == 2
+    words = re.findall(r"\bcat\b|dog|0\.[27]5|cannot", capsys.readouterr().out)
+    assert words == ["cat", "0.75", "dog", "0.25", "cannot"]
+    answer([TextPrediction("a b", "cat", 0.75, (("cat", 0.75), ("dog", 0.25)))])  # type: ignore[list-item]
+    assert run(["predict", "m", "a b", "--top", "2", "--csv"]) == 0
+    assert capsys.readouterr().out == "text,answer,probability\na b,cat,0.75\na b,dog,0.25\n"
 
 
 def test_people_get_a_table_of_harmless_names(answer: Answer, capsys: pytest.CaptureFixture[str]):

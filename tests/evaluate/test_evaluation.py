@@ -11,6 +11,7 @@ from smalti.data.preprocess import Preprocess
 from smalti.errors import InputError
 from smalti.evaluate.evaluation import evaluate_on, match_labels, thumbnail
 from smalti.ready import Model
+from smalti.recipes.remarks import not_labelled
 
 
 class Brightness(torch.nn.Module):
@@ -62,14 +63,31 @@ def test_labels_are_matched_by_name(source):
         match_labels(source, Model(Brightness(), "regress", ("a",), RULE))
 
 
-def test_missing_labels_of_a_multi_label_set_are_absent(source):
+def test_labels_that_a_multi_label_set_lacks_are_not_measured(source):
     targets = np.eye(3, dtype=np.float32)[source.targets]
-    several = replace(source, task="multilabel", targets=targets)
-    model = Model(Brightness(), "multilabel", ("x", "c", "b", "a"), RULE)
+    several = replace(source, task="multilabel", labels=("c", "b"), targets=targets[:, [2, 1]])
+    model = Model(Brightness(), "multilabel", ("a", "b", "c"), RULE)
     matched = match_labels(several, model)
-    assert matched.targets.shape == (30, 4)
-    assert (matched.targets[:, 0] == 0).all()
-    np.testing.assert_array_equal(matched.targets[:, 3], targets[:, 0])
+    assert matched.labels == ("b", "c")
+    np.testing.assert_array_equal(matched.targets, targets[:, 1:])
+    found = evaluate_on(model, matched, np.arange(30))
+    assert [row["label"] for row in found.table] == ["b", "c"]
+    assert found.metrics["map"].value == 1
+    assert "1 of 2" not in found.metrics["map"].note
+    (told,) = not_labelled(matched, model)
+    assert (told.value, told.reason) == ("1 label", "the data does not have a")
+    assert not_labelled(match_labels(source, Model(Brightness(), "classify", ("a", "b", "c"), RULE)), model) == ()
+
+
+def test_a_target_that_the_data_lacks_is_named(source):
+    numbers = source.targets[:, None].astype(np.float32)
+    measured = replace(source, task="regress", labels=("width", "height"), targets=np.hstack([numbers, 100 + numbers]))
+    model = Model(Brightness(), "regress", ("height", "width"), RULE)
+    matched = match_labels(measured, model)
+    assert matched.labels == model.labels
+    assert matched.targets[:, 0].min() == 100
+    with pytest.raises(InputError, match="lacks 1 of the model's 2 targets: height; give a column for each"):
+        match_labels(replace(measured, labels=("width",), targets=numbers), model)
 
 
 def test_thumbnails_keep_their_shape(source):

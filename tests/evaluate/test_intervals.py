@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import binomtest
+from scipy.stats import binomtest, norm, t
 
-from smalti.evaluate.intervals import bootstrap_means, mean_interval, mover, newcombe, wilson
+from smalti.evaluate.intervals import bootstrap_means, expanded, mean_interval, mover, newcombe, wilson
 
 
 @pytest.mark.parametrize(("right", "n"), [(353, 360), (0, 10), (10, 10), (1, 1), (7, 20), (9999, 10000)])
@@ -52,6 +52,13 @@ def test_bootstrap_of_a_mean_equals_the_normal_interval():
     values = np.random.default_rng(0).exponential(size=2000)
     low, high = bootstrap_means(values[:, None], lambda m: m[:, 0])
     assert (low, high) == pytest.approx(mean_interval(values), abs=0.01)
+
+
+@pytest.mark.parametrize("n", [5, 10, 30, 1000])
+def test_an_expanded_interval_is_as_wide_as_students(n):
+    wide = t.ppf(0.975, n - 1) * (n / (n - 1)) ** 0.5
+    assert norm.ppf(1 - expanded(n)) == pytest.approx(wide, rel=3e-3)
+    assert 0 <= expanded(2) < 1e-9
 
 
 def test_bootstrap_is_a_function_of_its_seed():

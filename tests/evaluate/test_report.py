@@ -69,7 +69,13 @@ def test_the_headline_is_a_sentence_for_anyone():
 
 @pytest.mark.parametrize(
     ("split", "says"),
-    [("val", "also chose the model"), ("train", "pictures it was trained on"), ("", "Right on 1 of 2 pictures.")],
+    [
+        ("val", "also chose the model"),
+        ("train", "pictures it was trained on"),
+        ("all", "It learned from most of these pictures"),
+        ("other", "Right on 1 of 2 pictures of other data."),
+        ("", "Right on 1 of 2 pictures."),
+    ],
 )
 def test_what_the_model_had_seen_is_not_called_unseen(split, says):
     text = Page(render(Report("t", "classify", {"accuracy": Metric(0.5, 0.1, 0.9, 2)}, split=split))).text

@@ -111,6 +111,11 @@ def test_how_pictures_are_fitted_comes_back(fit, kind, tmp_path, monkeypatch):
     assert replace(rule, **found) == rule
 
 
+def test_a_kind_that_there_is_not_is_refused(tmp_path):
+    with pytest.raises(InputError, match="kind = 'onnx' is not one of hf, timm"):
+        export(tmp_path / "m.safetensors", tmp_path / "out", kind="onnx")  # type: ignore[arg-type]
+
+
 def test_a_published_size_comes_back_as_the_same_model_file(tmp_path):
     options = {"num_classes": 3}
     path = write(tmp_path / "m.safetensors", "vit_tiny_patch16_224", options)

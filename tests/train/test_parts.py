@@ -1,4 +1,4 @@
-"""EMA, device, signals, run folder, range test: small parts."""
+"""EMA, signals, run folder, range test: small parts."""
 
 import os
 import signal
@@ -10,7 +10,6 @@ import torch
 
 from smalti.errors import InputError
 from smalti.objectives import Classify
-from smalti.train.device import find_device
 from smalti.train.ema import EMA
 from smalti.train.folder import RunFolder
 from smalti.train.loop import LoopConfig
@@ -34,12 +33,6 @@ def test_ema_is_the_running_mean():
     torch.testing.assert_close(ema.module[1].running_mean, model[1].running_mean)
     assert not ema.module.training
     assert not any(p.requires_grad for p in ema.module.parameters())
-
-
-def test_devices():
-    assert find_device("cpu").type == "cpu"
-    with pytest.raises(InputError, match='device "gpuu" is not available'):
-        find_device("gpuu")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

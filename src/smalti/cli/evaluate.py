@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from smalti.cli.options import Beams, Data, Download, Int8, Json, Merge, Model, PatchSize
+from smalti.cli.options import Beams, Data, Device, Download, Int8, Json, Merge, Model, PatchSize
 from smalti.cli.output import metrics_dict, metrics_table, show, write_json
 
 __all__ = ["evaluate"]
@@ -24,6 +24,7 @@ def evaluate(
     merge: Merge = 0,
     patch_size: PatchSize = None,
     beams: Beams = 1,
+    device: Device = None,
     download: Download = False,
     json: Json = False,
 ) -> None:
@@ -38,6 +39,7 @@ def evaluate(
         merge=merge,
         patch_size=patch_size,
         beams=beams,
+        device=device,
         download=download,
         report=report,
     )

@@ -34,6 +34,7 @@ def import_weights(
 ) -> None:
     """Make a model file of published weights."""
     from smalti import api
+    from smalti.tokenizers import Tokenizer
     from smalti.weights import DifferenceError
 
     try:
@@ -44,11 +45,13 @@ def import_weights(
             rows = [(printable(name), theirs or "-", ours or "-") for name, theirs, ours in error.rows[:20]]
             show(table("", ("tensor", "in the file", "in the model"), rows))
         raise
+    own = made.model.preprocess
+    rule = {"tokenizer": own.kind} if isinstance(own, Tokenizer) else {"preprocess": own.to_dict()}
     about = {
         "model": made.path,
         "names": made.names,
         "outputs": len(made.model.labels),
-        "preprocess": made.model.preprocess.to_dict(),
+        **rule,
         "remarks": made.remarks,
     }
     if json:

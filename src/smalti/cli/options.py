@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter, Token
 
-__all__ = ["Beams", "Data", "Download", "Int8", "Json", "Merge", "Model", "PatchSize", "TaskName", "Whole"]
+__all__ = ["Beams", "Data", "Device", "Download", "Int8", "Json", "Merge", "Model", "PatchSize", "TaskName", "Whole"]
 
 
 def _whole(_: object, tokens: Sequence[Token]) -> int:
@@ -29,6 +29,10 @@ Model = Annotated[str, Parameter(help="A model file or a run folder.")]
 TaskName = Annotated[
     Literal["classify", "multilabel", "regress", "next-token", "masked-token", "seq2seq"] | None,
     Parameter(help="What the targets mean; found from the data where it can be."),
+]
+Device = Annotated[
+    str | None,
+    Parameter(name="--device", help="cpu, cuda or mps; where not given, a CUDA GPU if there is one, else the CPU."),
 ]
 Download = Annotated[bool, Parameter(help="Allow fetching what is named and not on this disk.")]
 Int8 = Annotated[

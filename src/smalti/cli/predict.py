@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from smalti.cli.options import Beams, Int8, Json, Merge, Model, PatchSize, Whole
+from smalti.cli.options import Beams, Device, Int8, Json, Merge, Model, PatchSize, Whole
 from smalti.cli.output import show, table, write_json
 from smalti.errors import InputError, printable
 
@@ -23,12 +23,16 @@ def predict(
     inputs: Annotated[tuple[str, ...], Parameter(help="Pictures and folders of pictures; for a model of text, texts.")],
     /,
     *,
-    top: Annotated[Whole, Parameter(help="How many of the most probable labels to give.")] = 5,
+    top: Annotated[
+        Whole | None,
+        Parameter(help="Give so many of the most probable labels, a row each; else the first alone, with --json 5."),
+    ] = None,
     batch_size: Annotated[Whole, Parameter(help="Pictures computed at once.")] = 32,
     int8: Int8 = None,
     merge: Merge = 0,
     patch_size: PatchSize = None,
     beams: Beams = 1,
+    device: Device = None,
     as_csv: Annotated[bool, Parameter(name="--csv", help="Comma-separated values on stdout.")] = False,
     json: Json = False,
 ) -> int:
@@ -39,7 +43,15 @@ def predict(
     if as_csv and json:
         raise InputError("--csv and --json exclude each other", mend="choose one of them")
     predictions = answering.predict(
-        model, inputs, top=top, batch_size=batch_size, int8=int8, merge=merge, patch_size=patch_size, beams=beams
+        model,
+        inputs,
+        top=5 if top is None else top,
+        batch_size=batch_size,
+        int8=int8,
+        merge=merge,
+        patch_size=patch_size,
+        beams=beams,
+        device=device,
     )
     if json:  # as they come, for any number of pictures
         failed = False
@@ -50,32 +62,34 @@ def predict(
     results = list(predictions)
     rows: Any = text_rows if results and hasattr(results[0], "text") else prediction_rows
     if as_csv:
-        csv.writer(sys.stdout, lineterminator="\n").writerows(rows(results, exact=True))
+        csv.writer(sys.stdout, lineterminator="\n").writerows(rows(results, exact=True, ranked=top is not None))
     else:
-        header, *cells = rows(results, exact=False)
+        header, *cells = rows(results, exact=False, ranked=top is not None)
         show(table("", header, cells))
     return 2 if any(prediction.error for prediction in results) else 0
 
 
-def text_rows(predictions: "Sequence[TextPrediction]", *, exact: bool) -> list[list[str]]:
+def text_rows(predictions: "Sequence[TextPrediction]", *, exact: bool, ranked: bool = False) -> list[list[str]]:
     """A heading and a row a text: answer, and probability where there is one; as `prediction_rows`."""
     sure = any(one.probability is not None for one in predictions)
     failed = any(one.error is not None for one in predictions)
     rows = [["text", "answer", *(["probability"] if sure else []), *(["error"] if failed else [])]]
     name = str if exact else printable
     for one in predictions:
-        share = "" if one.probability is None else repr(one.probability) if exact else f"{one.probability:.4f}"
         error = one.error.cause if one.error else ""
-        rows.append([name(one.text), name(one.answer), *([share] if sure else []), *([error] if failed else [])])
+        for answer, probability in [(one.answer, one.probability), *(one.top[1:] if ranked else ())]:
+            share = "" if probability is None else repr(probability) if exact else f"{probability:.4f}"
+            rows.append([name(one.text), name(answer), *([share] if sure else []), *([error] if failed else [])])
     return rows
 
 
-def prediction_rows(predictions: "Sequence[Prediction]", *, exact: bool) -> list[list[str]]:
+def prediction_rows(predictions: "Sequence[Prediction]", *, exact: bool, ranked: bool = False) -> list[list[str]]:
     """A heading and a row a picture: label and probability, or a column a target; the error last, where any failed.
 
     Args:
         predictions: of one model, so all of one kind.
         exact: names and numbers in full, for a program; else as a person reads them.
+        ranked: a row for each of the most probable labels of a picture.
     """
 
     def number(value: float) -> str:
@@ -87,10 +101,11 @@ def prediction_rows(predictions: "Sequence[Prediction]", *, exact: bool) -> list
     rows = [["file", *(targets or ["label", "probability"]), *(["error"] if failed else [])]]
     for prediction in predictions:
         if prediction.error is not None:
-            cells = [*([""] * (len(targets) or 2)), prediction.error.cause]
+            answers = [[*([""] * (len(targets) or 2)), prediction.error.cause]]
         elif targets and prediction.values:
-            cells = [number(prediction.values[target]) for target in targets] + [""] * failed
+            answers = [[number(prediction.values[target]) for target in targets] + [""] * failed]
         else:
-            cells = [name(prediction.label), number(prediction.probability)] + [""] * failed
-        rows.append([name(prediction.file), *cells])
+            labels = prediction.top if ranked else [(prediction.label, prediction.probability)]
+            answers = [[name(label), number(share)] + [""] * failed for label, share in labels]
+        rows += [[name(prediction.file), *cells] for cells in answers]
     return rows

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from smalti.cli.options import Data, Download, Json, Model, Whole
+from smalti.cli.options import Data, Device, Download, Json, Model, Whole
 from smalti.cli.output import metrics_dict, metrics_table, show, write_json
 
 __all__ = ["probe"]
@@ -16,13 +16,14 @@ def probe(
     /,
     *,
     k: Annotated[Whole, Parameter(name="-k", help="Neighbours that vote.")] = 20,
+    device: Device = None,
     download: Download = False,
     json: Json = False,
 ) -> None:
     """Measure what a model's features know of DATA without training it: nearest neighbours and a linear layer."""
     from smalti import api
 
-    result = api.probe(model, data, k=k, download=download)
+    result = api.probe(model, data, k=k, device=device, download=download)
     if json:
         write_json({"n": result.n, "metrics": metrics_dict(result.metrics), "strength": result.strength})
         return

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from smalti.cli.options import Json, Model, Whole
+from smalti.cli.options import Device, Json, Model, Whole
 from smalti.cli.output import write_json
 
 __all__ = ["sample"]
@@ -27,13 +27,14 @@ def sample(
     stop: Annotated[tuple[str, ...], Parameter(help="A text that ends the text; repeatable.")] = (),
     seed: Annotated[Whole, Parameter(help="Equal seeds draw equal texts.")] = 0,
     out: Annotated[Path | None, Parameter(help="Write to this file instead of the terminal.")] = None,
+    device: Device = None,
     json: Json = False,
 ) -> None:
     """Write text with a model trained on text: it goes on from the prompt, and shows each token as it comes."""
     from smalti import answering
 
     options = {"max_tokens": max_tokens, "temperature": temperature, "top_k": top_k, "top_p": top_p, "seed": seed}
-    parts = answering.sample(model, prompt, n=n, until=stop, **options)
+    parts = answering.sample(model, prompt, n=n, until=stop, device=device, **options)
     texts = [prompt] * n
     live = n == 1 and out is None and not json
     if live:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from smalti.cli.options import Data, Download, Json, TaskName, Whole
+from smalti.cli.options import Data, Device, Download, Json, TaskName, Whole
 from smalti.cli.output import metrics_dict, metrics_table, show, write_json
 from smalti.errors import InputError
 
@@ -56,7 +56,7 @@ class Options:
     leaks: Annotated[Literal["stop", "drop"], Parameter(help="Training pictures that are also test pictures.")] = "stop"
     download: Download = False
     workers: Annotated[Whole | None, Parameter(help="Processes that read pictures.")] = None
-    device: Annotated[str | None, Parameter(help="cpu, cuda or mps; found where not given.")] = None
+    device: Device = None
 
 
 def train(

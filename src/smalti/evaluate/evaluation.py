@@ -67,11 +67,10 @@ class Evaluation:
 def evaluate_on(
     model: Model, source: Source, indices: NDArray[np.int64], *, pictures: Pictures | None = None, batch_size: int = 128
 ) -> Evaluation:
-    """Measures `model` on the samples `indices` of `source`, whose targets must be in the model's labels
-    (`match_labels`).
+    """Measures `model` on the samples `indices` of `source`, whose labels the model must know (`match_labels`).
 
     Args:
-        model: in fp32, as it is used.
+        model: as it is used, in the precision it was loaded in.
         source: the data.
         indices: (N,) positions.
         pictures: where they are in memory already.
@@ -81,14 +80,18 @@ def evaluate_on(
     device = next(model.module.parameters()).device
     batches = Batches(pictures, indices, batch_size=batch_size, device=device)
     outputs = collect(model.module, batches, views=model.views, average=AVERAGES[model.task])
+    if source.labels != model.labels:
+        places = {label: k for k, label in enumerate(model.labels)}
+        outputs = replace(outputs, logits=outputs.logits[:, [places[label] for label in source.labels]])
     return MEASURES[model.task](model, source, outputs)
 
 
 def match_labels(source: Source, model: Model | TextModel) -> Source:
-    """`source` with its targets renumbered, by name, to the model's labels.
+    """`source` with its targets renumbered, by name, to the model's labels. Of a multi-label set those labels alone
+    that it has: nobody can tell whether the others are absent or were not looked for.
 
     Raises:
-        InputError: the task differs, or the source has a label the model does not know.
+        InputError: the task differs, the source has a label the model does not know, or lacks a target of a regression.
     """
     if source.task != model.task:
         raise InputError(
@@ -103,13 +106,19 @@ def match_labels(source: Source, model: Model | TextModel) -> Source:
             where=source.name,
             mend=f"the model knows {few(model.labels)}",
         )
-    positions = np.array([model.labels.index(label) for label in source.labels], np.int64)
     if source.task == "classify":
-        targets = positions[source.targets.astype(np.int64)]
-    else:
-        targets = np.zeros((len(source), len(model.labels)), np.float32)
-        targets[:, positions] = source.targets
-    return replace(source, labels=model.labels, targets=targets)
+        positions = np.array([model.labels.index(label) for label in source.labels], np.int64)
+        return replace(source, labels=model.labels, targets=positions[source.targets.astype(np.int64)])
+    lacking = [label for label in model.labels if label not in source.labels]
+    if lacking and source.task == "regress":
+        raise InputError(
+            f"lacks {len(lacking)} of the model's {len(model.labels)} targets: {few(lacking)}",
+            where=source.name,
+            mend="give a column for each",
+        )
+    shared = tuple(label for label in model.labels if label in source.labels)
+    columns = [source.labels.index(label) for label in shared]
+    return replace(source, labels=shared, targets=source.targets[:, columns])
 
 
 def measure_classes(model: Model, source: Source, outputs: Outputs) -> Evaluation:
@@ -122,18 +131,18 @@ def measure_classes(model: Model, source: Source, outputs: Outputs) -> Evaluatio
         Mistake(
             thumbnail(source, int(outputs.ids[i]), model.preprocess),
             source.names[int(outputs.ids[i])],
-            model.labels[targets[i]],
-            model.labels[predicted[i]],
+            source.labels[targets[i]],
+            source.labels[predicted[i]],
             float(probabilities[i, predicted[i]]),
         )
         for i in worst
     )
     return Evaluation(
         len(outputs),
-        classification_metrics(probabilities, targets, model.labels),
-        model.labels,
-        per_class(targets, predicted, model.labels),
-        confusion(targets, predicted, len(model.labels)),
+        classification_metrics(probabilities, targets, source.labels),
+        source.labels,
+        per_class(targets, predicted, source.labels),
+        confusion(targets, predicted, len(source.labels)),
         mistakes,
         outputs,
     )
@@ -148,8 +157,8 @@ def measure_labels(model: Model, source: Source, outputs: Outputs) -> Evaluation
         Mistake(
             thumbnail(source, int(outputs.ids[i]), model.preprocess),
             source.names[int(outputs.ids[i])],
-            named(model.labels, targets[i]),
-            named(model.labels, probabilities[i] >= 0.5),
+            named(source.labels, targets[i]),
+            named(source.labels, probabilities[i] >= 0.5),
             float(doubt[i]),
         )
         for i in worst
@@ -157,8 +166,8 @@ def measure_labels(model: Model, source: Source, outputs: Outputs) -> Evaluation
     return Evaluation(
         len(outputs),
         multilabel_metrics(probabilities, targets),
-        model.labels,
-        per_label(probabilities, targets, model.labels),
+        source.labels,
+        per_label(probabilities, targets, source.labels),
         None,
         mistakes,
         outputs,
@@ -181,8 +190,8 @@ def measure_values(model: Model, source: Source, outputs: Outputs) -> Evaluation
     return Evaluation(
         len(outputs),
         regression_metrics(values, targets),
-        model.labels,
-        per_target(values, targets, model.labels),
+        source.labels,
+        per_target(values, targets, source.labels),
         None,
         mistakes,
         outputs,

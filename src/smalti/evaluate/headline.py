@@ -16,6 +16,8 @@ AUDIENCE = {
     "test": ("{unit} it had never seen", ""),
     "val": ("validation {unit}", "These {unit} also chose the model: new ones may be harder."),
     "train": ("{unit} it was trained on", "New {unit} will be harder."),
+    "all": ("{unit} of the data it was trained on", "It learned from most of these {unit}: new ones may be harder."),
+    "other": ("{unit} of other data", ""),
 }
 
 

@@ -74,7 +74,7 @@ def lede(report: Report) -> str:
     """What the page is about, in one line under the title."""
     parts = [printable(report.model, 80)] if report.model else []
     parts += [f"{report.parameters:,} parameters"] if report.parameters is not None else []
-    parts += [f"trained on {printable(report.data.name, 60)}"] if report.data else []
+    parts += [f"trained on {printable(report.trained_on, 60)}"] if report.trained_on else []
     return " · ".join(parts)
 
 

@@ -33,7 +33,7 @@ class Probed:
 
     Args:
         n: test pictures.
-        knn: figures of the vote of the 20 nearest training pictures; single-label only, else empty.
+        knn: figures of the vote of the k nearest training pictures; single-label only, else empty.
         linear: figures of a linear layer.
         strength: its regularisation (C of scikit-learn), the best on the validation pictures.
     """
@@ -54,11 +54,13 @@ def probe_on(model: Model, source: Source, parts: Split, *, k: int = 20, show: b
     """Measures the features of `model` on a split of `source`: learned from train, chosen on val, judged on test.
 
     Raises:
-        InputError: a part is empty.
+        InputError: a part is empty, or all training pictures are of one class.
     """
     for name in ("train", "val", "test"):
         if not len(getattr(parts, name)):
             raise InputError(f'no picture is in the split "{name}"', where=source.name, mend="a probe needs all three")
+    if source.task == "classify" and len(np.unique(source.targets[parts.train])) < 2:
+        raise InputError("its training pictures are all of one class", where=source.name, mend="give two or more")
     x, y = {}, {}
     for name in ("train", "val", "test"):
         indices = getattr(parts, name)

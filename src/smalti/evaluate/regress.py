@@ -3,14 +3,14 @@
 Legend: N samples, T targets. Figures agree with scikit-learn's of the same name (uniform average over targets).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from smalti.errors import InputError
 from smalti.evaluate.classify import finite
-from smalti.evaluate.intervals import Floats, bootstrap_means
+from smalti.evaluate.intervals import Floats, bootstrap_means, expanded
 from smalti.evaluate.metrics import Metric
 
 __all__ = ["per_target", "r2_score", "regression_metrics"]
@@ -33,16 +33,22 @@ def regression_metrics(predictions: ArrayLike, targets: ArrayLike, *, seed: int 
     x, y = _checked(predictions, targets)
     n = len(y)
     error = x - y
+    typical = np.sqrt((error**2).mean(0))
 
-    def metric(value: float, rows: Floats, statistic) -> Metric:
-        low, high = bootstrap_means(rows, statistic, seed=seed)
+    def metric(value: float, rows: Floats, statistic: Callable[[Floats], Floats], wary: ArrayLike) -> Metric:
+        """The figure; `wary` are samples that the upper limit reckons with though they were not drawn."""
+        if n < 2:
+            return Metric(value, None, None, n, share=False)
+        tail = expanded(n)
+        low, _ = bootstrap_means(rows, statistic, tail=tail, seed=seed)
+        _, high = bootstrap_means(rows, statistic, extra=wary, tail=tail, seed=seed)
         return Metric(
             value, None if low is None else min(low, value), None if high is None else max(high, value), n, share=False
         )
 
-    metrics = {
-        "mae": metric(float(np.abs(error).mean()), np.abs(error), lambda m: m.mean(1)),
-        "rmse": metric(float(np.sqrt((error**2).mean(0)).mean()), error**2, lambda m: np.sqrt(m).mean(1)),
+    metrics = {  # wary of one error of twice the usual size
+        "mae": metric(float(np.abs(error).mean()), np.abs(error), lambda m: m.mean(1), 2 * typical),
+        "rmse": metric(float(typical.mean()), error**2, lambda m: np.sqrt(m).mean(1), 4 * typical**2),
     }
     varies = np.ptp(y, axis=0) > 0
     if varies.any():
@@ -55,7 +61,9 @@ def regression_metrics(predictions: ArrayLike, targets: ArrayLike, *, seed: int 
             spread = square - mean**2
             return (1 - wrong / np.where(spread > 0, spread, np.nan)).mean(1)
 
-        measured = metric(r2_score(x, y), rows, r2)
+        off, spread = typical[varies] ** 2, centred.std(0)
+        wide = [[*off, *(side * spread), *(4 * spread**2)] for side in (-2, 2)]  # targets far out on either side
+        measured = metric(r2_score(x, y), rows, r2, wide)
         note = f"{fixed} of {len(varies)} targets that never change left out" if fixed else ""
         metrics["r2"] = Metric(measured.value, measured.low, measured.high, n, share=False, note=note)
     return metrics

@@ -16,7 +16,7 @@ Picture = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class DataSummary:
-    """What the model was made from.
+    """What the model was made from, or measured on.
 
     Args:
         name: what the person called the data.
@@ -87,7 +87,8 @@ class Report:
         title: heading of the page.
         task: what the targets mean.
         metrics: the figures, as `classification_metrics` and its siblings give them, best first.
-        split: what was evaluated: "test" (never seen in training), "val", "train", or "" where nothing is known of it.
+        split: what was evaluated, as the model knows it: "test" (never seen in training), "val", "train" or "all" of
+            the data it was trained on, "other" data, or "" where nothing is known of it.
         model: name of the preset or of the model file.
         parameters: numbers the model has learned.
         labels: names of the classes, label columns or targets.
@@ -95,7 +96,8 @@ class Report:
         per_class: rows of `per_class`, `per_label` or `per_target`.
         mistakes: worst first.
         scatter: regression: (targets, predictions), each (N,) or (N, T).
-        data: what the model was made from.
+        trained_on: name of the data the model was trained on.
+        data: what is described: the data of the run, or what was measured.
         samples: (label, training pictures) each.
         choices: (name, value, reason) each.
         curves: rows of metrics.jsonl: step, epoch, seconds, loss, val_loss, val_accuracy, lr, images_per_second, ...
@@ -118,6 +120,7 @@ class Report:
     per_class: Sequence[Mapping[str, Any]] = ()
     mistakes: Sequence[Mistake] = ()
     scatter: tuple[NDArray[np.floating], NDArray[np.floating]] | None = None
+    trained_on: str = ""
     data: DataSummary | None = None
     samples: Sequence[tuple[str, Sequence[Picture]]] = ()
     choices: Sequence[tuple[str, str, str]] = ()

@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import save
 from torch import Tensor
 
+from smalti.configs import fit
 from smalti.data.preprocess import Preprocess
 from smalti.errors import InputError, SmaltiError, printable
 from smalti.export.configs import HUGGINGFACE, TIMM
@@ -59,6 +60,7 @@ def export(model: str | os.PathLike[str], out: str | os.PathLike[str], *, kind: 
         SmaltiError: its answer differs, or it gives none; the folder is left without a config.json, so that nothing
             loads it.
     """
+    fit(kind, Kind, "kind")
     file, folder = read_any_model(Path(model)), Path(out)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError("is there already", where=folder, mend="choose another --out")

@@ -32,6 +32,7 @@ def make_report(run: Run, state: TrainState, model: nn.Module, evaluation: Evalu
         per_class=evaluation.table if evaluation else (),
         mistakes=evaluation.mistakes if evaluation else (),
         scatter=(evaluation.outputs.targets, evaluation.outputs.logits) if evaluation and regress else None,  # type: ignore[arg-type]
+        trained_on=source.name,
         data=DataSummary(
             source.name,
             {"train": len(run.split.train), "val": len(run.split.val), "test": len(run.split.test)},

@@ -11,9 +11,19 @@ from smalti.data.split import Split
 from smalti.errors import counted, few
 from smalti.evaluate.speed import pictures_a_second
 from smalti.ready import Model
+from smalti.ready_text import TextModel
 from smalti.recipes.recipe import Choice
 
-__all__ = ["left_out", "part_of_other_data", "short_name", "speed_choice", "split_sizes", "tell"]
+__all__ = [
+    "known_as",
+    "left_out",
+    "not_labelled",
+    "part_of_other_data",
+    "short_name",
+    "speed_choice",
+    "split_sizes",
+    "tell",
+]
 
 
 def tell(choices: tuple[Choice, ...], show: bool) -> None:
@@ -32,10 +42,24 @@ def left_out(found: Check) -> tuple[Choice, ...]:
     return (Choice("left out", counted(n, "picture"), f"cannot be read: {few(bad)}"),) if n else ()
 
 
+def not_labelled(source: Source, model: Model) -> tuple[Choice, ...]:
+    """What is said of labels of the model that matched data does not have; nothing where it has them all."""
+    lacking = [label for label in model.labels if label not in source.labels]
+    if not lacking:
+        return ()
+    return (Choice("left out", counted(len(lacking), "label"), f"the data does not have {few(lacking)}"),)
+
+
+def known_as(split: str, fingerprint: str, model: Model | TextModel) -> str:
+    """What a split of the data with this fingerprint is to a model, for `Report.split`."""
+    trained_on = model.provenance.get("fingerprint")
+    return split if trained_on == fingerprint else "other" if trained_on else ""
+
+
 def part_of_other_data(source: Source, parts: Split, split: str, model: Model) -> tuple[Choice, ...]:
     """What is said where a share is measured of data that has no splits and that the model was not trained on."""
     given = (source.splits > SPLITS.index("train")).any()
-    if split == "all" or given or model.provenance.get("fingerprint") == source.fingerprint:
+    if split == "all" or given or known_as(split, source.fingerprint, model) == split:
         return ()
     why = "the share that training on it would keep back; --split all measures every one"
     return (Choice(split, f"{len(getattr(parts, split)):,} of {counted(len(parts.all), 'picture')}", why),)

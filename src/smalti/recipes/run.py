@@ -21,6 +21,7 @@ from smalti.evaluate.page import write_report
 from smalti.evaluate.report import Timing
 from smalti.modelfile import ModelFile, write_model
 from smalti.models.registry import example_images
+from smalti.nn.device import describe_device, find_device
 from smalti.nn.inference import for_inference
 from smalti.nn.lora import merge_lora
 from smalti.ready import Model
@@ -60,7 +61,6 @@ from smalti.recipes.training import (
 )
 from smalti.recipes.transfer import find_start, read_start
 from smalti.train.budget import Budget
-from smalti.train.device import describe_device, find_device
 from smalti.train.folder import RunFolder
 from smalti.train.state import TrainState
 

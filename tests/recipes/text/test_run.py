@@ -56,6 +56,22 @@ def test_all_of_a_data_set_is_its_parts_together(text_runs, task):
     assert whole > max(parts)
 
 
+def test_a_report_says_what_the_data_is_to_the_model(text_runs, tmp_path):
+    data, result = text_runs["classify"]
+    other = tmp_path / "other.csv"
+    other.write_text(data.read_text() + "aaa,A\n")
+    for name, split, says in [
+        (data, "test", "texts it had never seen"),
+        (data, "all", "It learned from most of these texts"),
+        (other, "test", "texts of other data"),
+    ]:
+        smalti.evaluate(result.model, name, split=split, report=tmp_path / "r.html", show=False)
+        page = (tmp_path / "r.html").read_text()
+        assert says in page
+        assert f"trained on {data}" in page
+        assert ("never seen" in page) == ("never seen" in says)
+
+
 def test_a_character_without_an_id_is_told_with_its_file(text_runs, tmp_path):
     other = tmp_path / "other.txt"
     other.write_text("the cat sat. " * 90 + "~")

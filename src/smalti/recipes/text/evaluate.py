@@ -11,6 +11,7 @@ from smalti.evaluate.metrics import Metric
 from smalti.evaluate.page import write_report
 from smalti.evaluate.report import DataSummary, Report
 from smalti.ready_text import TextModel, no_beams
+from smalti.recipes.remarks import known_as
 from smalti.recipes.text.pairs import Translation
 from smalti.recipes.text.recipe import TokensConfig
 from smalti.recipes.text.sentences import Labelling
@@ -68,10 +69,11 @@ def evaluate_text(
             title=f"{model.provenance.get('preset', 'model')} on {system.name}",
             task=model.task,
             metrics=metrics,
-            split=split,
+            split=known_as(split, system.fingerprint(), model),
             model=str(model.provenance.get("preset", "")),
             parameters=model.provenance.get("parameters") or sum(p.numel() for p in model.module.parameters()),
             labels=system.labels,
+            trained_on=model.provenance.get("data", ""),
             data=DataSummary(system.name, {split: system.sizes.get(split, n)}, split_reason=system.reason),
             unit=system.unit,
         )

@@ -17,6 +17,7 @@ from smalti.evaluate.page import write_report
 from smalti.evaluate.report import DataSummary, Report, Timing
 from smalti.files import write_durably
 from smalti.modelfile import ModelFile, write_model
+from smalti.nn.device import describe_device, find_device
 from smalti.ready_text import prepared
 from smalti.recipes.recipe import Choice, TargetConfig
 from smalti.recipes.remarks import short_name, tell
@@ -41,7 +42,6 @@ from smalti.recipes.training import (
 from smalti.recipes.transfer import TransferConfig
 from smalti.tokenizers import Tokenizer, tokenizer_from_dict
 from smalti.train.budget import Budget
-from smalti.train.device import describe_device, find_device
 from smalti.train.folder import RunFolder
 
 __all__ = ["resume_text", "train_text"]
@@ -207,6 +207,7 @@ def carry_out(run: TextRun) -> TrainResult:
             model=recipe.model.preset,
             parameters=about["parameters"],
             labels=system.labels,
+            trained_on=system.name,
             data=DataSummary(system.name, system.sizes, split_reason=system.reason),
             choices=[(c.name, c.value, c.reason) for c in run.choices],
             curves=[{**row, "seconds": pace.get(int(row["step"]))} for row in state.rows],

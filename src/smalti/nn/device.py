@@ -11,13 +11,13 @@ __all__ = ["describe_device", "find_device"]
 
 
 def find_device(name: str | None = None) -> torch.device:
-    """The device called `name`; without a name a GPU where there is one, else the CPU.
+    """The device called `name`; without a name a CUDA GPU where there is one, else the CPU.
 
     Raises:
         InputError: there is no such device here.
     """
     if name is None:
-        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+        name = "cuda" if torch.cuda.is_available() else "cpu"
     try:
         device = torch.device(name)
         torch.zeros(1, device=device).item()  # the device "meta" takes it but does not give it back
