@@ -92,6 +92,24 @@ def test_too_little_time_for_the_whole_model_fits_the_last_layer(trained, tmp_pa
         assert 'tune = "all"' in (tmp_path / name / "run.toml").read_text()
 
 
+def test_a_fitted_layer_is_kept_whole_and_fitted_once(trained, tmp_path):
+    """With a running mean asked for too; a finished run is judged again, not fitted again."""
+    options = {"steps": 1, "start": trained, "report": False, "show": False}
+    plain, averaged = (
+        smalti.train("digits", out=tmp_path / name, overrides={"transfer.tune": "head", **more}, **options)
+        for name, more in {"plain": {}, "averaged": {"loop.ema_decay": 0.9}}.items()
+    )
+    assert torch.equal(weights(plain.model)["head.weight"], weights(averaged.model)["head.weight"])
+    assert not torch.equal(weights(plain.model)["head.weight"], weights(trained)["head.weight"])
+    told = json.loads((plain.run / "result.json").read_text())
+    assert told["timing"]["train"] > 0
+    assert told["timing"]["images_per_second"] is None
+    rows = (plain.run / "metrics.jsonl").read_text()
+    assert smalti.resume(plain.run, show=False).metrics == plain.metrics
+    assert (plain.run / "metrics.jsonl").read_text() == rows
+    assert json.loads((plain.run / "result.json").read_text())["steps"] == told["steps"] == 1
+
+
 def test_a_tuned_run_resumes_to_the_same_bits_even_without_the_start(trained, tmp_path, monkeypatch):
     from smalti.train.loop import Stopped, fit
 

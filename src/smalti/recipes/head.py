@@ -1,13 +1,13 @@
 """The last layer of a model that knows something already: fitted to features that are computed once."""
 
 import copy
+import time
 
 import numpy as np
 import torch
 
 from smalti.data.loader import Batches, Pictures
 from smalti.data.randomness import permutation
-from smalti.errors import Interrupted
 from smalti.evaluate.probe import fit_linear, pooled
 from smalti.models.registry import example_images
 from smalti.nn.inference import for_inference
@@ -25,24 +25,16 @@ FITTING = 0.3  # share of the time that is kept for the fit itself
 
 
 def fit_head(run: Run, state: TrainState, pictures: Pictures, *, reading: float) -> None:
-    """Fits the last layer to the features of the training pictures; of as many as the budget lets it look at.
-
-    Raises:
-        Interrupted: Ctrl-C; the mend is the resume command, which begins anew.
-    """
-    try:
-        with TrainingBar(1, start=state.step, show=run.show) as bar:
+    """Fits the last layer to the features of the training pictures, of as many as the budget lets it look at; unless it
+    is fitted already. One that is stopped begins anew."""
+    if not state.step:
+        with TrainingBar(1, show=run.show) as bar:
             teach(run, state, pictures, RunLog(run.folder, bar, batch_size=1), reading)
-    except KeyboardInterrupt:
-        raise Interrupted(
-            "stopped before the last layer was fitted",
-            where=run.folder.path,
-            mend=run.folder.resume_command,
-        ) from None
 
 
 def teach(run: Run, state: TrainState, pictures: Pictures, log: RunLog, reading: float) -> None:
     """Features, the fit, its judgement."""
+    began = time.monotonic()
     example = example_images(state.model.config)[0].to(state.device)
     trunk = for_inference(copy.deepcopy(state.model), example)
     train, val = run.split.train, run.split.val if len(run.split.val) else run.split.train
@@ -65,6 +57,8 @@ def teach(run: Run, state: TrainState, pictures: Pictures, log: RunLog, reading:
         for layer in last_layers(state.model).values():
             layer.weight.copy_(torch.from_numpy(linear.weight))
             layer.bias.copy_(torch.from_numpy(linear.bias))
-    state.step += 1
+    state.averaged.load_state_dict(state.model.state_dict())  # of a single step the mean is that step
+    state.step, state.seconds = 1, time.monotonic() - began
     judge(state, make_evaluator(run.recipe, pictures, run.split, run.device), 0, log)
+    state.seconds = time.monotonic() - began
     log.save(state)

@@ -248,8 +248,8 @@ def carry_out(run: Run) -> TrainResult:
     opened = time.monotonic()
     pictures.load(np.concatenate([run.split.train, run.split.val]))
     prepared = time.monotonic()
-    teach = fit_head if recipe.transfer.tune == "head" else run_training
-    teach(run, state, pictures, reading=prepared - opened)
+    fitted = recipe.transfer.tune == "head"  # at once, not in steps
+    (fit_head if fitted else run_training)(run, state, pictures, reading=prepared - opened)
     trained = time.monotonic()
 
     step = keep_best(state, run.folder)
@@ -269,12 +269,12 @@ def carry_out(run: Run) -> TrainResult:
     file = ModelFile(family, model.cpu(), task, labels, recipe.preprocess, recipe.views, about)
     write_model(run.folder.model, file)
     seconds = time.monotonic() - run.began
-    speed = state.step * recipe.loop.batch_size / state.seconds if state.seconds else 0.0
+    seen = state.step * min(recipe.loop.batch_size, len(run.split.train))
     timing = Timing(
         data=prepared - run.began - teaching,
         train=state.seconds,
         evaluate=time.monotonic() - trained,
-        images_per_second=speed,
+        images_per_second=None if fitted else seen / state.seconds if state.seconds else 0.0,
         hardware=describe_device(run.device),
         peak_memory=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
     )
