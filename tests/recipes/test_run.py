@@ -201,6 +201,24 @@ def test_a_run_cut_at_any_step_equals_the_unbroken_one(step: int, whole: str, mo
     assert result(whole)["best_step"] == result("cut")["best_step"]
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
+@pytest.mark.parametrize("place", ["smalti.recipes.run.Pictures.load", "smalti.recipes.run.evaluate_on"])
+def test_a_run_stopped_outside_its_steps_says_how_to_go_on(
+    place: str, number: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    """While pictures are read, and while the test pictures are judged."""
+    before = signal.getsignal(number)
+    with monkeypatch.context() as patch:
+        patch.setattr(place, lambda *_, **__: os.kill(os.getpid(), number))
+        assert smalti_(f"train digits --model cct_nano_patch2_8 --steps 1 --out cut {DIGITS}") == 75
+    assert capsys.readouterr().err.endswith(
+        "stopped: cut: stopped; what was saved is safe; smalti train --resume cut\n"
+    )
+    assert signal.getsignal(number) is before
+    assert smalti_("train --resume cut") == 0
+    assert result("cut")["steps"] == 1
+
+
 def test_a_network_with_running_statistics_resumes_too(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):

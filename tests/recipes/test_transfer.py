@@ -1,6 +1,8 @@
 """A run that begins with what another model has learned."""
 
 import json
+import os
+import signal
 
 import numpy as np
 import pytest
@@ -108,6 +110,23 @@ def test_a_fitted_layer_is_kept_whole_and_fitted_once(trained, tmp_path):
     assert smalti.resume(plain.run, show=False).metrics == plain.metrics
     assert (plain.run / "metrics.jsonl").read_text() == rows
     assert json.loads((plain.run / "result.json").read_text())["steps"] == told["steps"] == 1
+
+
+def test_a_fit_that_is_stopped_begins_anew(trained, tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr("smalti.recipes.head.fit_linear", lambda *_, **__: os.kill(os.getpid(), signal.SIGTERM))
+        with pytest.raises(Interrupted, match="--resume"):
+            smalti.train(
+                "digits",
+                steps=1,
+                start=trained,
+                out=tmp_path / "run",
+                overrides={"transfer.tune": "head"},
+                report=False,
+                show=False,
+            )
+    resumed = smalti.resume(tmp_path / "run", show=False)
+    assert not torch.equal(weights(resumed.model)["head.weight"], weights(trained)["head.weight"])
 
 
 def test_a_tuned_run_resumes_to_the_same_bits_even_without_the_start(trained, tmp_path, monkeypatch):

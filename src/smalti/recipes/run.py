@@ -54,6 +54,7 @@ from smalti.recipes.training import (
     keep_best,
     new_state,
     provenance,
+    resumable,
     result,
     run_loop,
     training_seconds,
@@ -197,7 +198,8 @@ def train(
             setting = replace(setting, seconds=seconds)
         setting = replace(setting, task=source.task, fingerprint=source.storage.fingerprint())
         write_settings(folder, setting, recipe, choices)
-        return carry_out(Run(folder, setting, recipe, choices, source, found, parts, place, began, show))
+        with resumable(folder):
+            return carry_out(Run(folder, setting, recipe, choices, source, found, parts, place, began, show))
 
 
 def resume(run_folder: str | os.PathLike[str], *, show: bool = True) -> TrainResult:
@@ -210,10 +212,11 @@ def resume(run_folder: str | os.PathLike[str], *, show: bool = True) -> TrainRes
     Raises:
         InputError: there is no run, its data has changed, or another process is at it.
         DamagedError: run.toml or the checkpoint cannot be read.
+        Interrupted: as `train`.
     """
     began = time.monotonic()
     folder = RunFolder.open(run_folder)
-    with folder.lock():
+    with folder.lock(), resumable(folder):
         if is_text_run(folder):
             return resume_text(folder, show=show, began=began)
         setting, recipe, choices = read_settings(folder)

@@ -1,7 +1,8 @@
 """What every kind of run has in common: the loop inside a run folder, and how its time is shared out."""
 
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from smalti.train.folder import RunFolder
 from smalti.train.log import RunLog
 from smalti.train.loop import Batches, Evaluator, LoopConfig, Stopped, fit
 from smalti.train.optim import OptimConfig, build_optimizers
+from smalti.train.signals import ending_at_once
 from smalti.train.state import TrainState
 
 __all__ = [
@@ -35,6 +37,7 @@ __all__ = [
     "new_state",
     "provenance",
     "restore",
+    "resumable",
     "result",
     "run_loop",
     "training_seconds",
@@ -70,6 +73,21 @@ def training_seconds(left: float, testing: float) -> float:
     """
     left -= CLOSING_SECONDS
     return max(left - 1.2 * testing, left / 2, 1.0)
+
+
+@contextmanager
+def resumable(folder: RunFolder) -> Iterator[None]:
+    """The work of a run that `resume` can go on with, wherever Ctrl-C or SIGTERM ends it.
+
+    Raises:
+        Interrupted: it was told to stop, outside the steps of the loop; the mend is the resume command.
+    """
+    with ending_at_once():
+        try:
+            yield
+        except KeyboardInterrupt:
+            mend = folder.resume_command
+            raise Interrupted("stopped; what was saved is safe", where=folder.path, mend=mend) from None
 
 
 def run_loop(

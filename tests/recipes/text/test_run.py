@@ -2,6 +2,8 @@
 
 import json
 import math
+import os
+import signal
 
 import pytest
 import torch
@@ -94,6 +96,14 @@ def test_a_resumed_run_equals_an_unbroken_one_bit_for_bit(tmp_path, monkeypatch,
     rows = [(tmp_path / name / "metrics.jsonl").read_text().splitlines() for name in ("whole", "cut")]
     judged = [[json.loads(row)["val_loss"] for row in some if "val_loss" in row] for some in rows]
     assert judged[0] == judged[1]
+
+
+def test_a_run_stopped_while_it_is_judged_says_how_to_go_on(tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr("smalti.recipes.text.run.prepared", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
+        with pytest.raises(Interrupted, match="--resume"):
+            smalti.train(text_file(tmp_path), steps=1, out=tmp_path / "run", overrides=TINY, report=False, show=False)
+    assert smalti.resume(tmp_path / "run", show=False).metrics
 
 
 def stopping_at(step):

@@ -34,6 +34,7 @@ from smalti.recipes.training import (
     made_with,
     new_state,
     provenance,
+    resumable,
     result,
     run_loop,
     training_seconds,
@@ -117,7 +118,8 @@ def train_text(
         setting = replace(setting, task=system.task, fingerprint=system.fingerprint())
         write_durably(folder.tokenizer, json.dumps(system.tokenizer.to_dict()))
         write_settings(folder, setting, recipe, choices)
-        return carry_out(TextRun(folder, setting, recipe, choices, system, device, began, show))
+        with resumable(folder):
+            return carry_out(TextRun(folder, setting, recipe, choices, system, device, began, show))
 
 
 def resume_text(folder: RunFolder, *, show: bool, began: float) -> TrainResult:
