@@ -174,9 +174,11 @@ def test_digits():
     assert recipe.augment.rotate == 0
 
 
-def test_a_budget_in_steps_counts_whole_batches_when_a_size_is_chosen():
-    plenty = choose(given(size=(100, 140), n=30, budget=Budget(steps=60)))  # 60 steps of 32 are 80 passes over 24
+def test_a_budget_in_steps_counts_the_pictures_that_a_batch_holds():
+    """A set that is smaller than a batch is one: 60 steps are 60 passes over 24 pictures."""
+    plenty = choose(given(size=(100, 140), n=30, budget=Budget(steps=60)))
     assert plenty.recipe.preprocess.img_size == (128, 128)
+    assert next(choice.value for choice in plenty.choices if choice.name == "epochs") == "60"
 
 
 def test_a_rate_that_was_not_measured_is_not_called_so():

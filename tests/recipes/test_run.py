@@ -276,6 +276,13 @@ def test_a_fraction_is_told_written_down_and_repeated(
     assert json.loads(capsys.readouterr().out)["n"] == 143
 
 
+def test_the_speed_of_a_set_smaller_than_a_batch_is_that_of_its_pictures():
+    line = f"train digits --model cct_nano_patch2_8 --steps 2 --fraction 0.02 --out r {DIGITS}"
+    assert smalti_(line) == 0
+    timing = result("r")["timing"]
+    assert timing["images_per_second"] * timing["train"] == pytest.approx(2 * 30)
+
+
 def test_a_finished_run_is_judged_again_and_stays_the_same():
     assert smalti_(f"train digits --model cct_nano_patch2_8 --steps 3 --out r {DIGITS}") == 0
     before, metrics = tensors("r"), result("r")["metrics"]

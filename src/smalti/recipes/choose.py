@@ -343,7 +343,7 @@ def expected_epochs(given: Given, pace: Pace, batch_size: int) -> float:
     if given.budget.epochs is not None:
         return given.budget.epochs
     if given.budget.steps is not None:
-        return given.budget.steps * batch_size / n
+        return given.budget.steps * min(batch_size, n) / n
     return given.seconds * pace.train / n
 
 

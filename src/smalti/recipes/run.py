@@ -54,8 +54,8 @@ from smalti.recipes.training import (
     keep_best,
     new_state,
     provenance,
-    resumable,
     result,
+    resumable,
     run_loop,
     training_seconds,
 )
@@ -302,7 +302,9 @@ def run_training(run: Run, state: TrainState, pictures: Pictures, *, reading: fl
         make_objective(recipe, run.source, run.split, state.model),
         make_evaluator(recipe, pictures, run.split, run.device),
         optim=recipe.optim,
-        loop=recipe.loop,
+        loop=replace(
+            recipe.loop, batch_size=min(recipe.loop.batch_size, len(run.split.train))
+        ),  # what is told as speed
         budget=recipe.budget,
         seed=recipe.seed,
         folder=run.folder,

@@ -37,8 +37,8 @@ __all__ = [
     "new_state",
     "provenance",
     "restore",
-    "resumable",
     "result",
+    "resumable",
     "run_loop",
     "training_seconds",
 ]

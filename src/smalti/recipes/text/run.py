@@ -34,8 +34,8 @@ from smalti.recipes.training import (
     made_with,
     new_state,
     provenance,
-    resumable,
     result,
+    resumable,
     run_loop,
     training_seconds,
 )
