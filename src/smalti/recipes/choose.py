@@ -48,6 +48,7 @@ SMALL = {  # image size: preset
 PHOTOS = {128: "cct_mini_patch8_128", 64: "cct_mini_patch4_64"}  # where time allows, and else
 PHOTO = 72  # pictures with a longer short side than this are photographs, to be scaled down
 ENOUGH_EPOCHS = 40  # of large photographs, to prefer them to small ones
+MIRROR_SHARE = 0.1  # of the clock, for reading the pictures that say whether mirroring harms
 OFTEN = 30  # epochs from which on pictures that may be mirrored are varied more
 MANY_EPOCHS = 100
 LOSS_REASONS = {
@@ -376,7 +377,8 @@ def choose_mirror(given: Given, preprocess: Preprocess, note: Note) -> bool:
     if given.source.task != "classify":
         note("mirroring", "no", "left and right may matter to these targets")
         return False
-    test = mirror_test(given.source, given.split.train, preprocess)
+    seconds = math.inf if given.budget.minutes is None else MIRROR_SHARE * given.seconds
+    test = mirror_test(given.source, given.split.train, preprocess, seconds=seconds)
     note("mirroring", "no" if test.harms else "yes", str(test))
     return not test.harms
 
