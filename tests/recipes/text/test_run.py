@@ -4,16 +4,18 @@ import json
 import math
 import os
 import signal
+import time
 
 import pytest
 import torch
-from tests.text_runs import FILES, LINES, SMALL, text_file
+from tests.text_runs import FILES, LINES, SMALL, pair_file, text_file
 
 import smalti
 from smalti.errors import InputError, Interrupted
 from smalti.modelfile import read_any_model
 from smalti.recipes.recipe import ModelConfig
 from smalti.recipes.text.recipe import TextRecipe, TokensConfig
+from smalti.recipes.text.run import testing_seconds
 from smalti.recipes.text.systems import open_system
 from smalti.recipes.text.tokens import choose_tokens
 from smalti.train.budget import Budget
@@ -127,6 +129,21 @@ def test_minutes_are_kept(tmp_path):
         text_file(tmp_path), minutes=0.2, out=tmp_path / "run", overrides=TINY, report=False, show=False
     )
     assert result.seconds < 0.2 * 60 + 3
+
+
+def test_time_is_kept_to_write_the_targets_of_the_test(tmp_path, monkeypatch):
+    """All of a few are written, so that what it takes is known."""
+    pytest.importorskip("sacrebleu")
+    system = open_system(pair_file(tmp_path), "seq2seq", TokensConfig())
+    model = TextRecipe(ModelConfig("seq2seq_mini", SMALL), TokensConfig(), Budget(steps=1)).build(**system.found)
+
+    def write(model, tokenizer, source, beams):
+        time.sleep(0.3)
+        return ["a b c d"] * len(source)
+
+    monkeypatch.setattr("smalti.recipes.text.pairs.write_targets", write)
+    monkeypatch.setattr("smalti.recipes.text.run.REHEARSED", 3)
+    assert testing_seconds(system, model) > 0.3 * system.sizes["test"] / 3
 
 
 def test_bytes_read_any_file(tmp_path):
