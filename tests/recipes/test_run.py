@@ -4,6 +4,7 @@ import json
 import os
 import shlex
 import signal
+import time
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -19,8 +20,10 @@ from sklearn.datasets import load_digits
 import smalti
 from smalti import api, data
 from smalti.cli import run
+from smalti.data import loader
 from smalti.data.check import check
 from smalti.data.split import split
+from smalti.recipes.pace import reading_seconds
 from smalti.train import loop
 
 DIGITS = "--device cpu --set optim.lr=0.02 --set loop.batch_size=128"
@@ -341,6 +344,49 @@ def test_a_free_name_is_found_for_every_run():
         )
         assert made.run == Path(f"runs/digits-{number}")
         assert not (made.run / "report.html").exists()
+
+
+def test_time_is_kept_to_read_the_test_pictures(monkeypatch: pytest.MonkeyPatch):
+    kept = []
+    monkeypatch.setattr("smalti.recipes.run.reading_seconds", lambda *_: 0.5)
+    monkeypatch.setattr("smalti.recipes.run.training_seconds", lambda left, testing: kept.append(testing) or 0.1)
+    assert smalti_("train digits --model cct_nano_patch2_8 --minutes 1 --device cpu --out r --set optim.lr=0.01") == 0
+    assert 0.5 * result("r")["n"] < kept[0] < 0.6 * result("r")["n"]
+
+
+def test_the_time_to_read_is_that_of_a_picture_and_all_threads():
+    class Slow:
+        def read(self, index: int) -> np.ndarray:
+            time.sleep(0.002)
+            return np.zeros((8, 8), np.uint8)
+
+    made: Any = Slow()
+    rule = data.Preprocess((8, 8), 1, (0.5,), (0.5,))
+    assert reading_seconds(made, np.arange(100), rule, 1) > 0.002
+    assert reading_seconds(made, np.arange(100), rule, 8) < 0.002
+
+
+def test_a_picture_is_read_once_for_all_that_is_done_with_it(here: Path, monkeypatch: pytest.MonkeyPatch):
+    """Those that are cropped are kept larger; those that choose are not; the range test reads none for itself."""
+    rng = np.random.default_rng(0)
+    for name in ("train", "val", "test"):
+        for label in "ab":
+            (here / "d" / name / label).mkdir(parents=True)
+            for i in range(20):
+                pixels = rng.integers(0, 256, (80, 80, 3), np.uint8)
+                Image.fromarray(pixels).save(here / "d" / name / label / f"{i}.png")
+    real, read = loader.Pictures._fill, []
+
+    def fill(self: loader.Pictures, indices: np.ndarray) -> int:
+        read.extend((self.size, int(i)) for i in indices)
+        return real(self, indices)
+
+    monkeypatch.setattr(loader.Pictures, "_fill", fill)
+    line = "train d --model cct_nano_patch4_32 --device cpu --steps 20 --out r --set optim.name=adam"
+    assert smalti_(f"{line} --set views.mirror=false") == 0
+    for size, n in (((40, 40), 40), ((32, 32), 40 + 40)):  # to learn from; to choose by and to judge
+        assert len([i for at, i in read if at == size]) == n
+    assert len(read) == 40 + 80 + 40  # and the mirror test, at its own size
 
 
 @pytest.mark.parametrize(("left", "testing", "expected"), [(300, 10, 280), (300, 1000, 146), (5, 1, 1.0)])

@@ -1,13 +1,20 @@
 """How fast this machine trains a model: measured on a few steps, since no table knows every laptop."""
 
 import time
+from collections import deque
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
+from smalti.data.preprocess import Preprocess
+from smalti.data.randomness import permutation
+from smalti.data.source import Source
 from smalti.nn._allocator import keep_blocks
 from smalti.nn.inference import for_inference
 from smalti.nn.precision import Precision
@@ -16,7 +23,9 @@ from smalti.train.loop import LoopConfig, train_step
 from smalti.train.optim import OptimConfig, build_optimizers
 from smalti.train.state import TrainState
 
-__all__ = ["Pace", "fastest", "measure_pace"]
+__all__ = ["Pace", "fastest", "measure_pace", "reading_seconds"]
+
+READ = 64  # pictures that are read to see how long it takes
 
 
 @dataclass(frozen=True)
@@ -44,6 +53,15 @@ def measure_pace(model: nn.Module, *, batch_size: int, optim: OptimConfig, preci
     with torch.inference_mode():
         evaluate = fastest(lambda: answering(image), state.device)
     return Pace(batch_size / train, batch_size / evaluate)
+
+
+def reading_seconds(source: Source, indices: NDArray[np.int64], preprocess: Preprocess, workers: int) -> float:
+    """Seconds from one picture to the next where so many threads read them: measured on a few of `indices`."""
+    some = indices[permutation(0, 0, len(indices))[:READ]]
+    start = time.perf_counter()
+    with ThreadPoolExecutor(max(1, workers)) as pool:
+        deque(pool.map(lambda i: preprocess.load(source.read(int(i))), some), maxlen=0)
+    return (time.perf_counter() - start) / len(some)
 
 
 def fastest(work: Callable[[], object], device: torch.device, rounds: int = 3) -> float:

@@ -11,8 +11,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from smalti.configs import demand
 from smalti.data.loader import Pictures
 from smalti.errors import InputError
@@ -35,10 +33,12 @@ from smalti.recipes.assemble import (
     make_pictures,
     must_find_lr,
     open_data,
+    range_steps,
     standardise,
 )
 from smalti.recipes.choose import Given, choose
 from smalti.recipes.head import fit_head
+from smalti.recipes.pace import reading_seconds
 from smalti.recipes.page import make_report
 from smalti.recipes.recipe import Choice, Recipe
 from smalti.recipes.remarks import left_out, short_name, split_sizes, tell
@@ -188,18 +188,21 @@ def train(
     folder = RunFolder.create(out or RunFolder.next_free(short_name(source.name)))
     with folder.lock():
         choices = (Choice("split", split_sizes(parts), parts.reason), *left_out(found), *chosen.choices)
+        pictures = make_pictures(recipe, standardise(source, parts)[0], workers, show=show)
         if must_find_lr(recipe, settings):
-            recipe, choice = find_rate(recipe, source, parts, place, workers)
+            steps = range_steps(recipe, parts, chosen.pace, seconds)
+            recipe, choice = find_rate(recipe, source, parts, pictures, place, steps)
             choices = (*choices, choice)
         tell(choices, show)
         if budget.minutes is not None:
-            testing = len(parts.test) * len(recipe.views) / chosen.pace.evaluate
+            reading = reading_seconds(source, parts.train, recipe.preprocess, pictures.workers)
+            testing = len(parts.test) * (reading + len(recipe.views) / chosen.pace.evaluate)
             seconds = training_seconds(budget.minutes * 60 - (time.monotonic() - began), testing)
             setting = replace(setting, seconds=seconds)
         setting = replace(setting, task=source.task, fingerprint=source.storage.fingerprint())
         write_settings(folder, setting, recipe, choices)
         with resumable(folder):
-            return carry_out(Run(folder, setting, recipe, choices, source, found, parts, place, began, show))
+            return carry_out(Run(folder, setting, recipe, choices, source, found, parts, pictures, place, began, show))
 
 
 def resume(run_folder: str | os.PathLike[str], *, show: bool = True) -> TrainResult:
@@ -235,7 +238,8 @@ def resume(run_folder: str | os.PathLike[str], *, show: bool = True) -> TrainRes
             raise InputError(
                 "the data has changed since the run began", where=setting.data, mend="start a new run with smalti train"
             )
-        return carry_out(Run(folder, setting, recipe, choices, source, found, parts, place, began, show))
+        pictures = make_pictures(recipe, standardise(source, parts)[0], setting.workers, show=show)
+        return carry_out(Run(folder, setting, recipe, choices, source, found, parts, pictures, place, began, show))
 
 
 def carry_out(run: Run) -> TrainResult:
@@ -243,16 +247,16 @@ def carry_out(run: Run) -> TrainResult:
     budget, entered = run.recipe.budget, time.monotonic()
     if run.recipe.teacher.model == AUTO:
         run = taught(run, carry_out)
-    recipe, teaching = run.recipe, time.monotonic() - entered
-    learned, scale = standardise(run.source, run.split)
-    pictures = make_pictures(recipe, learned, run.setting.workers, show=run.show)
+    recipe, pictures, teaching = run.recipe, run.pictures, time.monotonic() - entered
+    _, scale = standardise(run.source, run.split)
     model = make_model(recipe, run.source, resumed=run.folder.last.exists()).to(run.device)
     state = new_state(model, recipe.optim, recipe.loop, run.folder)
     opened = time.monotonic()
-    pictures.load(np.concatenate([run.split.train, run.split.val]))
+    pictures.load(run.split.train)
+    pictures.exact.load(run.split.val)
     prepared = time.monotonic()
     fitted = recipe.transfer.tune == "head"  # at once, not in steps
-    (fit_head if fitted else run_training)(run, state, pictures, reading=prepared - opened)
+    (fit_head if fitted else run_training)(run, state, reading=prepared - opened)
     trained = time.monotonic()
 
     step = keep_best(state, run.folder)
@@ -288,13 +292,13 @@ def carry_out(run: Run) -> TrainResult:
     return TrainResult(run.folder.path, run.folder.model, run.source.task, metrics, seconds)
 
 
-def run_training(run: Run, state: TrainState, pictures: Pictures, *, reading: float) -> None:
+def run_training(run: Run, state: TrainState, *, reading: float) -> None:
     """The loop, with what this run trains on; reading the pictures took `reading` seconds of its time.
 
     Raises:
         Interrupted: it was told to stop; the mend is the resume command.
     """
-    recipe = run.recipe
+    recipe, pictures = run.recipe, run.pictures
     batches = make_batches(recipe, pictures, run.split, run.device)
     run_loop(
         state,
