@@ -42,6 +42,14 @@ def test_devices():
         find_device("gpuu")
 
 
+def test_a_device_without_float64_is_neither_taken_unasked_nor_on_request(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    assert find_device().type == "cpu"
+    with pytest.raises(InputError, match="lacks float64"):
+        find_device("mps")
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_signals_become_a_wish_and_handlers_come_back(number):
     before = signal.getsignal(number)

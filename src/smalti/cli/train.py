@@ -56,7 +56,7 @@ class Options:
     leaks: Annotated[Literal["stop", "drop"], Parameter(help="Training pictures that are also test pictures.")] = "stop"
     download: Download = False
     workers: Annotated[Whole | None, Parameter(help="Processes that read pictures.")] = None
-    device: Annotated[str | None, Parameter(help="cpu, cuda or mps; found where not given.")] = None
+    device: Annotated[str | None, Parameter(help="cpu or cuda; found where not given.")] = None
 
 
 def train(

@@ -11,13 +11,15 @@ __all__ = ["describe_device", "find_device"]
 
 
 def find_device(name: str | None = None) -> torch.device:
-    """The device called `name`; without a name a GPU where there is one, else the CPU.
+    """The device called `name`; without a name a GPU with CUDA where there is one, else the CPU.
 
     Raises:
-        InputError: there is no such device here.
+        InputError: there is no such device here, or it has no float64, which augmentation computes in.
     """
     if name is None:
-        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name.split(":")[0] == "mps":
+        raise InputError("there is no training on mps, which lacks float64", where="--device", mend="use --device cpu")
     try:
         device = torch.device(name)
         torch.zeros(1, device=device).item()  # the device "meta" takes it but does not give it back
