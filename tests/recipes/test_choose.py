@@ -181,6 +181,19 @@ def test_the_pace_is_that_of_the_precision_that_was_named(monkeypatch):
     assert asked == ["fp32", "bf16"]
 
 
+@pytest.mark.parametrize("tune", ["last", "lora", "head"])
+def test_the_pace_is_that_of_what_learns(tune, monkeypatch):
+    asked = []
+
+    def measure(module, **_):
+        asked.append(all(parameter.requires_grad for parameter in module.parameters()))
+        return Pace(100, 300)
+
+    monkeypatch.setattr(rule, "measure_pace", measure)
+    choose(given(settings={"transfer": {"tune": tune}, "teacher": {"model": "auto"}}))
+    assert asked == [False, True]  # and of a teacher all does
+
+
 def test_every_choice_has_a_reason_and_the_recipe_survives_run_toml():
     chosen = choose(given(budget=Budget(epochs=40)))
     assert all(c.reason and c.value and c.name for c in chosen.choices)

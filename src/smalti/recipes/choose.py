@@ -30,7 +30,7 @@ from smalti.recipes.mirror import mirror_test
 from smalti.recipes.pace import Pace, fastest, measure_pace
 from smalti.recipes.recipe import Choice, ModelConfig, Recipe, TargetConfig
 from smalti.recipes.teacher import AUTO, PRESET, TWO_HEADS, TeacherConfig, load_teacher
-from smalti.recipes.transfer import TransferConfig, Tune, fitted_preprocess, kept_options
+from smalti.recipes.transfer import TransferConfig, Tune, fitted_preprocess, freeze, kept_options
 from smalti.train.budget import Budget
 from smalti.train.loop import LoopConfig
 from smalti.train.optim import OptimConfig
@@ -69,6 +69,7 @@ NOT_FOR_HEADS = (  # a last layer alone is fitted, not trained
         "augmentation",
         "mixing",
         "stochastic depth",
+        "epochs",
         "evaluations",
     ),
 )
@@ -88,6 +89,8 @@ SETTLED_BY = {  # choice: the setting, or the section of settings, by which a pe
     "views": "views",
 }
 TUNE_EPOCHS = 3  # passes from which on tuning the whole model beats its last layer alone
+
+EVERYTHING = TransferConfig()  # learns
 
 C = TypeVar("C", AugmentConfig, MixConfig, Views)
 
@@ -162,7 +165,8 @@ def choose(given: Given) -> Chosen:
     note("precision", precision, why)
     trial = partial(try_model, given, batch_size=batch_size, optim=optim, precision=precision)
     choose_first = choose_model if given.start is None else keep_model
-    model, preprocess, pace = choose_first(given, trial, batch_size, note)
+    tuned = partial(trial, transfer=TransferConfig(**given.settings.get("transfer", {})))
+    model, preprocess, pace = choose_first(given, tuned, batch_size, note)
     transfer = choose_transfer(given, pace, batch_size, note)
     teacher = choose_teacher(given, model, transfer.tune, note)
     pace = taught_pace(given, trial, teacher, preprocess, batch_size, pace)
@@ -211,11 +215,14 @@ def try_model(
     batch_size: int,
     optim: OptimConfig,
     precision: Precision,
+    transfer: TransferConfig = EVERYTHING,
 ) -> Pace:
-    """How fast a model learns and answers here."""
+    """How fast a model learns and answers here, where of it learns what `transfer` says."""
     with torch.random.fork_rng(devices=[]):
-        module = model.build(preprocess, len(given.source.labels)).to(given.device)
-    return measure_pace(module, batch_size=min(batch_size, len(given.split.train)), optim=optim, precision=precision)
+        module = model.build(preprocess, len(given.source.labels))
+        freeze(module, transfer)
+    size = min(batch_size, len(given.split.train))
+    return measure_pace(module.to(given.device), batch_size=size, optim=optim, precision=precision)
 
 
 def choose_model(given: Given, trial: Trial, batch_size: int, note: Note) -> tuple[ModelConfig, Preprocess, Pace]:

@@ -17,6 +17,7 @@ from smalti.data.randomness import permutation
 from smalti.data.source import Source
 from smalti.nn._allocator import keep_blocks
 from smalti.nn.inference import for_inference
+from smalti.nn.lora import merge_lora
 from smalti.nn.precision import Precision
 from smalti.objectives import Classify
 from smalti.train.loop import LoopConfig, train_step
@@ -49,6 +50,7 @@ def measure_pace(model: nn.Module, *, batch_size: int, optim: OptimConfig, preci
     image = torch.zeros(batch_size, about.in_chans, *about.size, device=state.device)
     batch = {"image": image, "target": torch.zeros(batch_size, dtype=torch.long, device=state.device)}
     train = fastest(lambda: train_step(state, batch, Classify(), config, 1.0), state.device)
+    merge_lora(model)
     answering = for_inference(model, image)
     with torch.inference_mode():
         evaluate = fastest(lambda: answering(image), state.device)
