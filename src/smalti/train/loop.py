@@ -40,7 +40,8 @@ class LoopConfig:
 
     Args:
         batch_size: pictures a step.
-        accumulate: parts a batch is cut into, for memory; the step is the same.
+        accumulate: parts a batch is cut into, for memory; the step is the same, but for losses of tokens, where a
+            sample counts alike however many tokens of it do, and for statistics over a batch (batch norm).
         warmup: share of the run over which the learning rate rises from 0; none where that is one step or less.
         schedule: how it falls afterwards.
         ema_decay: keep a running mean of the weights with this decay; None for none.
