@@ -337,6 +337,24 @@ def test_numbers_come_back_in_the_units_of_the_data(capsys: pytest.CaptureFixtur
     assert np.mean(errors) < np.std([float(value) for value in targets.values()])
 
 
+@pytest.mark.parametrize("good", [0, 5])
+def test_of_a_run_that_diverges_the_best_model_so_far_is_written(good: int, monkeypatch: pytest.MonkeyPatch):
+    real = loop.train_step
+
+    def diverging(state: Any, *args: Any) -> Any:
+        return real(state, *args) if state.step < good else ({"loss": np.nan}, False)
+
+    line = f"train digits --model cct_nano_patch2_8 --steps 20 --out r {DIGITS} --set loop.evaluations=4"
+    monkeypatch.setattr(loop, "train_step", diverging)
+    assert smalti_(line) == 4
+    assert Path("r/model.safetensors").exists() == bool(good)
+    assert not Path("r/result.json").exists()
+    if good:
+        about = smalti.load("r").provenance
+        assert (about["step"], about["diverged"]) == (5, 9)
+        assert 0 <= about["metrics"]["accuracy"]["value"] <= 1
+
+
 def test_a_free_name_is_found_for_every_run():
     for number in (1, 2):
         made = api.train(

@@ -13,7 +13,7 @@ from typing import Any
 
 from smalti.configs import demand
 from smalti.data.loader import Pictures
-from smalti.errors import InputError
+from smalti.errors import DivergedError, InputError
 from smalti.evaluate.evaluation import evaluate_on
 from smalti.evaluate.page import write_report
 from smalti.evaluate.report import Timing
@@ -124,7 +124,7 @@ def train(
     Raises:
         InputError: the data or a setting cannot be used.
         Interrupted: Ctrl-C or SIGTERM; `resume` goes on.
-        DivergedError: the loss left the finite numbers.
+        DivergedError: the loss left the finite numbers; the model file is the best model so far, if one was kept.
     """
     began = time.monotonic()
     place = find_device(device)
@@ -256,7 +256,7 @@ def carry_out(run: Run) -> TrainResult:
     pictures.exact.load(run.split.val)
     prepared = time.monotonic()
     fitted = recipe.transfer.tune == "head"  # at once, not in steps
-    (fit_head if fitted else run_training)(run, state, reading=prepared - opened)
+    diverged = (fit_head if fitted else run_training)(run, state, reading=prepared - opened)
     trained = time.monotonic()
 
     step = keep_best(state, run.folder)
@@ -272,9 +272,12 @@ def carry_out(run: Run) -> TrainResult:
     about = provenance(run.setting, recipe, run.source.name, step, model, metrics)
     about |= {"budget": str(budget), "fraction": recipe.fraction}  # of the whole run, its teacher's share included
     about |= {"start": recipe.transfer.start} if recipe.transfer.start else {}
+    about |= {"diverged": state.step} if diverged else {}
     task, labels = run.source.task, run.source.labels
     file = ModelFile(family, model.cpu(), task, labels, recipe.preprocess, recipe.views, about)
     write_model(run.folder.model, file)
+    if diverged:
+        raise diverged
     seconds = time.monotonic() - run.began
     seen = state.step * min(recipe.loop.batch_size, len(run.split.train))
     timing = Timing(
@@ -292,15 +295,12 @@ def carry_out(run: Run) -> TrainResult:
     return TrainResult(run.folder.path, run.folder.model, run.source.task, metrics, seconds)
 
 
-def run_training(run: Run, state: TrainState, *, reading: float) -> None:
-    """The loop, with what this run trains on; reading the pictures took `reading` seconds of its time.
-
-    Raises:
-        Interrupted: it was told to stop; the mend is the resume command.
-    """
+def run_training(run: Run, state: TrainState, *, reading: float) -> DivergedError | None:
+    """The loop, with what this run trains on; reading the pictures took `reading` seconds of its time. Returns and
+    raises what `run_loop` does."""
     recipe, pictures = run.recipe, run.pictures
     batches = make_batches(recipe, pictures, run.split, run.device)
-    run_loop(
+    return run_loop(
         state,
         batches,
         make_objective(recipe, run.source, run.split, state.model),

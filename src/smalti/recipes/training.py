@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from smalti._version import __version__
-from smalti.errors import DamagedError, Interrupted, printable
+from smalti.errors import DamagedError, DivergedError, Interrupted, printable
 from smalti.evaluate.metrics import Metric
 from smalti.evaluate.report import Timing
 from smalti.objectives import Batch, Objective
@@ -105,10 +105,14 @@ def run_loop(
     names: Callable[[Batch], str],
     show: bool,
     unit: str = "images",
-) -> None:
+) -> DivergedError | None:
     """The loop, with its files in `folder` and a moving line on stderr; arguments as those of `smalti.train.loop.fit`.
 
+    Returns:
+        The error of a run that diverged after it had kept a model: to be raised once that is written.
+
     Raises:
+        DivergedError: it diverged before.
         Interrupted: it was told to stop; the mend is the resume command.
     """
     total = budget.total_steps(len(batches))
@@ -128,6 +132,11 @@ def run_loop(
                 seconds=seconds or float("inf"),
                 names=names,
             )
+    except DivergedError as error:
+        if not folder.best.exists():
+            raise
+        error.mend += f"; {folder.model} is the best model so far"
+        return error
     except Stopped:
         raise Interrupted(
             f"stopped at step {state.step}; everything is saved",

@@ -257,7 +257,7 @@ def note_skipped(state: TrainState, names: str) -> None:
             f"training left the finite numbers at step {state.step}",
             where=names,
             why=f"{MAX_SKIPPED} steps in a row had a loss or gradient that is not finite; none was applied",
-            mend="lower the learning rate (--set optim.lr=...), look at these pictures; the best model so far is kept",
+            mend="lower the learning rate (--set optim.lr=...), look at these pictures",
         )
 
 

@@ -163,7 +163,7 @@ def carry_out(run: TextRun) -> TrainResult:
         load_start(model, read_start(recipe.transfer.start), system.task, system.labels)
     state = new_state(model, recipe.optim, recipe.loop, folder)
     opened = time.monotonic()
-    run_loop(
+    diverged = run_loop(
         state,
         system.batches(recipe, model),
         system.objective(recipe, state),
@@ -184,10 +184,13 @@ def carry_out(run: TextRun) -> TrainResult:
     answering = prepared(family, copy.deepcopy(model))  # as `smalti evaluate` will
     n, metrics = system.measure(answering, "test")
     about = provenance(run.setting, recipe, system.name, step, model, metrics)
+    about |= {"diverged": state.step} if diverged else {}
     write_model(
         folder.model,
         ModelFile(family, model.cpu(), system.task, system.labels, system.tokenizer, provenance=about),
     )
+    if diverged:
+        raise diverged
     seconds = time.monotonic() - run.began
     timing = Timing(
         data=opened - run.began,
