@@ -205,11 +205,11 @@ def test_a_run_cut_at_any_step_equals_the_unbroken_one(step: int, whole: str, mo
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
-@pytest.mark.parametrize("place", ["smalti.recipes.run.Pictures.load", "smalti.recipes.run.evaluate_on"])
+@pytest.mark.parametrize("place", ["smalti.recipes.run.new_state", "smalti.recipes.run.evaluate_on"])
 def test_a_run_stopped_outside_its_steps_says_how_to_go_on(
     place: str, number: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
-    """While pictures are read, and while the test pictures are judged."""
+    """Before the first of them, and while the test pictures are judged."""
     before = signal.getsignal(number)
     with monkeypatch.context() as patch:
         patch.setattr(place, lambda *_, **__: os.kill(os.getpid(), number))

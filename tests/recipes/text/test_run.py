@@ -15,7 +15,7 @@ from smalti.errors import InputError, Interrupted
 from smalti.modelfile import read_any_model
 from smalti.recipes.recipe import ModelConfig
 from smalti.recipes.text.recipe import TextRecipe, TokensConfig
-from smalti.recipes.text.run import testing_seconds
+from smalti.recipes.text.run import judging_seconds
 from smalti.recipes.text.systems import open_system
 from smalti.recipes.text.tokens import choose_tokens
 from smalti.train.budget import Budget
@@ -143,7 +143,7 @@ def test_time_is_kept_to_write_the_targets_of_the_test(tmp_path, monkeypatch):
 
     monkeypatch.setattr("smalti.recipes.text.pairs.write_targets", write)
     monkeypatch.setattr("smalti.recipes.text.run.REHEARSED", 3)
-    assert testing_seconds(system, model) > 0.3 * system.sizes["test"] / 3
+    assert judging_seconds(system, model) > 0.3 * system.sizes["test"] / 3
 
 
 def test_bytes_read_any_file(tmp_path):

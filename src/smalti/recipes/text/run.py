@@ -110,7 +110,7 @@ def train_text(
     with folder.lock():
         tell(choices, show)
         if budget.minutes is not None:
-            testing = testing_seconds(system, recipe.build(**system.found).to(device))
+            testing = judging_seconds(system, recipe.build(**system.found).to(device))
             left = budget.minutes * 60 - (time.monotonic() - began)
             setting = replace(setting, seconds=training_seconds(left, testing))
         setting = replace(setting, task=system.task, fingerprint=system.fingerprint())
@@ -120,7 +120,7 @@ def train_text(
             return carry_out(TextRun(folder, setting, recipe, choices, system, device, began, show))
 
 
-def testing_seconds(system: System, model: nn.Module) -> float:
+def judging_seconds(system: System, model: nn.Module) -> float:
     """How long the test will take, measured on validation data (training data where there is none); of rows, on a few:
     a model that has learned nothing writes targets of full length."""
     split = "val" if system.sizes["val"] else "train"
