@@ -54,6 +54,7 @@ def test_regress():
     x = y + rng.normal(size=y.shape).astype(np.float32)
     values = dict(RegressEvaluator(batches(x, y))(Answers()))
     assert values["loss"] == pytest.approx(sk.mean_squared_error(y, x))
+    assert values["loss_error"] == pytest.approx(((y - x) ** 2).mean(1).std() / np.sqrt(30), rel=1e-5)
     assert values["mae"] == pytest.approx(sk.mean_absolute_error(y, x))
     assert values["r2"] == pytest.approx(sk.r2_score(y, x))
     assert RegressEvaluator.best == ("loss", "min")

@@ -11,14 +11,18 @@ from smalti.models import create_model
 from smalti.objectives.losses import LOSSES
 from smalti.recipes.assemble import (
     class_weights,
+    find_rate,
     fold_scale,
     make_batches,
     make_pictures,
+    range_steps,
     standardise,
     target_objective,
 )
 from smalti.recipes.choose import choose
+from smalti.recipes.pace import Pace
 from smalti.recipes.recipe import TargetConfig
+from smalti.train.budget import Budget
 
 
 def test_class_weights_are_roots_of_rarity_and_one_on_average():
@@ -52,6 +56,44 @@ def test_balanced_sampling_draws_the_training_pictures_of_each_class_equally_oft
     drawn = np.concatenate(batches.order(0))
     assert np.isin(drawn, circumstances.split.train).all()
     assert set(np.bincount(circumstances.source.targets[drawn]).tolist()) == {2 * len(batches)}
+
+
+@pytest.mark.parametrize(
+    ("budget", "seconds", "steps"),
+    [
+        (Budget(steps=5), None, 5),
+        (Budget(steps=1000), None, 60),
+        (Budget(epochs=10), None, 30),
+        (Budget(minutes=1), 32.0, 10),
+        (Budget(minutes=60), 3600.0, 60),
+    ],
+)
+def test_a_range_test_takes_a_part_of_the_run(budget, seconds, steps):
+    """A hundred pictures a second, in batches of 32, of which an epoch has three."""
+    circumstances = given(n=130)
+    recipe = replace(choose(circumstances).recipe, budget=budget)
+    assert range_steps(recipe, circumstances.split, Pace(100, 300), seconds) == steps
+
+
+def test_a_range_test_of_few_steps_is_left_out_and_that_is_told():
+    circumstances = given(n=30)
+    recipe = choose(circumstances).recipe
+    pictures = make_pictures(recipe, circumstances.source, 0, show=False)
+    about = (recipe, circumstances.source, circumstances.split, pictures, torch.device("cpu"))
+    kept, choice = find_rate(*about, 19)
+    assert kept == recipe
+    assert "too small for a range test" in choice.reason
+    _, choice = find_rate(*about, 20)
+    assert "a range test of 20 steps" in choice.reason
+
+
+def test_a_last_layer_is_fitted_to_pictures_as_they_are():
+    circumstances = given(n=30)
+    recipe = choose(circumstances).recipe.with_settings({"augment.crop": "resized"})
+    learning = make_pictures(recipe, circumstances.source, 0, show=False)
+    fitted = make_pictures(recipe.with_settings({"transfer.tune": "head"}), circumstances.source, 0, show=False)
+    assert learning.exact is not learning
+    assert fitted.exact is fitted
 
 
 def test_standardised_targets_and_the_folded_head_are_inverse():

@@ -148,6 +148,52 @@ def test_the_persons_word_stands():
     assert {"model", "image size", "batch size", "optimiser", "learning rate"} <= named
 
 
+def test_what_the_person_named_is_told_as_theirs():
+    wish = {
+        "loop.precision": "fp32",
+        "loop.evaluations": 7,
+        "target.class_weights": "none",
+        "augment.crop": "none",
+        "augment.erase": 0.25,
+        "preprocess.fit": "crop",
+        "mix.mixup": 0,
+        "views.shift": 3,
+    }
+    settings = settle(wish, "--set")
+    uneven = np.array([0] * 80 + [1] * 30 + [2] * 10)
+    chosen = choose(given(targets=uneven, budget=Budget(epochs=40), settings=settings))
+    told = {choice.name: (choice.value, choice.reason) for choice in chosen.choices}
+    for name, value in {"precision": "fp32", "evaluations": "7", "class weights": "none", "fit": "crop"}.items():
+        assert told[name] == (value, "you named it")
+    seen = "each picture is seen 40 times"
+    assert told["mixing"] == ("cutmix for 50% of the batches", f"you named mixup; {seen}")
+    varied = "brightness, contrast, colour, a box erased from 25%, mirrored every other epoch"
+    assert told["augmentation"] == (varied, f"you named crop, erase; {seen}")
+    assert (told["views"][0], told["views"][1].split(";")[0]) == ("6", "you named shift")
+    assert chosen.recipe.with_settings(settings).views == Views(mirror=True, shift=3)
+
+
+def test_the_pace_is_that_of_the_precision_that_was_named(monkeypatch):
+    asked = []
+    monkeypatch.setattr(rule, "measure_pace", lambda *_, precision, **__: asked.append(precision) or Pace(100, 300))
+    for precision in ("fp32", "bf16"):
+        choose(given(settings=settle({"loop.precision": precision}, "--set")))
+    assert asked == ["fp32", "bf16"]
+
+
+@pytest.mark.parametrize("tune", ["last", "lora", "head"])
+def test_the_pace_is_that_of_what_learns(tune, monkeypatch):
+    asked = []
+
+    def measure(module, **_):
+        asked.append(all(parameter.requires_grad for parameter in module.parameters()))
+        return Pace(100, 300)
+
+    monkeypatch.setattr(rule, "measure_pace", measure)
+    choose(given(settings={"transfer": {"tune": tune}, "teacher": {"model": "auto"}}))
+    assert asked == [False, True]  # and of a teacher all does
+
+
 def test_every_choice_has_a_reason_and_the_recipe_survives_run_toml():
     chosen = choose(given(budget=Budget(epochs=40)))
     assert all(c.reason and c.value and c.name for c in chosen.choices)
@@ -174,9 +220,11 @@ def test_digits():
     assert recipe.augment.rotate == 0
 
 
-def test_a_budget_in_steps_counts_whole_batches_when_a_size_is_chosen():
-    plenty = choose(given(size=(100, 140), n=30, budget=Budget(steps=60)))  # 60 steps of 32 are 80 passes over 24
+def test_a_budget_in_steps_counts_the_pictures_that_a_batch_holds():
+    """A set that is smaller than a batch is one: 60 steps are 60 passes over 24 pictures."""
+    plenty = choose(given(size=(100, 140), n=30, budget=Budget(steps=60)))
     assert plenty.recipe.preprocess.img_size == (128, 128)
+    assert next(choice.value for choice in plenty.choices if choice.name == "epochs") == "60"
 
 
 def test_a_rate_that_was_not_measured_is_not_called_so():

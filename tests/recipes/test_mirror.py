@@ -57,6 +57,12 @@ def test_classes_told_by_height_may_be_mirrored():
     assert not judge(source(*blobs(400, lambda target, rng: (3 * target, int(rng.integers(0, 12)))), 4)).harms
 
 
+def test_it_reads_no_longer_than_it_may():
+    digits, rule = data.open("digits"), Preprocess((16, 16), 1, (0.5,), (0.25,))
+    short = mirror_test(digits, np.arange(len(digits)), rule, seconds=0)
+    assert short.n < judge(digits).n == len(digits)
+
+
 def test_it_is_a_function_of_the_data():
     made = source(*blobs(300, lambda target, rng: (3 * target, 5)), 4)
     assert judge(made) == judge(made)

@@ -4,6 +4,7 @@ import json
 import os
 import shlex
 import signal
+import time
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -19,9 +20,11 @@ from sklearn.datasets import load_digits
 import smalti
 from smalti import api, data
 from smalti.cli import run
+from smalti.data import loader
 from smalti.data.check import check
 from smalti.data.split import split
 from smalti.errors import InputError
+from smalti.recipes.pace import reading_seconds
 from smalti.train import loop
 
 DIGITS = "--device cpu --set optim.lr=0.02 --set loop.batch_size=128"
@@ -202,6 +205,24 @@ def test_a_run_cut_at_any_step_equals_the_unbroken_one(step: int, whole: str, mo
     assert result(whole)["best_step"] == result("cut")["best_step"]
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
+@pytest.mark.parametrize("place", ["smalti.recipes.run.new_state", "smalti.recipes.run.evaluate_on"])
+def test_a_run_stopped_outside_its_steps_says_how_to_go_on(
+    place: str, number: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    """Before the first of them, and while the test pictures are judged."""
+    before = signal.getsignal(number)
+    with monkeypatch.context() as patch:
+        patch.setattr(place, lambda *_, **__: os.kill(os.getpid(), number))
+        assert smalti_(f"train digits --model cct_nano_patch2_8 --steps 1 --out cut {DIGITS}") == 75
+    assert capsys.readouterr().err.endswith(
+        "stopped: cut: stopped; what was saved is safe; smalti train --resume cut\n"
+    )
+    assert signal.getsignal(number) is before
+    assert smalti_("train --resume cut") == 0
+    assert result("cut")["steps"] == 1
+
+
 def test_a_network_with_running_statistics_resumes_too(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
@@ -272,6 +293,13 @@ def test_a_fraction_is_told_written_down_and_repeated(
     assert json.loads(capsys.readouterr().out)["n"] == 143
 
 
+def test_the_speed_of_a_set_smaller_than_a_batch_is_that_of_its_pictures():
+    line = f"train digits --model cct_nano_patch2_8 --steps 2 --fraction 0.02 --out r {DIGITS}"
+    assert smalti_(line) == 0
+    timing = result("r")["timing"]
+    assert timing["images_per_second"] * timing["train"] == pytest.approx(2 * 30)
+
+
 def test_a_finished_run_is_judged_again_and_stays_the_same():
     assert smalti_(f"train digits --model cct_nano_patch2_8 --steps 3 --out r {DIGITS}") == 0
     before, metrics = tensors("r"), result("r")["metrics"]
@@ -323,6 +351,24 @@ def test_numbers_come_back_in_the_units_of_the_data(capsys: pytest.CaptureFixtur
     assert np.mean(errors) < np.std([float(value) for value in targets.values()])
 
 
+@pytest.mark.parametrize("good", [0, 5])
+def test_of_a_run_that_diverges_the_best_model_so_far_is_written(good: int, monkeypatch: pytest.MonkeyPatch):
+    real = loop.train_step
+
+    def diverging(state: Any, *args: Any) -> Any:
+        return real(state, *args) if state.step < good else ({"loss": np.nan}, False)
+
+    line = f"train digits --model cct_nano_patch2_8 --steps 20 --out r {DIGITS} --set loop.evaluations=4"
+    monkeypatch.setattr(loop, "train_step", diverging)
+    assert smalti_(line) == 4
+    assert Path("r/model.safetensors").exists() == bool(good)
+    assert not Path("r/result.json").exists()
+    if good:
+        about = smalti.load("r").provenance
+        assert (about["step"], about["diverged"]) == (5, 9)
+        assert 0 <= about["metrics"]["accuracy"]["value"] <= 1
+
+
 def test_a_free_name_is_found_for_every_run():
     for number in (1, 2):
         made = api.train(
@@ -330,6 +376,49 @@ def test_a_free_name_is_found_for_every_run():
         )
         assert made.run == Path(f"runs/digits-{number}")
         assert not (made.run / "report.html").exists()
+
+
+def test_time_is_kept_to_read_the_test_pictures(monkeypatch: pytest.MonkeyPatch):
+    kept = []
+    monkeypatch.setattr("smalti.recipes.run.reading_seconds", lambda *_: 0.5)
+    monkeypatch.setattr("smalti.recipes.run.training_seconds", lambda left, testing: kept.append(testing) or 0.1)
+    assert smalti_("train digits --model cct_nano_patch2_8 --minutes 1 --device cpu --out r --set optim.lr=0.01") == 0
+    assert 0.5 * result("r")["n"] < kept[0] < 0.6 * result("r")["n"]
+
+
+def test_the_time_to_read_is_that_of_a_picture_and_all_threads():
+    class Slow:
+        def read(self, index: int) -> np.ndarray:
+            time.sleep(0.002)
+            return np.zeros((8, 8), np.uint8)
+
+    made: Any = Slow()
+    rule = data.Preprocess((8, 8), 1, (0.5,), (0.5,))
+    assert reading_seconds(made, np.arange(100), rule, 1) > 0.002
+    assert reading_seconds(made, np.arange(100), rule, 8) < 0.002
+
+
+def test_a_picture_is_read_once_for_all_that_is_done_with_it(here: Path, monkeypatch: pytest.MonkeyPatch):
+    """Those that are cropped are kept larger; those that choose are not; the range test reads none for itself."""
+    rng = np.random.default_rng(0)
+    for name in ("train", "val", "test"):
+        for label in "ab":
+            (here / "d" / name / label).mkdir(parents=True)
+            for i in range(20):
+                pixels = rng.integers(0, 256, (80, 80, 3), np.uint8)
+                Image.fromarray(pixels).save(here / "d" / name / label / f"{i}.png")
+    real, read = loader.Pictures._fill, []
+
+    def fill(self: loader.Pictures, indices: np.ndarray) -> int:
+        read.extend((self.size, int(i)) for i in indices)
+        return real(self, indices)
+
+    monkeypatch.setattr(loader.Pictures, "_fill", fill)
+    line = "train d --model cct_nano_patch4_32 --device cpu --steps 20 --out r --set optim.name=adam"
+    assert smalti_(f"{line} --set views.mirror=false") == 0
+    for size, n in (((40, 40), 40), ((32, 32), 40 + 40)):  # to learn from; to choose by and to judge
+        assert len([i for at, i in read if at == size]) == n
+    assert len(read) == 40 + 80 + 40  # and the mirror test, at its own size
 
 
 @pytest.mark.parametrize(("left", "testing", "expected"), [(300, 10, 280), (300, 1000, 146), (5, 1, 1.0)])

@@ -1,6 +1,7 @@
 """A run that learns from another model's answers."""
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from smalti.cli import run
 from smalti.data.preprocess import Preprocess
 from smalti.errors import InputError
 from smalti.modelfile import read_model
+from smalti.recipes.settings import gather_settings
 from smalti.recipes.teacher import TeacherConfig, load_teacher, seen_by
 
 
@@ -18,6 +20,13 @@ from smalti.recipes.teacher import TeacherConfig, load_teacher, seen_by
 def teacher(tmp_path_factory):
     folder = tmp_path_factory.mktemp("teacher")
     return smalti.train("digits", steps=60, out=folder / "run", report=False, show=False).model
+
+
+@pytest.mark.parametrize(("wish", "kept"), [("runs/mine", os.path.abspath("runs/mine")), ("auto", "auto"), ("", "")])
+def test_a_teacher_is_kept_by_its_whole_path_however_it_is_named(wish, kept):
+    other = dict.fromkeys(("model", "minutes", "epochs", "steps", "seed", "fraction", "start"))
+    for overrides, named in (({"teacher.model": wish}, None), ({}, wish)):
+        assert gather_settings(None, overrides, teacher=named, **other)["teacher"]["model"] == kept
 
 
 def test_a_student_comes_to_agree_with_its_teacher(teacher, tmp_path, capsys):

@@ -1,6 +1,8 @@
 """A run that begins with what another model has learned."""
 
 import json
+import os
+import signal
 
 import numpy as np
 import pytest
@@ -90,6 +92,41 @@ def test_too_little_time_for_the_whole_model_fits_the_last_layer(trained, tmp_pa
     for name, budget in (("epochs", {"epochs": 3}), ("steps", {"steps": 70})):  # 70 batches of 64: 3.1 epochs
         smalti.train("digits", **budget, out=tmp_path / name, start=trained, report=False, show=False)
         assert 'tune = "all"' in (tmp_path / name / "run.toml").read_text()
+
+
+def test_a_fitted_layer_is_kept_whole_and_fitted_once(trained, tmp_path):
+    """With a running mean asked for too; a finished run is judged again, not fitted again."""
+    options = {"steps": 1, "start": trained, "report": False, "show": False}
+    plain, averaged = (
+        smalti.train("digits", out=tmp_path / name, overrides={"transfer.tune": "head", **more}, **options)
+        for name, more in {"plain": {}, "averaged": {"loop.ema_decay": 0.9}}.items()
+    )
+    assert torch.equal(weights(plain.model)["head.weight"], weights(averaged.model)["head.weight"])
+    assert not torch.equal(weights(plain.model)["head.weight"], weights(trained)["head.weight"])
+    told = json.loads((plain.run / "result.json").read_text())
+    assert told["timing"]["train"] > 0
+    assert told["timing"]["images_per_second"] is None
+    rows = (plain.run / "metrics.jsonl").read_text()
+    assert smalti.resume(plain.run, show=False).metrics == plain.metrics
+    assert (plain.run / "metrics.jsonl").read_text() == rows
+    assert json.loads((plain.run / "result.json").read_text())["steps"] == told["steps"] == 1
+
+
+def test_a_fit_that_is_stopped_begins_anew(trained, tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr("smalti.recipes.head.fit_linear", lambda *_, **__: os.kill(os.getpid(), signal.SIGTERM))
+        with pytest.raises(Interrupted, match="--resume"):
+            smalti.train(
+                "digits",
+                steps=1,
+                start=trained,
+                out=tmp_path / "run",
+                overrides={"transfer.tune": "head"},
+                report=False,
+                show=False,
+            )
+    resumed = smalti.resume(tmp_path / "run", show=False)
+    assert not torch.equal(weights(resumed.model)["head.weight"], weights(trained)["head.weight"])
 
 
 def test_a_tuned_run_resumes_to_the_same_bits_even_without_the_start(trained, tmp_path, monkeypatch):

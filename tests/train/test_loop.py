@@ -6,7 +6,7 @@ import torch
 from smalti.errors import DivergedError, InputError
 from smalti.objectives import Classify
 from smalti.train.budget import Budget
-from smalti.train.loop import LoopConfig, crosses, fit, train_step
+from smalti.train.loop import LoopConfig, Stopped, crosses, fit, train_step
 from tests.train.conftest import Silent
 
 
@@ -48,6 +48,21 @@ def test_minutes_follow_the_clock(setup):
     assert 10 < state.step < 60
     assert listener.steps[-1][1] >= 1
     assert state.optimizers[0].param_groups[0]["lr"] < 2e-3 * 0.2  # the schedule followed the clock down
+
+
+@pytest.mark.parametrize(("steps", "first"), [(1, 2e-3), (20, 2e-3), (21, 0.0)])
+def test_a_step_is_not_spent_on_warming_up_where_there_are_few(setup, steps, first):
+    state, batches, objective, _ = setup("sgd")
+
+    class First(Silent):
+        def on_step(self, state, progress, values):
+            self.lr = state.optimizers[0].param_groups[0]["lr"]
+            raise Stopped
+
+    listener, config = First(), LoopConfig(batch_size=32, warmup=0.05)
+    with pytest.raises(Stopped):
+        go((state, batches, objective, None), steps=steps, config=config, listener=listener)
+    assert listener.lr == first
 
 
 class Poisoned(Classify):

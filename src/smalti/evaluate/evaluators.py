@@ -82,15 +82,18 @@ class MultilabelEvaluator(_Evaluator):
 
 
 class RegressEvaluator(_Evaluator):
-    """Quantities: "loss" (mean squared error), "mae" in the unit of the targets, and "r2"."""
+    """Quantities: "loss" (mean squared error) and its standard error, "mae", and "r2"; in the unit of the targets it is
+    given, which are those of a run in deviations over its training pictures."""
 
     best: ClassVar[Best] = ("loss", "min")
 
     def __call__(self, model: nn.Module) -> Iterator[tuple[str, float]]:
-        """Yields loss, mean absolute error and R2 of `model`."""
+        """Yields loss, loss_error, mean absolute error and R2 of `model`."""
         outputs = self._collect(model, mean_raw)
         predictions, targets = outputs.logits.astype(np.float64), np.asarray(outputs.targets, np.float64)
         error = predictions - targets
-        yield "loss", float((error**2).mean())
+        squared = (error**2).mean(1)
+        yield "loss", float(squared.mean())
+        yield "loss_error", float(squared.std() / math.sqrt(len(squared)))
         yield "mae", float(np.abs(error).mean())
         yield "r2", r2_score(predictions, targets)

@@ -166,7 +166,7 @@ def curve_charts(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
 VALIDATION = (
     ("val_accuracy", "Validation accuracy", "max"),
     ("val_map", "Validation mean average precision", "max"),
-    ("val_mae", "Validation mean absolute error", "min"),
+    ("val_mae", "Validation mean absolute error, in deviations", "min"),
     ("val_r2", "Validation R²", "max"),
 )
 

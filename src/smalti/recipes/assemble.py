@@ -24,6 +24,7 @@ from smalti.objectives.distill import hard, soft
 from smalti.objectives.losses import LOSSES, find_loss
 from smalti.progress import progress, progress_callback
 from smalti.recipes.choose import is_measured
+from smalti.recipes.pace import Pace
 from smalti.recipes.recipe import Choice, Recipe, TargetConfig
 from smalti.recipes.settings import Setting
 from smalti.recipes.teacher import load_teacher
@@ -44,12 +45,15 @@ __all__ = [
     "make_pictures",
     "must_find_lr",
     "open_data",
+    "range_steps",
     "standardise",
     "target_objective",
 ]
 
 
 EVALUATORS = {"classify": ClassifyEvaluator, "multilabel": MultilabelEvaluator, "regress": RegressEvaluator}
+RANGE_STEPS, FEWEST = 60, 20  # of a range test, and those below which it says nothing
+RANGE_SHARE = 0.1  # of the clock
 LARGER = 1.25  # pictures are kept this much larger than the input where crops are cut out of them
 
 
@@ -64,6 +68,7 @@ class Run:
     source: Source
     check: Check
     split: Split
+    pictures: Pictures
     device: torch.device
     began: float
     show: bool
@@ -129,11 +134,12 @@ def make_model(recipe: Recipe, source: Source, *, resumed: bool = False) -> nn.M
 
 
 def make_pictures(recipe: Recipe, source: Source, workers: int | None, *, show: bool) -> Pictures:
-    """The pictures of a run, larger than the input where crops are cut out of them."""
+    """The pictures of a run, larger than the input where crops are cut out of them; a last layer alone is fitted to
+    pictures as they are."""
     return Pictures(
         source,
         recipe.preprocess,
-        margin=LARGER if recipe.augment.crop == "resized" else 1.0,
+        margin=LARGER if recipe.augment.crop == "resized" and recipe.transfer.tune != "head" else 1.0,
         workers=workers,
         progress=partial(progress, description="reading pictures", show=show),
     )
@@ -211,21 +217,31 @@ def must_find_lr(recipe: Recipe, settings: Mapping[str, Any]) -> bool:
     return not measured and "lr" not in settings.get("optim", {})
 
 
+def range_steps(recipe: Recipe, parts: Split, pace: Pace, seconds: float | None) -> int:
+    """How many steps a range test may take: no more than the run itself, nor, of a run of so many `seconds`, than a
+    tenth of them."""
+    size = min(recipe.loop.batch_size, len(parts.train))
+    total = recipe.budget.total_steps(len(parts.train) // size)
+    if total is None:
+        total = int(RANGE_SHARE * (seconds or 0.0) * pace.train / size)
+    return min(RANGE_STEPS, total)
+
+
 def find_rate(
-    recipe: Recipe, source: Source, parts: Split, device: torch.device, workers: int | None
+    recipe: Recipe, source: Source, parts: Split, pictures: Pictures, device: torch.device, steps: int
 ) -> tuple[Recipe, Choice]:
-    """The recipe with the learning rate of a range test."""
-    learned, _ = standardise(source, parts)
+    """The recipe with the learning rate of a range test of so many steps; as it is where they are too few."""
+    if steps < FEWEST:
+        reason = "the rule's: the budget is too small for a range test, and none was measured for this model"
+        return recipe, Choice("learning rate", f"{recipe.optim.lr:.3g}", reason)
     model = make_model(recipe, source).to(device)
-    pictures = make_pictures(recipe, learned, workers, show=False)
     batches = make_batches(recipe, pictures, parts, device)
-    stream = (batch for epoch in range(60) for batch in batches.epoch(epoch))
-    lr = find_lr(
-        model, target_objective(recipe.target, source, parts), stream, recipe.optim, recipe.loop, seed=recipe.seed
-    )
+    stream = (batch for epoch in range(steps) for batch in batches.epoch(epoch))
+    objective = target_objective(recipe.target, source, parts)
+    lr = find_lr(model, objective, stream, recipe.optim, recipe.loop, seed=recipe.seed, steps=steps)
     choice = Choice(
         "learning rate",
         f"{lr:g}",
-        "found by a range test of 60 steps, since none was measured for this model and optimiser",
+        f"found by a range test of {steps} steps, since none was measured for this model and optimiser",
     )
     return replace(recipe, optim=replace(recipe.optim, lr=lr)), choice

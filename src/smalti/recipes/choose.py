@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -30,7 +30,7 @@ from smalti.recipes.mirror import mirror_test
 from smalti.recipes.pace import Pace, fastest, measure_pace
 from smalti.recipes.recipe import Choice, ModelConfig, Recipe, TargetConfig
 from smalti.recipes.teacher import AUTO, PRESET, TWO_HEADS, TeacherConfig, load_teacher
-from smalti.recipes.transfer import TransferConfig, Tune, fitted_preprocess, kept_options
+from smalti.recipes.transfer import TransferConfig, Tune, fitted_preprocess, freeze, kept_options
 from smalti.train.budget import Budget
 from smalti.train.loop import LoopConfig
 from smalti.train.optim import OptimConfig
@@ -48,6 +48,7 @@ SMALL = {  # image size: preset
 PHOTOS = {128: "cct_mini_patch8_128", 64: "cct_mini_patch4_64"}  # where time allows, and else
 PHOTO = 72  # pictures with a longer short side than this are photographs, to be scaled down
 ENOUGH_EPOCHS = 40  # of large photographs, to prefer them to small ones
+MIRROR_SHARE = 0.1  # of the clock, for reading the pictures that say whether mirroring harms
 OFTEN = 30  # epochs from which on pictures that may be mirrored are varied more
 MANY_EPOCHS = 100
 LOSS_REASONS = {
@@ -68,10 +69,30 @@ NOT_FOR_HEADS = (  # a last layer alone is fitted, not trained
         "augmentation",
         "mixing",
         "stochastic depth",
+        "epochs",
         "evaluations",
     ),
 )
+SETTLED_BY = {  # choice: the setting, or the section of settings, by which a person settles it
+    "batch size": "loop.batch_size",
+    "optimiser": "optim.name",
+    "learning rate": "optim.lr",
+    "layer decay": "optim.layer_decay",
+    "class weights": "target.class_weights",
+    "precision": "loop.precision",
+    "channels": "preprocess.in_chans",
+    "fit": "preprocess.fit",
+    "mirroring": "augment.flip",
+    "augmentation": "augment",
+    "mixing": "mix",
+    "evaluations": "loop.evaluations",
+    "views": "views",
+}
 TUNE_EPOCHS = 3  # passes from which on tuning the whole model beats its last layer alone
+
+EVERYTHING = TransferConfig()  # learns
+
+C = TypeVar("C", AugmentConfig, MixConfig, Views)
 
 
 @dataclass(frozen=True)
@@ -104,6 +125,10 @@ class Given:
         """What the person settled, or None."""
         return self.settings.get(section, {}).get(name)
 
+    def settled(self, section: str, config: C) -> C:
+        """The rule's config of a section with what the person settled in it."""
+        return replace(config, **self.settings.get(section, {}))
+
 
 @dataclass(frozen=True)
 class Chosen:
@@ -123,16 +148,25 @@ def choose(given: Given) -> Chosen:
     budget, given = given.budget, without_teacher(given)
 
     def note(name: str, value: object, reason: str) -> None:
+        """What the person settled is told as theirs."""
+        section, _, field = SETTLED_BY.get(name, "").partition(".")
+        named = given.settings.get(section, {})
+        if field in named:
+            value, reason = named[field], "you named it"
+        elif named and not field:
+            reason = f"you named {few(named)}; {reason}"
         choices.append(Choice(name, str(value), reason))
 
     batch_size = choose_batch_size(given, note)
     optim = (choose_optim if given.start is None else tune_optim)(given, batch_size, note)
     target = choose_target(given, note)
-    precision, why = best_precision(given.device)
+    best, why = best_precision(given.device)
+    precision = given.setting("loop", "precision") or best
     note("precision", precision, why)
     trial = partial(try_model, given, batch_size=batch_size, optim=optim, precision=precision)
     choose_first = choose_model if given.start is None else keep_model
-    model, preprocess, pace = choose_first(given, trial, batch_size, note)
+    tuned = partial(trial, transfer=TransferConfig(**given.settings.get("transfer", {})))
+    model, preprocess, pace = choose_first(given, tuned, batch_size, note)
     transfer = choose_transfer(given, pace, batch_size, note)
     teacher = choose_teacher(given, model, transfer.tune, note)
     pace = taught_pace(given, trial, teacher, preprocess, batch_size, pace)
@@ -154,7 +188,7 @@ def choose(given: Given) -> Chosen:
         loop=replace(loop, precision=precision),
         transfer=transfer,
         teacher=teacher,
-        views=choose_views(preprocess, augment, mirror, note),
+        views=choose_views(given, preprocess, augment, mirror, note),
         seed=given.seed,
     )
     told = (choice for choice in choices if transfer.tune != "head" or choice.name not in NOT_FOR_HEADS)
@@ -181,11 +215,14 @@ def try_model(
     batch_size: int,
     optim: OptimConfig,
     precision: Precision,
+    transfer: TransferConfig = EVERYTHING,
 ) -> Pace:
-    """How fast a model learns and answers here."""
+    """How fast a model learns and answers here, where of it learns what `transfer` says."""
     with torch.random.fork_rng(devices=[]):
-        module = model.build(preprocess, len(given.source.labels)).to(given.device)
-    return measure_pace(module, batch_size=min(batch_size, len(given.split.train)), optim=optim, precision=precision)
+        module = model.build(preprocess, len(given.source.labels))
+        freeze(module, transfer)
+    size = min(batch_size, len(given.split.train))
+    return measure_pace(module.to(given.device), batch_size=size, optim=optim, precision=precision)
 
 
 def choose_model(given: Given, trial: Trial, batch_size: int, note: Note) -> tuple[ModelConfig, Preprocess, Pace]:
@@ -296,11 +333,8 @@ def nearest(side: int) -> int:
 
 def choose_batch_size(given: Given, note: Note) -> int:
     """Smaller for small sets, so that an epoch has steps enough."""
-    if named := given.setting("loop", "batch_size"):
-        note("batch size", named, "you named it")
-        return named
     n = len(given.split.train)
-    size = 64 if n >= 1000 else 32
+    size = given.setting("loop", "batch_size") or (64 if n >= 1000 else 32)
     note("batch size", size, f"{n:,} training pictures")
     return size
 
@@ -309,11 +343,9 @@ def choose_optim(given: Given, batch_size: int, note: Note) -> OptimConfig:
     """Muon with a rate that follows the root of the batch size."""
     name, named_lr = given.setting("optim", "name") or "muon", given.setting("optim", "lr")
     lr = named_lr or FRESH_LR * math.sqrt(batch_size / 64)
-    named = given.setting("optim", "name") is not None
-    note("optimiser", name, "you named it" if named else "Muon for matrices of blocks and kernels of stems, else AdamW")
+    note("optimiser", name, "Muon for matrices of blocks and kernels of stems, else AdamW")
     if named_lr is not None or is_measured(name, given.setting("model", "preset") or TUNED):
-        why = "you named it" if named_lr is not None else "measured for this family of models, scaled to the batch"
-        note("learning rate", f"{lr:.3g}", why)
+        note("learning rate", f"{lr:.3g}", "measured for this family of models, scaled to the batch")
     return OptimConfig(name=name, lr=lr, weight_decay=0.05)
 
 
@@ -324,9 +356,9 @@ def tune_optim(given: Given, batch_size: int, note: Note) -> OptimConfig:
     small = str(given.start.provenance.get("preset")).startswith(TUNED)
     lr, decay = (TUNE_LR, 1.0) if small else (DEEP_LR, DEEP_DECAY)
     lr = named_lr or lr * math.sqrt(batch_size / 64)
-    note("optimiser", name or "adamw", "you named it" if name else "for a model that knows something already")
+    note("optimiser", name or "adamw", "for a model that knows something already")
     why = "measured for this family of models, scaled to the batch" if small else "as published models are fine-tuned"
-    note("learning rate", f"{lr:.3g}", "you named it" if named_lr is not None else why)
+    note("learning rate", f"{lr:.3g}", why)
     if decay < 1:
         note("layer decay", decay, "the rate falls by this from layer to layer, from the head down")
     return OptimConfig(name=name or "adamw", lr=lr, weight_decay=0.05, layer_decay=decay)
@@ -343,7 +375,7 @@ def expected_epochs(given: Given, pace: Pace, batch_size: int) -> float:
     if given.budget.epochs is not None:
         return given.budget.epochs
     if given.budget.steps is not None:
-        return given.budget.steps * batch_size / n
+        return given.budget.steps * min(batch_size, n) / n
     return given.seconds * pace.train / n
 
 
@@ -352,7 +384,8 @@ def choose_mirror(given: Given, preprocess: Preprocess, note: Note) -> bool:
     if given.source.task != "classify":
         note("mirroring", "no", "left and right may matter to these targets")
         return False
-    test = mirror_test(given.source, given.split.train, preprocess)
+    seconds = math.inf if given.budget.minutes is None else MIRROR_SHARE * given.seconds
+    test = mirror_test(given.source, given.split.train, preprocess, seconds=seconds)
     note("mirroring", "no" if test.harms else "yes", str(test))
     return not test.harms
 
@@ -373,34 +406,47 @@ def choose_augment(given: Given, size: tuple[int, int], epochs: float, mirror: b
     flip = "alternate" if mirror else "none"
     if photo:
         augment = AugmentConfig(crop="resized", crop_area=(0.35, 1.0), flip=flip)
-        varied = "crops of 35 to 100 % of the area"
     else:
-        pad = max(1, min(size) // 16)
-        augment = AugmentConfig(crop="pad", crop_pad=pad, flip=flip)
-        varied = f"shifts of up to {pad} pixels"
+        augment = AugmentConfig(crop="pad", crop_pad=max(1, min(size) // 16), flip=flip)
     if often and (grey or not mirror) and not photo and min(size) >= 16:  # turned pictures of 8 pixels are blurred ones
         augment = replace(augment, rotate=10.0, zoom=(0.9, 1.1))
-        varied += ", turns of 10 degrees, 10 % of size"
     if epochs >= 10 and given.check.channels == 3:
         augment = replace(augment, brightness=0.3, contrast=0.3, saturation=0.3)
-        varied += ", brightness, contrast and colour"
     elif often and mirror:
         augment = replace(augment, brightness=0.3, contrast=0.3)
-        varied += ", brightness and contrast"
-    note(
-        "augmentation",
-        varied + (", mirrored every other epoch" if mirror else ""),
-        f"each picture is seen {epochs:.3g} times",
-    )
+    note("augmentation", varied(given.settled("augment", augment)), f"each picture is seen {epochs:.3g} times")
     return augment
+
+
+def varied(config: AugmentConfig) -> str:
+    """What an augmentation varies, in words."""
+    low, high = (f"{100 * share:.0f}" for share in config.crop_area)
+    kinds = {
+        f"shifts of up to {config.crop_pad} pixels": config.crop == "pad",
+        f"crops of {low} to {high} % of the area": config.crop == "resized",
+        f"moves of up to {config.translate:.0%}": config.translate,
+        f"turns of {config.rotate:g} degrees": config.rotate,
+        f"{config.zoom[0]:g} to {config.zoom[1]:g} times the size": config.zoom != (1, 1),
+        "brightness": config.brightness,
+        "contrast": config.contrast,
+        "colour": config.saturation or config.hue,
+        "TrivialAugment": config.auto == "trivial",
+        "RandAugment": config.auto == "rand",
+        f"a box erased from {config.erase:.0%}": config.erase,
+        "mirrored every other epoch": config.flip == "alternate",
+        "mirrored at random": config.flip == "random",
+    }
+    return ", ".join(kind for kind, there in kinds.items() if there) or "nothing"
 
 
 def choose_mix(given: Given, epochs: float, mirror: bool, note: Note) -> MixConfig:
     """Cutmix and mixup, for pictures that may be mirrored and are seen often."""
-    if given.source.task != "classify" or epochs < OFTEN or not mirror:
-        return MixConfig()
-    note("mixing", "cutmix and mixup for half of the batches", f"each picture is seen {epochs:.3g} times")
-    return MixConfig(mixup=0.2, cutmix=1.0, prob=0.5)
+    often = given.source.task == "classify" and epochs >= OFTEN and mirror
+    mix = given.settled("mix", MixConfig(mixup=0.2, cutmix=1.0, prob=0.5) if often else MixConfig())
+    if kinds := [kind for kind in ("cutmix", "mixup") if getattr(mix, kind)]:
+        batches = f"{mix.prob:.0%} of the batches"
+        note("mixing", f"{' and '.join(kinds)} for {batches}", f"each picture is seen {epochs:.3g} times")
+    return mix
 
 
 def choose_target(given: Given, note: Note) -> TargetConfig:
@@ -426,11 +472,12 @@ def choose_target(given: Given, note: Note) -> TargetConfig:
     return TargetConfig(smoothing, "auto" if uneven else "none", loss)
 
 
-def choose_views(preprocess: Preprocess, augment: AugmentConfig, mirror: bool, note: Note) -> Views:
+def choose_views(given: Given, preprocess: Preprocess, augment: AugmentConfig, mirror: bool, note: Note) -> Views:
     """The views a finished model answers for: kinds it has learned, and only where pictures are small, so cheap."""
-    views = Views(mirror, shift=max(1, min(preprocess.img_size) // 32) if augment.crop == "pad" else 0)
+    shift = max(1, min(preprocess.img_size) // 32) if augment.crop == "pad" else 0
+    views = given.settled("views", Views(mirror, shift))
     if len(views) > 1:
-        kinds = ["as it is"] + ["shifted a little"] * (views.shift > 0) + ["mirrored"] * mirror
+        kinds = ["as it is"] + ["shifted a little"] * (views.shift > 0) + ["mirrored"] * views.mirror
         note("views", len(views), f"the answers for a picture {', '.join(kinds)} are averaged when the model is used")
     return views
 

@@ -1,13 +1,13 @@
 """The last layer of a model that knows something already: fitted to features that are computed once."""
 
 import copy
+import time
 
 import numpy as np
 import torch
 
-from smalti.data.loader import Batches, Pictures
+from smalti.data.loader import Batches
 from smalti.data.randomness import permutation
-from smalti.errors import Interrupted
 from smalti.evaluate.probe import fit_linear, pooled
 from smalti.models.registry import example_images
 from smalti.nn.inference import for_inference
@@ -24,25 +24,17 @@ __all__ = ["fit_head"]
 FITTING = 0.3  # share of the time that is kept for the fit itself
 
 
-def fit_head(run: Run, state: TrainState, pictures: Pictures, *, reading: float) -> None:
-    """Fits the last layer to the features of the training pictures; of as many as the budget lets it look at.
-
-    Raises:
-        Interrupted: Ctrl-C; the mend is the resume command, which begins anew.
-    """
-    try:
-        with TrainingBar(1, start=state.step, show=run.show) as bar:
-            teach(run, state, pictures, RunLog(run.folder, bar, batch_size=1), reading)
-    except KeyboardInterrupt:
-        raise Interrupted(
-            "stopped before the last layer was fitted",
-            where=run.folder.path,
-            mend=run.folder.resume_command,
-        ) from None
+def fit_head(run: Run, state: TrainState, *, reading: float) -> None:
+    """Fits the last layer to the features of the training pictures, of as many as the budget lets it look at; unless it
+    is fitted already. One that is stopped begins anew."""
+    if not state.step:
+        with TrainingBar(1, show=run.show) as bar:
+            teach(run, state, RunLog(run.folder, bar, batch_size=1), reading)
 
 
-def teach(run: Run, state: TrainState, pictures: Pictures, log: RunLog, reading: float) -> None:
+def teach(run: Run, state: TrainState, log: RunLog, reading: float) -> None:
     """Features, the fit, its judgement."""
+    began = time.monotonic()
     example = example_images(state.model.config)[0].to(state.device)
     trunk = for_inference(copy.deepcopy(state.model), example)
     train, val = run.split.train, run.split.val if len(run.split.val) else run.split.train
@@ -53,18 +45,20 @@ def teach(run: Run, state: TrainState, pictures: Pictures, log: RunLog, reading:
         affordable = int(max(run.setting.seconds - reading, 1.0) * (1 - FITTING) * pace) - 2 * len(val)
         train = train[np.sort(permutation(run.recipe.seed, 0, len(train))[: max(affordable, 100)])]
 
-    source, names = pictures.source, ("training", "validation")
+    pictures, names = run.pictures, ("training", "validation")
     found = []
     for name, indices in zip(names, (train, val), strict=True):
         batches = Batches(pictures, indices, batch_size=128, device=state.device)
         with progress(len(indices), f"features of {name} pictures", show=run.show) as advance:
             features = pooled(trunk, (batch["image"] for batch in batches), advance=advance)
-        found.append((features.numpy(), source.targets[indices]))
-    linear = fit_linear(source.task, *found, outputs=len(source.labels))
+        found.append((features.numpy(), pictures.source.targets[indices]))
+    linear = fit_linear(run.source.task, *found, outputs=len(run.source.labels))
     with torch.no_grad():
         for layer in last_layers(state.model).values():
             layer.weight.copy_(torch.from_numpy(linear.weight))
             layer.bias.copy_(torch.from_numpy(linear.bias))
-    state.step += 1
+    state.averaged.load_state_dict(state.model.state_dict())  # of a single step the mean is that step
+    state.step, state.seconds = 1, time.monotonic() - began
     judge(state, make_evaluator(run.recipe, pictures, run.split, run.device), 0, log)
+    state.seconds = time.monotonic() - began
     log.save(state)

@@ -5,6 +5,7 @@ digits, letters
 and traffic signs, not in most photographs."""
 
 import math
+import time
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,15 +14,17 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from smalti.data.loader import Pictures
 from smalti.data.preprocess import Preprocess
 from smalti.data.randomness import permutation
 from smalti.data.source import Source
 
 __all__ = ["MirrorTest", "mirror_test"]
 
-SAMPLES = 2000  # enough to tell a loss of 2 % from chance, decoded in about a second
+SAMPLES = 2000  # enough to tell a loss of 2 % from chance; small ones are read in about a second
 SIDE = 16
 FOLDS = 4
+AT_ONCE = 256  # pictures that are read before the clock is looked at
 
 
 @dataclass(frozen=True)
@@ -55,12 +58,19 @@ class MirrorTest:
         )
 
 
-def mirror_test(source: Source, train: NDArray[np.int64], preprocess: Preprocess) -> MirrorTest:
-    """Judges mirroring on up to 2,000 training pictures of a single-label source; a pure function of the data."""
-    chosen = np.sort(train[permutation(0, 0, len(train))[:SAMPLES]])
-    small = preprocess.with_size((SIDE, SIDE))
-    pictures = torch.stack([small.load(source.read(int(i))) for i in chosen]).float()
-    x, mirrored = features(pictures), features(pictures.flip(-1))
+def mirror_test(
+    source: Source, train: NDArray[np.int64], preprocess: Preprocess, *, seconds: float = math.inf
+) -> MirrorTest:
+    """Judges mirroring on up to 2,000 training pictures of a single-label source, on fewer where reading them takes
+    longer than `seconds`; otherwise a pure function of the data."""
+    chosen = train[permutation(0, 0, len(train))[:SAMPLES]]
+    pictures, read, began = Pictures(source, preprocess.with_size((SIDE, SIDE))), 0, time.monotonic()
+    while read < len(chosen) and (not read or time.monotonic() - began < seconds):
+        pictures.load(chosen[read : read + AT_ONCE])
+        read += AT_ONCE
+    chosen = np.sort(chosen[:read])
+    (pixels,) = pictures.stream([chosen])
+    x, mirrored = features(pixels.float()), features(pixels.float().flip(-1))
     labels = torch.from_numpy(source.targets[chosen].astype(np.int64))
     y = F.one_hot(labels, len(source.labels)).float()
     folds = torch.from_numpy(permutation(1, 0, len(chosen)) % FOLDS)

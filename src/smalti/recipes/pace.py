@@ -1,22 +1,32 @@
 """How fast this machine trains a model: measured on a few steps, since no table knows every laptop."""
 
 import time
+from collections import deque
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
+from smalti.data.preprocess import Preprocess
+from smalti.data.randomness import permutation
+from smalti.data.source import Source
 from smalti.nn._allocator import keep_blocks
 from smalti.nn.inference import for_inference
+from smalti.nn.lora import merge_lora
 from smalti.nn.precision import Precision
 from smalti.objectives import Classify
 from smalti.train.loop import LoopConfig, train_step
 from smalti.train.optim import OptimConfig, build_optimizers
 from smalti.train.state import TrainState
 
-__all__ = ["Pace", "fastest", "measure_pace"]
+__all__ = ["Pace", "fastest", "measure_pace", "reading_seconds"]
+
+READ = 64  # pictures that are read to see how long it takes
 
 
 @dataclass(frozen=True)
@@ -40,10 +50,20 @@ def measure_pace(model: nn.Module, *, batch_size: int, optim: OptimConfig, preci
     image = torch.zeros(batch_size, about.in_chans, *about.size, device=state.device)
     batch = {"image": image, "target": torch.zeros(batch_size, dtype=torch.long, device=state.device)}
     train = fastest(lambda: train_step(state, batch, Classify(), config, 1.0), state.device)
+    merge_lora(model)
     answering = for_inference(model, image)
     with torch.inference_mode():
         evaluate = fastest(lambda: answering(image), state.device)
     return Pace(batch_size / train, batch_size / evaluate)
+
+
+def reading_seconds(source: Source, indices: NDArray[np.int64], preprocess: Preprocess, workers: int) -> float:
+    """Seconds from one picture to the next where so many threads read them: measured on a few of `indices`."""
+    some = indices[permutation(0, 0, len(indices))[:READ]]
+    start = time.perf_counter()
+    with ThreadPoolExecutor(max(1, workers)) as pool:
+        deque(pool.map(lambda i: preprocess.load(source.read(int(i))), some), maxlen=0)
+    return (time.perf_counter() - start) / len(some)
 
 
 def fastest(work: Callable[[], object], device: torch.device, rounds: int = 3) -> float:

@@ -11,11 +11,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from smalti.configs import demand
 from smalti.data.loader import Pictures
-from smalti.errors import InputError
+from smalti.errors import DivergedError, InputError
 from smalti.evaluate.evaluation import evaluate_on
 from smalti.evaluate.page import write_report
 from smalti.evaluate.report import Timing
@@ -36,10 +34,12 @@ from smalti.recipes.assemble import (
     make_pictures,
     must_find_lr,
     open_data,
+    range_steps,
     standardise,
 )
 from smalti.recipes.choose import Given, choose
 from smalti.recipes.head import fit_head
+from smalti.recipes.pace import reading_seconds
 from smalti.recipes.page import make_report
 from smalti.recipes.recipe import Choice, Recipe
 from smalti.recipes.remarks import left_out, short_name, split_sizes, tell
@@ -56,6 +56,7 @@ from smalti.recipes.training import (
     new_state,
     provenance,
     result,
+    resumable,
     run_loop,
     training_seconds,
 )
@@ -123,7 +124,7 @@ def train(
     Raises:
         InputError: the data or a setting cannot be used.
         Interrupted: Ctrl-C or SIGTERM; `resume` goes on.
-        DivergedError: the loss left the finite numbers.
+        DivergedError: the loss left the finite numbers; the model file is the best model so far, if one was kept.
     """
     began = time.monotonic()
     place = find_device(device)
@@ -167,6 +168,9 @@ def train(
         about = {"settings": settings, "setting": setting, "device": place, "began": began, "show": show}
         return train_text(data, task=task, out=out, budget=budget, **about)
     demand(0 < share <= 1, "--fraction", share, "above 0, at most 1")
+    if place.type == "mps":
+        what = "no training on pictures with mps, which lacks the float64 of augmentation"
+        raise InputError(what, where="--device", mend="use --device cpu")
     source, found, parts = open_data(
         data,
         task=task,
@@ -187,17 +191,21 @@ def train(
     folder = RunFolder.create(out or RunFolder.next_free(short_name(source.name)))
     with folder.lock():
         choices = (Choice("split", split_sizes(parts), parts.reason), *left_out(found), *chosen.choices)
+        pictures = make_pictures(recipe, standardise(source, parts)[0], workers, show=show)
         if must_find_lr(recipe, settings):
-            recipe, choice = find_rate(recipe, source, parts, place, workers)
+            steps = range_steps(recipe, parts, chosen.pace, seconds)
+            recipe, choice = find_rate(recipe, source, parts, pictures, place, steps)
             choices = (*choices, choice)
         tell(choices, show)
         if budget.minutes is not None:
-            testing = len(parts.test) * len(recipe.views) / chosen.pace.evaluate
+            reading = reading_seconds(source, parts.train, recipe.preprocess, pictures.workers)
+            testing = len(parts.test) * (reading + len(recipe.views) / chosen.pace.evaluate)
             seconds = training_seconds(budget.minutes * 60 - (time.monotonic() - began), testing)
             setting = replace(setting, seconds=seconds)
         setting = replace(setting, task=source.task, fingerprint=source.fingerprint)
         write_settings(folder, setting, recipe, choices)
-        return carry_out(Run(folder, setting, recipe, choices, source, found, parts, place, began, show))
+        with resumable(folder):
+            return carry_out(Run(folder, setting, recipe, choices, source, found, parts, pictures, place, began, show))
 
 
 def resume(run_folder: str | os.PathLike[str], *, show: bool = True) -> TrainResult:
@@ -210,10 +218,11 @@ def resume(run_folder: str | os.PathLike[str], *, show: bool = True) -> TrainRes
     Raises:
         InputError: there is no run, its data has changed, or another process is at it.
         DamagedError: run.toml or the checkpoint cannot be read.
+        Interrupted: as `train`.
     """
     began = time.monotonic()
     folder = RunFolder.open(run_folder)
-    with folder.lock():
+    with folder.lock(), resumable(folder):
         if is_text_run(folder):
             return resume_text(folder, show=show, began=began)
         setting, recipe, choices = read_settings(folder)
@@ -232,7 +241,8 @@ def resume(run_folder: str | os.PathLike[str], *, show: bool = True) -> TrainRes
             raise InputError(
                 "the data has changed since the run began", where=setting.data, mend="start a new run with smalti train"
             )
-        return carry_out(Run(folder, setting, recipe, choices, source, found, parts, place, began, show))
+        pictures = make_pictures(recipe, standardise(source, parts)[0], setting.workers, show=show)
+        return carry_out(Run(folder, setting, recipe, choices, source, found, parts, pictures, place, began, show))
 
 
 def carry_out(run: Run) -> TrainResult:
@@ -240,16 +250,16 @@ def carry_out(run: Run) -> TrainResult:
     budget, entered = run.recipe.budget, time.monotonic()
     if run.recipe.teacher.model == AUTO:
         run = taught(run, carry_out)
-    recipe, teaching = run.recipe, time.monotonic() - entered
-    learned, scale = standardise(run.source, run.split)
-    pictures = make_pictures(recipe, learned, run.setting.workers, show=run.show)
+    recipe, pictures, teaching = run.recipe, run.pictures, time.monotonic() - entered
+    _, scale = standardise(run.source, run.split)
     model = make_model(recipe, run.source, resumed=run.folder.last.exists()).to(run.device)
     state = new_state(model, recipe.optim, recipe.loop, run.folder)
     opened = time.monotonic()
-    pictures.load(np.concatenate([run.split.train, run.split.val]))
+    pictures.load(run.split.train)
+    pictures.exact.load(run.split.val)
     prepared = time.monotonic()
-    teach = fit_head if recipe.transfer.tune == "head" else run_training
-    teach(run, state, pictures, reading=prepared - opened)
+    fitted = recipe.transfer.tune == "head"  # at once, not in steps
+    diverged = (fit_head if fitted else run_training)(run, state, reading=prepared - opened)
     trained = time.monotonic()
 
     step = keep_best(state, run.folder)
@@ -265,16 +275,19 @@ def carry_out(run: Run) -> TrainResult:
     about = provenance(run.setting, recipe, run.source.name, step, model, metrics)
     about |= {"budget": str(budget), "fraction": recipe.fraction}  # of the whole run, its teacher's share included
     about |= {"start": recipe.transfer.start} if recipe.transfer.start else {}
+    about |= {"diverged": state.step} if diverged else {}
     task, labels = run.source.task, run.source.labels
     file = ModelFile(family, model.cpu(), task, labels, recipe.preprocess, recipe.views, about)
     write_model(run.folder.model, file)
+    if diverged:
+        raise diverged
     seconds = time.monotonic() - run.began
-    speed = state.step * recipe.loop.batch_size / state.seconds if state.seconds else 0.0
+    seen = state.step * min(recipe.loop.batch_size, len(run.split.train))
     timing = Timing(
         data=prepared - run.began - teaching,
         train=state.seconds,
         evaluate=time.monotonic() - trained,
-        images_per_second=speed,
+        images_per_second=None if fitted else seen / state.seconds if state.seconds else 0.0,
         hardware=describe_device(run.device),
         peak_memory=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
     )
@@ -285,21 +298,19 @@ def carry_out(run: Run) -> TrainResult:
     return TrainResult(run.folder.path, run.folder.model, run.source.task, metrics, seconds)
 
 
-def run_training(run: Run, state: TrainState, pictures: Pictures, *, reading: float) -> None:
-    """The loop, with what this run trains on; reading the pictures took `reading` seconds of its time.
-
-    Raises:
-        Interrupted: it was told to stop; the mend is the resume command.
-    """
-    recipe = run.recipe
+def run_training(run: Run, state: TrainState, *, reading: float) -> DivergedError | None:
+    """The loop, with what this run trains on; reading the pictures took `reading` seconds of its time. Returns and
+    raises what `run_loop` does."""
+    recipe, pictures = run.recipe, run.pictures
+    seen = min(recipe.loop.batch_size, len(run.split.train))  # a step, which is told as speed
     batches = make_batches(recipe, pictures, run.split, run.device)
-    run_loop(
+    return run_loop(
         state,
         batches,
         make_objective(recipe, run.source, run.split, state.model),
         make_evaluator(recipe, pictures, run.split, run.device),
         optim=recipe.optim,
-        loop=recipe.loop,
+        loop=replace(recipe.loop, batch_size=seen),
         budget=recipe.budget,
         seed=recipe.seed,
         folder=run.folder,

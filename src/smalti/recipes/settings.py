@@ -69,8 +69,9 @@ def gather_settings(
     for name in (name for name in ("fraction", "teacher") if named[name] is not None and name not in known(recipe)):
         raise InputError(f"--{name} is for pictures", mend="leave it out")
     if named["teacher"] is not None:
-        named_model = AUTO if named["teacher"] == AUTO else os.path.abspath(named["teacher"])
-        settings["teacher"] = {**settings.get("teacher", {}), "model": named_model}
+        settings["teacher"] = {**settings.get("teacher", {}), "model": os.fspath(named["teacher"])}
+    if (teacher := settings.get("teacher", {}).get("model", "")) not in ("", AUTO):
+        settings["teacher"] = {**settings["teacher"], "model": os.path.abspath(teacher)}
     if not settings.get("transfer", {}).get("start") and settings.get("transfer", {}).get("tune", "all") != "all":
         raise InputError(f"transfer.tune = {settings['transfer']['tune']!r} tunes nothing", mend="add --from MODEL")
     settings.update({name: named[name] for name in ("seed", "fraction") if named[name] is not None})

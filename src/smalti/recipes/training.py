@@ -1,7 +1,8 @@
 """What every kind of run has in common: the loop inside a run folder, and how its time is shared out."""
 
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import torch
 from torch import nn
 
 from smalti._version import __version__
-from smalti.errors import DamagedError, Interrupted, printable
+from smalti.errors import DamagedError, DivergedError, Interrupted, printable
 from smalti.evaluate.metrics import Metric
 from smalti.evaluate.report import Timing
 from smalti.objectives import Batch, Objective
@@ -25,6 +26,7 @@ from smalti.train.folder import RunFolder
 from smalti.train.log import RunLog
 from smalti.train.loop import Batches, Evaluator, LoopConfig, Stopped, fit
 from smalti.train.optim import OptimConfig, build_optimizers
+from smalti.train.signals import ending_at_once
 from smalti.train.state import TrainState
 
 __all__ = [
@@ -36,6 +38,7 @@ __all__ = [
     "provenance",
     "restore",
     "result",
+    "resumable",
     "run_loop",
     "training_seconds",
 ]
@@ -72,6 +75,21 @@ def training_seconds(left: float, testing: float) -> float:
     return max(left - 1.2 * testing, left / 2, 1.0)
 
 
+@contextmanager
+def resumable(folder: RunFolder) -> Iterator[None]:
+    """The work of a run that `resume` can go on with, wherever Ctrl-C or SIGTERM ends it.
+
+    Raises:
+        Interrupted: it was told to stop, outside the steps of the loop; the mend is the resume command.
+    """
+    with ending_at_once():
+        try:
+            yield
+        except KeyboardInterrupt:
+            mend = folder.resume_command
+            raise Interrupted("stopped; what was saved is safe", where=folder.path, mend=mend) from None
+
+
 def run_loop(
     state: TrainState,
     batches: Batches,
@@ -87,10 +105,14 @@ def run_loop(
     names: Callable[[Batch], str],
     show: bool,
     unit: str = "images",
-) -> None:
+) -> DivergedError | None:
     """The loop, with its files in `folder` and a moving line on stderr; arguments as those of `smalti.train.loop.fit`.
 
+    Returns:
+        The error of a run that diverged after it had kept a model: to be raised once that is written.
+
     Raises:
+        DivergedError: it diverged before.
         Interrupted: it was told to stop; the mend is the resume command.
     """
     total = budget.total_steps(len(batches))
@@ -110,6 +132,11 @@ def run_loop(
                 seconds=seconds or float("inf"),
                 names=names,
             )
+    except DivergedError as error:
+        if not folder.best.exists():
+            raise
+        error.mend += f"; {folder.model} is the best model so far"
+        return error
     except Stopped:
         raise Interrupted(
             f"stopped at step {state.step}; everything is saved",

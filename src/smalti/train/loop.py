@@ -40,8 +40,9 @@ class LoopConfig:
 
     Args:
         batch_size: pictures a step.
-        accumulate: parts a batch is cut into, for memory; the step is the same.
-        warmup: share of the run over which the learning rate rises.
+        accumulate: parts a batch is cut into, for memory; the step is the same, but for losses of tokens, where a
+            sample counts alike however many tokens of it do, and for statistics over a batch (batch norm).
+        warmup: share of the run over which the learning rate rises from 0; none where that is one step or less.
         schedule: how it falls afterwards.
         ema_decay: keep a running mean of the weights with this decay; None for none.
         precision: of forward passes and gradients of activations; weights stay fp32.
@@ -150,6 +151,7 @@ def fit(
     """
     keep_blocks()
     total = budget.total_steps(len(batches))
+    warmup = config.warmup if total is None or total * config.warmup > 1 else 0.0  # within one step nothing can rise
     started = clock() - state.seconds
     saved = clock()
 
@@ -166,9 +168,8 @@ def fit(
         while progress < 1 and patient():
             epoch, start = divmod(state.step, len(batches))
             for batch in batches.epoch(epoch, start=start):
-                set_lr(
-                    state.optimizers, lr * lr_factor(min(progress, 1.0), warmup=config.warmup, schedule=config.schedule)
-                )
+                factor = lr_factor(min(progress, 1.0), warmup=warmup, schedule=config.schedule)
+                set_lr(state.optimizers, lr * factor)
                 torch.manual_seed(step_seed(seed, state.step))
                 batch = {name: tensor.to(state.device, non_blocking=True) for name, tensor in batch.items()}
                 values, finite = train_step(state, batch, objective, config, grad_clip)
@@ -256,7 +257,7 @@ def note_skipped(state: TrainState, names: str) -> None:
             f"training left the finite numbers at step {state.step}",
             where=names,
             why=f"{MAX_SKIPPED} steps in a row had a loss or gradient that is not finite; none was applied",
-            mend="lower the learning rate (--set optim.lr=...), look at these pictures; the best model so far is kept",
+            mend="lower the learning rate (--set optim.lr=...), look at these pictures",
         )
 
 

@@ -24,7 +24,8 @@ class OptimConfig:
             orthogonalised momentum (Jordan et al. 2024; scaled as in arXiv:2502.16982, so that one lr serves it and
             AdamW) and everything else by AdamW; the others are torch's.
         lr: peak learning rate of the schedule.
-        weight_decay: of matrices only; biases, those of scores too, norms, gates, positions and tokens are not decayed.
+        weight_decay: of matrices and kernels, a table with a row a token or a position of a text among them; biases,
+            those of scores too, norms, gates, and positions and tokens of pictures are not decayed.
         betas: of Adam and AdamW.
         momentum: of SGD and RMSprop.
         grad_clip: largest norm of the whole gradient; None for no clipping.

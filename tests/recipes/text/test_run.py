@@ -2,16 +2,20 @@
 
 import json
 import math
+import os
+import signal
+import time
 
 import pytest
 import torch
-from tests.text_runs import FILES, LINES, SMALL, text_file
+from tests.text_runs import FILES, LINES, SMALL, pair_file, text_file
 
 import smalti
 from smalti.errors import InputError, Interrupted
 from smalti.modelfile import read_any_model
 from smalti.recipes.recipe import ModelConfig
 from smalti.recipes.text.recipe import TextRecipe, TokensConfig
+from smalti.recipes.text.run import judging_seconds
 from smalti.recipes.text.systems import open_system
 from smalti.recipes.text.tokens import choose_tokens
 from smalti.train.budget import Budget
@@ -112,6 +116,14 @@ def test_a_resumed_run_equals_an_unbroken_one_bit_for_bit(tmp_path, monkeypatch,
     assert judged[0] == judged[1]
 
 
+def test_a_run_stopped_while_it_is_judged_says_how_to_go_on(tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr("smalti.recipes.text.run.prepared", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
+        with pytest.raises(Interrupted, match="--resume"):
+            smalti.train(text_file(tmp_path), steps=1, out=tmp_path / "run", overrides=TINY, report=False, show=False)
+    assert smalti.resume(tmp_path / "run", show=False).metrics
+
+
 def stopping_at(step):
     def cut(*args, listener, **kwargs):
         tell = listener.on_step
@@ -133,6 +145,21 @@ def test_minutes_are_kept(tmp_path):
         text_file(tmp_path), minutes=0.2, out=tmp_path / "run", overrides=TINY, report=False, show=False
     )
     assert result.seconds < 0.2 * 60 + 3
+
+
+def test_time_is_kept_to_write_the_targets_of_the_test(tmp_path, monkeypatch):
+    """All of a few are written, so that what it takes is known."""
+    pytest.importorskip("sacrebleu")
+    system = open_system(pair_file(tmp_path), "seq2seq", TokensConfig())
+    model = TextRecipe(ModelConfig("seq2seq_mini", SMALL), TokensConfig(), Budget(steps=1)).build(**system.found)
+
+    def write(model, tokenizer, source, beams):
+        time.sleep(0.3)
+        return ["a b c d"] * len(source)
+
+    monkeypatch.setattr("smalti.recipes.text.pairs.write_targets", write)
+    monkeypatch.setattr("smalti.recipes.text.run.REHEARSED", 3)
+    assert judging_seconds(system, model) > 0.3 * system.sizes["test"] / 3
 
 
 def test_bytes_read_any_file(tmp_path):

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
+from torch import nn
 
 from smalti.data.text.sentences import require_classes
 from smalti.errors import DamagedError, InputError
@@ -36,6 +37,7 @@ from smalti.recipes.training import (
     new_state,
     provenance,
     result,
+    resumable,
     run_loop,
     training_seconds,
 )
@@ -45,6 +47,8 @@ from smalti.train.budget import Budget
 from smalti.train.folder import RunFolder
 
 __all__ = ["resume_text", "train_text"]
+
+REHEARSED = 64  # rows that are judged to see how long it takes
 
 
 @dataclass(frozen=True)
@@ -109,18 +113,26 @@ def train_text(
     with folder.lock():
         tell(choices, show)
         if budget.minutes is not None:
-            model = recipe.build(**system.found).to(device)
-            asked = time.monotonic()
-            dict(system.evaluator(recipe, model)(model))
-            judged = system.sizes["val"] or system.sizes["train"]
-            testing = (time.monotonic() - asked) * system.sizes["test"] / judged
-            setting = replace(
-                setting, seconds=training_seconds(budget.minutes * 60 - (time.monotonic() - began), testing)
-            )
+            testing = judging_seconds(system, recipe.build(**system.found).to(device))
+            left = budget.minutes * 60 - (time.monotonic() - began)
+            setting = replace(setting, seconds=training_seconds(left, testing))
         setting = replace(setting, task=system.task, fingerprint=system.fingerprint())
         write_durably(folder.tokenizer, json.dumps(system.tokenizer.to_dict()))
         write_settings(folder, setting, recipe, choices)
-        return carry_out(TextRun(folder, setting, recipe, choices, system, device, began, show))
+        with resumable(folder):
+            return carry_out(TextRun(folder, setting, recipe, choices, system, device, began, show))
+
+
+def judging_seconds(system: System, model: nn.Module) -> float:
+    """How long the test will take, measured on validation data (training data where there is none); of rows, on a few:
+    a model that has learned nothing writes targets of full length."""
+    split = "val" if system.sizes["val"] else "train"
+    some = system
+    if isinstance(system, Divided):
+        some = replace(system, parts=replace(system.parts, **{split: getattr(system.parts, split)[:REHEARSED]}))
+    began = time.monotonic()
+    some.measure(model, split)
+    return (time.monotonic() - began) * system.sizes["test"] / some.sizes[split]
 
 
 def kind_of_start(tokens: TokensConfig, tokenizer: Tokenizer, settings: Mapping[str, Any]) -> TokensConfig:
@@ -163,7 +175,7 @@ def carry_out(run: TextRun) -> TrainResult:
         load_start(model, read_start(recipe.transfer.start), system.task, system.labels)
     state = new_state(model, recipe.optim, recipe.loop, folder)
     opened = time.monotonic()
-    run_loop(
+    diverged = run_loop(
         state,
         system.batches(recipe, model),
         system.objective(recipe, state),
@@ -184,10 +196,13 @@ def carry_out(run: TextRun) -> TrainResult:
     answering = prepared(family, copy.deepcopy(model))  # as `smalti evaluate` will
     n, metrics = system.measure(answering, "test")
     about = provenance(run.setting, recipe, system.name, step, model, metrics)
+    about |= {"diverged": state.step} if diverged else {}
     write_model(
         folder.model,
         ModelFile(family, model.cpu(), system.task, system.labels, system.tokenizer, provenance=about),
     )
+    if diverged:
+        raise diverged
     seconds = time.monotonic() - run.began
     timing = Timing(
         data=opened - run.began,
