@@ -199,6 +199,11 @@ def test_slow_packages_are_imported_where_they_are_used():
     assert not wrong, "\n".join(wrong)
 
 
+def test_what_only_unix_or_only_windows_has_is_imported_where_it_is_used():
+    apart = {"fcntl", "grp", "msvcrt", "posix", "pwd", "resource", "termios", "winreg"}
+    assert not [str(made) for made in IMPORTS if made.on_load and made.name.split(".")[0] in apart]
+
+
 def test_there_is_no_network():
     wrong = [made for made in IMPORTS if made.name.split(".")[0] in NETWORK]
     assert {(made.file, made.name.split(".")[0]) for made in wrong} == {(HUB, "huggingface_hub")}, "\n".join(

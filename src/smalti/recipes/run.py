@@ -2,7 +2,6 @@
 
 import copy
 import os
-import resource
 import shlex
 import sys
 import time
@@ -54,6 +53,7 @@ from smalti.recipes.training import (
     TrainResult,
     keep_best,
     new_state,
+    peak_memory,
     provenance,
     result,
     resumable,
@@ -289,7 +289,7 @@ def carry_out(run: Run) -> TrainResult:
         evaluate=time.monotonic() - trained,
         images_per_second=None if fitted else seen / state.seconds if state.seconds else 0.0,
         hardware=describe_device(run.device),
-        peak_memory=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        peak_memory=peak_memory(),
     )
     n, skipped = evaluation.n if evaluation else 0, run.check.n - int(run.check.splits.sum())
     run.folder.write_result(result(run.folder, task, n, skipped, about, state, seconds, timing))

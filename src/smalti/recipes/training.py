@@ -1,6 +1,7 @@
 """What every kind of run has in common: the loop inside a run folder, and how its time is shared out."""
 
 import platform
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -35,6 +36,7 @@ __all__ = [
     "keep_best",
     "made_with",
     "new_state",
+    "peak_memory",
     "provenance",
     "restore",
     "result",
@@ -206,6 +208,15 @@ def result(
         "best_step": about["step"],
         "parameters": about["parameters"],
     }
+
+
+def peak_memory() -> int | None:
+    """Bytes that this process has had in memory at most; None where the system does not say (Windows)."""
+    try:
+        import resource
+    except ImportError:
+        return None
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def made_with() -> dict[str, str]:

@@ -3,7 +3,6 @@
 import copy
 import json
 import os
-import resource
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -35,6 +34,7 @@ from smalti.recipes.training import (
     keep_best,
     made_with,
     new_state,
+    peak_memory,
     provenance,
     result,
     resumable,
@@ -209,7 +209,7 @@ def carry_out(run: TextRun) -> TrainResult:
         train=state.seconds,
         evaluate=time.monotonic() - trained,
         hardware=describe_device(run.device),
-        peak_memory=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        peak_memory=peak_memory(),
     )
     folder.write_result(result(folder, system.task, n, 0, about, state, seconds, timing))
     if run.setting.report:
