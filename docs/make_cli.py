@@ -25,7 +25,7 @@ stderr.
 | 0 | done |
 | 2 | bad input or usage; `check`: training should not start; `predict`: a picture could not be read |
 | 3 | a model file, checkpoint or run folder is damaged |
-| 4 | training left the finite numbers |
+| 4 | training diverged: the loss was infinite or no number |
 | 70 | a fault in smalti itself |
 | 74 | the disk failed or is full |
 | 75 | interrupted, everything is saved; the message names the command that goes on |

@@ -1,9 +1,8 @@
 """Where does a Vision Transformer look? The attention of its class token, layer by layer, as a figure.
 
 Trains a small plain ViT on handwritten digits for a moment, then draws, for a few pictures it has not seen, how much
-the
-class token attends to each patch. Run it with `python examples/attention_maps.py maps.png`; about 15 seconds on one
-core.
+the class token attends to each patch. Run it with `python examples/attention_maps.py maps.png`; about 15 seconds on
+one core.
 """
 
 import sys

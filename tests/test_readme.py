@@ -47,14 +47,14 @@ PYTHON = [page for page in READER if blocks(page, "python")]
 
 @pytest.fixture
 def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A reader's desk: `photos` and `signs` with class folders, new pictures to name, published weights; a book, pairs
-    of texts, labelled texts."""
+    """A reader's desk: `photos`, `new-photos` and `signs` with class folders, new pictures to name, published
+    weights; a book, pairs of texts, labelled texts."""
     digits = load_digits()
     pictures = np.rint(digits.images * (255 / 16)).astype(np.uint8)
     classes = ("daisy", "rose", "tulip")
     for number, (picture, digit) in enumerate(zip(pictures[:90], digits.target, strict=False)):
         if digit < len(classes):
-            for path in (f"photos/{classes[digit]}", f"signs/train/{classes[digit]}"):
+            for path in (f"photos/{classes[digit]}", f"new-photos/{classes[digit]}", f"signs/train/{classes[digit]}"):
                 save(picture, tmp_path / path / f"{number}.png")
     for number, picture in enumerate(pictures[90:120]):
         if (digit := digits.target[90 + number]) < len(classes):

@@ -147,7 +147,7 @@ def test_the_commands_do_it(tmp_path, capsys):
     assert run(["import-weights", str(tmp_path / "out"), "--out", str(tmp_path / "b.safetensors"), "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["outputs"] == 0
-    assert told["preprocess"]["kind"] == "wordpiece"
+    assert told["tokenizer"] == "wordpiece"
     assert run(["predict", str(tmp_path / "b.safetensors"), "the [MASK] sat", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["answer"].startswith("the ")
 

@@ -176,6 +176,21 @@ def test_the_last_model_is_kept_that_none_beats_by_more_than_chance(setup, figur
     assert "val_accuracy_error" not in listener.evaluations[0][0]
 
 
+def test_a_model_that_answers_with_no_numbers_is_not_kept(setup):
+    class Told:
+        best = ("accuracy", "max")
+        losses = iter([math.nan, 1.0, math.nan, 1.0])
+
+        def __call__(self, model):
+            yield "loss", next(self.losses)
+            yield "accuracy", 0.5
+
+    state, batches, objective, _ = setup()
+    config, listener = LoopConfig(batch_size=32, evaluations=4), Silent()
+    fit(state, batches, objective, Told(), lr=1e-3, config=config, budget=Budget(steps=4), listener=listener, seed=0)
+    assert [keep for _, keep in listener.evaluations] == [False, True, False, True]
+
+
 @pytest.mark.parametrize("count", [1, 3, 7, 10, 100])
 @pytest.mark.parametrize("steps", [1, 2, 9, 10, 33])
 def test_marks_are_crossed_at_most_once_a_step_and_the_last_at_the_end(count, steps):

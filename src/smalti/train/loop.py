@@ -265,18 +265,20 @@ def judge(state: TrainState, evaluator: Evaluator, epoch: int, listener: Listene
     """Evaluates, writes the row, and tells the listener whether to keep this model.
 
     Kept is the last model that no earlier one beats by more than chance: the schedule ends low, so the later of two
-    equals is the better guess, and the highest of many noisy figures is mostly a lucky one.
+    equals is the better guess, and the highest of many noisy figures is mostly a lucky one. A model that answers with
+    no numbers is never kept, though some of its answers may count as right.
     """
     values = dict(evaluator(state.averaged))
     name, direction = evaluator.best
     value, slack = values[name], values.pop(f"{name}_error", 0.0)
-    value = -math.inf if math.isnan(value) else value if direction == "max" else -value
+    broken = math.isnan(values.get("loss", 0.0))
+    value = -math.inf if broken or math.isnan(value) else value if direction == "max" else -value
     better = state.best is None or value > state.best
     if better:
         state.best = value
     state.since_best = 0 if better else state.since_best + 1
     row = add_row(state, epoch, {f"val_{key}": number for key, number in values.items()})
-    listener.on_evaluation(state, row, keep=better or value >= cast(float, state.best) - slack)
+    listener.on_evaluation(state, row, keep=not broken and (better or value >= cast(float, state.best) - slack))
 
 
 def add_row(state: TrainState, epoch: int, values: dict[str, float]) -> dict[str, float]:
