@@ -69,6 +69,19 @@ def test_photographs_are_large_where_time_allows_and_small_elsewhere():
     assert "fewer than 40 times" in next(c.reason for c in scarce.choices if c.name == "image size")
 
 
+def test_patches_are_fine_where_there_are_steps_for_them():
+    few, many = (choose(given(size=(32, 32), n=30, budget=Budget(steps=n))) for n in (100, 10_000))
+    assert few.recipe.model.preset == "cct_mini_patch8_32"
+    assert many.recipe.model.preset == "cct_mini_patch4_32"
+    assert "only 100 steps" in next(c.reason for c in few.choices if c.name == "model")
+
+
+def test_coarse_patches_are_taken_only_where_they_are_whole():
+    settings = {"preprocess": {"img_size": 36}}
+    recipe = choose(given(size=(32, 32), n=30, budget=Budget(steps=100), settings=settings)).recipe
+    assert recipe.model.preset == "cct_mini_patch4_32"
+
+
 def test_more_is_varied_the_more_often_pictures_are_seen():
     few, some, many = (choose(given(budget=Budget(epochs=n))).recipe for n in (3, 40, 200))
     assert few.augment.brightness == 0 < some.augment.brightness

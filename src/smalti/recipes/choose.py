@@ -45,6 +45,10 @@ SMALL = {  # image size: preset
     48: "cct_mini_patch8_48",
     64: "cct_mini_patch4_64",
 }
+COARSE = {  # larger patches for the same pictures: a quarter of the tokens, twice the steps in the same time
+    "cct_mini_patch4_32": "cct_mini_patch8_32",
+}
+ENOUGH_STEPS = 4000  # of a model of fine patches, to prefer it to one of coarse ones
 PHOTOS = {128: "cct_mini_patch8_128", 64: "cct_mini_patch4_64"}  # where time allows, and else
 PHOTO = 72  # pictures with a longer short side than this are photographs, to be scaled down
 ENOUGH_EPOCHS = 40  # of large photographs, to prefer them to small ones
@@ -251,14 +255,26 @@ def choose_model(given: Given, trial: Trial, batch_size: int, note: Note) -> tup
         if expected_epochs(given, chosen[2], batch_size) < ENOUGH_EPOCHS:
             chosen = tried(PHOTOS[small], pair(small))
             why = f"{middle}; larger ones would be seen fewer than {ENOUGH_EPOCHS} times"
+    kind = "you named it" if named else "small and quick to learn: convolutions first, then blocks"
+    coarse = COARSE.get(chosen[0].preset) if named is None else None
+    if coarse and fits(coarse, chosen[1].img_size):
+        n = len(given.split.train)
+        steps = expected_epochs(given, chosen[2], batch_size) * n / min(batch_size, n)
+        if steps < ENOUGH_STEPS:
+            chosen = tried(coarse, chosen[1].img_size)
+            kind += f"; patches of 8 pixels, since it would take only {steps:,.0f} steps with smaller ones"
     model, preprocess, _ = chosen
     note("channels", preprocess.in_chans, "all pictures are grey" if preprocess.in_chans == 1 else "there is colour")
     note("image size", f"{preprocess.img_size[1]} x {preprocess.img_size[0]}", why)
     note("fit", preprocess.fit, "every pixel of a picture is kept, also at its edges")
-    note(
-        "model", model.preset, "you named it" if named else "small and quick to learn: convolutions first, then blocks"
-    )
+    note("model", model.preset, kind)
     return chosen
+
+
+def fits(preset: str, size: tuple[int, int]) -> bool:
+    """Whether pictures of this size are cut into whole patches."""
+    config: Any = preset_config(preset)[1]
+    return not any(side % config.patch_size for side in size)
 
 
 def keep_model(given: Given, trial: Trial, batch_size: int, note: Note) -> tuple[ModelConfig, Preprocess, Pace]:
