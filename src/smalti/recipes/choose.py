@@ -29,6 +29,7 @@ from smalti.objectives.losses import find_loss
 from smalti.recipes.mirror import mirror_test
 from smalti.recipes.pace import Pace, fastest, measure_pace
 from smalti.recipes.recipe import Choice, ModelConfig, Recipe, TargetConfig
+from smalti.recipes.remarks import varied
 from smalti.recipes.teacher import AUTO, PRESET, TWO_HEADS, TeacherConfig, load_teacher
 from smalti.recipes.transfer import TransferConfig, Tune, fitted_preprocess, freeze, kept_options
 from smalti.train.budget import Budget
@@ -65,17 +66,15 @@ FRESH_LR = 3e-3  # of Muon, for 64 pictures a step
 TUNE_LR = 3e-3  # of AdamW, likewise, for a model that knows something already
 DEEP_LR, DEEP_DECAY = 5e-4, 0.75  # the same for other presets, with a layer's share of the rate of the one above
 NOT_FOR_HEADS = (  # a last layer alone is fitted, not trained
-    *(
-        "optimiser",
-        "learning rate",
-        "layer decay",
-        "batch size",
-        "augmentation",
-        "mixing",
-        "stochastic depth",
-        "epochs",
-        "evaluations",
-    ),
+    "optimiser",
+    "learning rate",
+    "layer decay",
+    "batch size",
+    "augmentation",
+    "mixing",
+    "stochastic depth",
+    "epochs",
+    "evaluations",
 )
 SETTLED_BY = {  # choice: the setting, or the section of settings, by which a person settles it
     "batch size": "loop.batch_size",
@@ -432,27 +431,6 @@ def choose_augment(given: Given, size: tuple[int, int], epochs: float, mirror: b
         augment = replace(augment, brightness=0.3, contrast=0.3)
     note("augmentation", varied(given.settled("augment", augment)), f"each picture is seen {epochs:.3g} times")
     return augment
-
-
-def varied(config: AugmentConfig) -> str:
-    """What an augmentation varies, in words."""
-    low, high = (f"{100 * share:.0f}" for share in config.crop_area)
-    kinds = {
-        f"shifts of up to {config.crop_pad} pixels": config.crop == "pad",
-        f"crops of {low} to {high} % of the area": config.crop == "resized",
-        f"moves of up to {config.translate:.0%}": config.translate,
-        f"turns of {config.rotate:g} degrees": config.rotate,
-        f"{config.zoom[0]:g} to {config.zoom[1]:g} times the size": config.zoom != (1, 1),
-        "brightness": config.brightness,
-        "contrast": config.contrast,
-        "colour": config.saturation or config.hue,
-        "TrivialAugment": config.auto == "trivial",
-        "RandAugment": config.auto == "rand",
-        f"a box erased from {config.erase:.0%}": config.erase,
-        "mirrored every other epoch": config.flip == "alternate",
-        "mirrored at random": config.flip == "random",
-    }
-    return ", ".join(kind for kind, there in kinds.items() if there) or "nothing"
 
 
 def choose_mix(given: Given, epochs: float, mirror: bool, note: Note) -> MixConfig:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from torch import Tensor
 
+from smalti.data.augment import AugmentConfig
 from smalti.data.check import Check
 from smalti.data.source import SPLITS, Source
 from smalti.data.split import Split
@@ -23,6 +24,7 @@ __all__ = [
     "speed_choice",
     "split_sizes",
     "tell",
+    "varied",
 ]
 
 
@@ -81,3 +83,24 @@ def short_name(name: str) -> str:
     """A data set's name as the start of a folder's: letters, digits and dashes."""
     stem = Path(name.rstrip("/")).name.split(".")[0]
     return "".join(c if c.isascii() and c.isalnum() else "-" for c in stem).strip("-")[:40] or "run"
+
+
+def varied(config: AugmentConfig) -> str:
+    """What an augmentation varies, in words."""
+    low, high = (f"{100 * share:.0f}" for share in config.crop_area)
+    kinds = {
+        f"shifts of up to {config.crop_pad} pixels": config.crop == "pad",
+        f"crops of {low} to {high} % of the area": config.crop == "resized",
+        f"moves of up to {config.translate:.0%}": config.translate,
+        f"turns of {config.rotate:g} degrees": config.rotate,
+        f"{config.zoom[0]:g} to {config.zoom[1]:g} times the size": config.zoom != (1, 1),
+        "brightness": config.brightness,
+        "contrast": config.contrast,
+        "colour": config.saturation or config.hue,
+        "TrivialAugment": config.auto == "trivial",
+        "RandAugment": config.auto == "rand",
+        f"a box erased from {config.erase:.0%}": config.erase,
+        "mirrored every other epoch": config.flip == "alternate",
+        "mirrored at random": config.flip == "random",
+    }
+    return ", ".join(kind for kind, there in kinds.items() if there) or "nothing"
