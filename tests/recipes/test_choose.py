@@ -186,6 +186,24 @@ def test_what_the_person_named_is_told_as_theirs():
     assert chosen.recipe.with_settings(settings).views == Views(mirror=True, shift=3)
 
 
+@pytest.mark.parametrize(
+    ("wish", "views"),
+    [
+        ({"augment.flip": "none"}, Views(mirror=False, shift=1)),
+        ({"augment.flip": "random"}, Views(mirror=True, shift=1)),
+        ({"augment.flip": "random", "augment.crop": "none"}, Views(mirror=True)),
+    ],
+)
+def test_a_flip_and_a_crop_that_were_named_rule_views_and_mixing_too(wish, views, monkeypatch):
+    monkeypatch.setattr(rule, "mirror_test", None)  # is not paid for
+    settings = settle(wish, "--set")
+    chosen = choose(given(budget=Budget(epochs=40), settings=settings))
+    assert chosen.recipe.augment.flip == wish["augment.flip"]
+    assert chosen.recipe.views == views
+    assert (chosen.recipe.mix.cutmix > 0) == views.mirror
+    assert next(c.reason for c in chosen.choices if c.name == "mirroring") == "you named it"
+
+
 def test_the_pace_is_that_of_the_precision_that_was_named(monkeypatch):
     asked = []
     monkeypatch.setattr(rule, "measure_pace", lambda *_, precision, **__: asked.append(precision) or Pace(100, 300))

@@ -395,7 +395,10 @@ def expected_epochs(given: Given, pace: Pace, batch_size: int) -> float:
 
 
 def choose_mirror(given: Given, preprocess: Preprocess, note: Note) -> bool:
-    """Whether pictures may be mirrored."""
+    """Whether pictures may be mirrored. Where the person says so, no test is paid for."""
+    if flip := given.setting("augment", "flip"):
+        note("mirroring", flip, "you named it")
+        return flip != "none"
     if given.source.task != "classify":
         note("mirroring", "no", "left and right may matter to these targets")
         return False
@@ -429,7 +432,8 @@ def choose_augment(given: Given, size: tuple[int, int], epochs: float, mirror: b
         augment = replace(augment, brightness=0.3, contrast=0.3, saturation=0.3)
     elif often and mirror:
         augment = replace(augment, brightness=0.3, contrast=0.3)
-    note("augmentation", varied(given.settled("augment", augment)), f"each picture is seen {epochs:.3g} times")
+    augment = given.settled("augment", augment)
+    note("augmentation", varied(augment), f"each picture is seen {epochs:.3g} times")
     return augment
 
 
