@@ -116,6 +116,17 @@ def test_standardised_targets_and_the_folded_head_are_inverse():
     np.testing.assert_allclose(folded.numpy(), units.numpy() * deviation + mean, rtol=1e-4, atol=1e-4)
 
 
+def test_a_target_that_is_constant_in_train_keeps_its_unit():
+    circumstances = given(n=60)
+    targets = np.stack([np.full(60, 0.1), np.arange(60)], 1).astype(np.float32)
+    targets[circumstances.split.val, 0] = 1.1
+    source = replace(circumstances.source, task="regress", labels=("flag", "size"), targets=targets)
+    learned, (_, deviation) = standardise(source, circumstances.split)
+    assert deviation[0] == 1
+    np.testing.assert_allclose(learned.targets[circumstances.split.train, 0], 0, atol=1e-6)
+    np.testing.assert_allclose(learned.targets[circumstances.split.val, 0], 1, atol=1e-6)
+
+
 def test_classes_are_left_as_they_are():
     circumstances = given()
     source, scale = standardise(circumstances.source, circumstances.split)

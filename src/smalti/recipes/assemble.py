@@ -101,11 +101,12 @@ def checked(source: Source, *, show: bool) -> Check:
 
 
 def standardise(source: Source, parts: Split) -> tuple[Source, tuple[np.ndarray, np.ndarray] | None]:
-    """For regression: the source with targets of mean 0 and deviation 1 over train; that mean and deviation (T,)."""
+    """For regression: the source with targets of mean 0 and deviation 1 over train; that mean and deviation (T,). A
+    target that is constant there keeps its unit: it would rule all others."""
     if source.task != "regress":
         return source, None
     train = source.targets[parts.train].astype(np.float64)
-    mean, deviation = train.mean(0), np.maximum(train.std(0), 1e-12)
+    mean, deviation = train.mean(0), np.where(np.ptp(train, 0) > 0, train.std(0), 1.0)
     return replace(source, targets=((source.targets - mean) / deviation).astype(np.float32)), (mean, deviation)
 
 
