@@ -12,7 +12,9 @@ from tests.hub_cache import COMMIT, NAME
 import smalti
 from smalti.cli import run
 from smalti.errors import InputError, Interrupted
+from smalti.evaluate.probe import fit_linear
 from smalti.modelfile import ModelFile, read_model, write_model
+from smalti.recipes import head
 from smalti.recipes.transfer import FREEZE, TransferConfig, freeze, kept_options
 from smalti.tokenizers import Bytes
 from smalti.weights import load_strictly
@@ -110,6 +112,16 @@ def test_a_fitted_layer_is_kept_whole_and_fitted_once(trained, tmp_path):
     assert smalti.resume(plain.run, show=False).metrics == plain.metrics
     assert (plain.run / "metrics.jsonl").read_text() == rows
     assert json.loads((plain.run / "result.json").read_text())["steps"] == told["steps"] == 1
+
+
+def test_without_pictures_to_choose_by_the_strength_is_fixed(trained, tmp_path, monkeypatch):
+    images = np.random.default_rng(0).integers(0, 256, (6, 8, 8), dtype=np.uint8)
+    np.savez(tmp_path / "few.npz", images=images, labels=np.arange(6) // 2)  # one learns, one judges
+    found = []
+    monkeypatch.setattr(head, "fit_linear", lambda *args, **more: found.append(fit_linear(*args, **more)) or found[0])
+    options = {"start": trained, "overrides": {"transfer.tune": "head"}, "report": False, "show": False}
+    smalti.train(tmp_path / "few.npz", steps=1, out=tmp_path / "run", **options)
+    assert found[0].strength == 0.1
 
 
 def test_a_fit_that_is_stopped_begins_anew(trained, tmp_path, monkeypatch):

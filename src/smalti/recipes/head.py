@@ -8,7 +8,7 @@ import torch
 
 from smalti.data.loader import Batches
 from smalti.data.randomness import permutation
-from smalti.evaluate.probe import fit_linear, pooled
+from smalti.evaluate.probe import STRENGTHS, fit_linear, pooled
 from smalti.models.registry import example_images
 from smalti.nn.inference import for_inference
 from smalti.nn.precision import last_layers
@@ -22,6 +22,7 @@ from smalti.train.state import TrainState
 __all__ = ["fit_head"]
 
 FITTING = 0.3  # share of the time that is kept for the fit itself
+UNCHOSEN = 0.1  # the strength where no picture is left to choose by: those it learns from would take the weakest
 
 
 def fit_head(run: Run, state: TrainState, *, reading: float) -> None:
@@ -52,7 +53,8 @@ def teach(run: Run, state: TrainState, log: RunLog, reading: float) -> None:
         with progress(len(indices), f"features of {name} pictures", show=run.show) as advance:
             features = pooled(trunk, (batch["image"] for batch in batches), advance=advance)
         found.append((features.numpy(), pictures.source.targets[indices]))
-    linear = fit_linear(run.source.task, *found, outputs=len(run.source.labels))
+    strengths = STRENGTHS if len(run.split.val) else (UNCHOSEN,)
+    linear = fit_linear(run.source.task, *found, outputs=len(run.source.labels), strengths=strengths)
     with torch.no_grad():
         for layer in last_layers(state.model).values():
             layer.weight.copy_(torch.from_numpy(linear.weight))
