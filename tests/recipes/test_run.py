@@ -170,6 +170,13 @@ def test_an_option_goes_before_a_setting_and_a_setting_before_a_file():
     assert told["seed"] == 9
 
 
+@pytest.mark.parametrize("wish", [{"bad_images": "Skip"}, {"leaks": "Drop"}])
+def test_a_mistyped_wish_for_the_data_is_refused(wish: dict[str, str]):
+    with pytest.raises(InputError, match="did you mean"):
+        api.train("digits", steps=1, out="r", show=False, **wish)
+    assert not Path("r").exists()
+
+
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A run nobody interrupted: three epochs of five steps; with a running mean, dropout, erasing and mixing."""

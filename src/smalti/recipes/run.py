@@ -8,9 +8,9 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from smalti.configs import demand
+from smalti.configs import demand, fit
 from smalti.data.loader import Pictures
 from smalti.errors import DivergedError, InputError
 from smalti.evaluate.evaluation import evaluate_on
@@ -130,6 +130,8 @@ def train(
     place = find_device(device)
     if workers is not None:
         demand(workers >= 0, "--workers", workers, "0 or more")
+    fit(bad_images, Literal["stop", "skip"], "bad_images")
+    fit(leaks, Literal["stop", "drop"], "leaks")
     text = is_text(data, task)
     settings = gather_settings(
         config,
