@@ -1,6 +1,8 @@
 """The recipe rule: what it takes from the data, that the person's word stands, and that every choice has a reason."""
 
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +16,7 @@ from smalti.data.split import split
 from smalti.data.views import Views
 from smalti.errors import InputError
 from smalti.recipes import choose as rule
-from smalti.recipes.choose import SMALL, Given, choose, nearest
+from smalti.recipes.choose import SMALL, Given, choose, nearest, tune_optim
 from smalti.recipes.pace import Pace
 from smalti.recipes.recipe import Recipe, settle
 from smalti.train.budget import Budget
@@ -262,6 +264,17 @@ def test_a_rate_that_was_not_measured_is_not_called_so():
     for wish in ({"optim.name": "sgd"}, {"model.preset": "cnn_small_16"}):
         chosen = choose(given(settings=settle(wish, "--set")))
         assert "learning rate" not in {choice.name for choice in chosen.choices}
+
+
+@pytest.mark.parametrize(("wish", "told"), [({}, "measured for this family"), ({"name": "sgd"}, "AdamW's: none was")])
+def test_the_rate_of_a_start_says_for_which_optimiser_it_was_measured(wish, told):
+    begun: Any = SimpleNamespace(provenance={"preset": "cct_mini_patch4_32"})
+    reasons = {}
+    optim = tune_optim(
+        given(start=begun, settings={"optim": wish}), 64, lambda name, value, reason: reasons.update({name: reason})
+    )
+    assert optim.name == wish.get("name", "adamw")
+    assert reasons["learning rate"].startswith(told)
 
 
 def test_the_rule_sees_the_part_of_the_budget_that_a_taught_student_has():

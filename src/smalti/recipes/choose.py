@@ -367,16 +367,18 @@ def choose_optim(given: Given, batch_size: int, note: Note) -> OptimConfig:
 def tune_optim(given: Given, batch_size: int, note: Note) -> OptimConfig:
     """For a model that knows something already: AdamW; deep ones are changed the less the earlier the layer."""
     assert given.start is not None
-    name, named_lr = given.setting("optim", "name"), given.setting("optim", "lr")
+    name, named_lr = given.setting("optim", "name") or "adamw", given.setting("optim", "lr")
     small = str(given.start.provenance.get("preset")).startswith(TUNED)
     lr, decay = (TUNE_LR, 1.0) if small else (DEEP_LR, DEEP_DECAY)
     lr = named_lr or lr * math.sqrt(batch_size / 64)
-    note("optimiser", name or "adamw", "for a model that knows something already")
+    note("optimiser", name, "for a model that knows something already")
     why = "measured for this family of models, scaled to the batch" if small else "as published models are fine-tuned"
+    if name != "adamw":
+        why = f"AdamW's: none was measured for {name} and a model that knows something already"
     note("learning rate", f"{lr:.3g}", why)
     if decay < 1:
         note("layer decay", decay, "the rate falls by this from layer to layer, from the head down")
-    return OptimConfig(name=name or "adamw", lr=lr, weight_decay=0.05, layer_decay=decay)
+    return OptimConfig(name=name, lr=lr, weight_decay=0.05, layer_decay=decay)
 
 
 def is_measured(optimizer: str, preset: str) -> bool:
