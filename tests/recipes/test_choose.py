@@ -260,6 +260,11 @@ def test_a_budget_in_steps_counts_the_pictures_that_a_batch_holds():
     assert next(choice.value for choice in plenty.choices if choice.name == "epochs") == "60"
 
 
+def test_a_shift_that_the_pictures_do_not_have_room_for_is_told_before_training():
+    with pytest.raises(InputError, match=r"views.shift = 16 is not below 16"):
+        choose(given(settings=settle({"views.shift": 16}, "--set")))
+
+
 def test_a_rate_that_was_not_measured_is_not_called_so():
     for wish in ({"optim.name": "sgd"}, {"model.preset": "cnn_small_16"}):
         chosen = choose(given(settings=settle(wish, "--set")))

@@ -5,13 +5,14 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+import torch
 
 from smalti.data.augment import AugmentConfig
 from smalti.data.mixing import MixConfig
 from smalti.data.preprocess import Preprocess
 from smalti.data.views import Views
 from smalti.errors import InputError
-from smalti.recipes.recipe import ModelConfig, Recipe, TargetConfig, parse_settings, settle
+from smalti.recipes.recipe import ModelConfig, Recipe, TargetConfig, merged, parse_settings, settle
 from smalti.recipes.toml import dumps
 from smalti.train.budget import Budget
 from smalti.train.loop import LoopConfig
@@ -102,6 +103,25 @@ def test_mistakes_in_settings_are_named(settings: dict[str, Any], says: str, way
         RECIPE.with_settings(settings) if way == "with_settings" else settle(settings, "c.toml")
     assert any(words in str(caught.value) for words in says.split("|")), str(caught.value)
     assert caught.value.mend
+
+
+def test_pictures_cannot_be_moved_by_their_whole_side():
+    with pytest.raises(InputError, match=r"views.shift = 32 is not below 32"):
+        RECIPE.with_settings({"views.shift": 32})
+    moved = RECIPE.with_settings({"views.shift": 31})
+    small = moved.with_settings({"preprocess.img_size": [8, 16], "views.shift": 7})  # judged together, not one by one
+    assert len(small.views(torch.zeros(1, 3, 8, 16))) == len(small.views) == 3
+
+
+def test_new_settings_are_merged_field_by_field_but_a_budget_is_one_of_three():
+    old = {"model": {"preset": "a", "options": {"depth": 1}}, "budget": {"epochs": 3}, "seed": 1}
+    new = {"model": {"options": {"num_heads": 2}}, "budget": {"steps": 5}, "optim": {"lr": 0.1}}
+    assert merged(old, new) == {
+        "model": {"preset": "a", "options": {"depth": 1, "num_heads": 2}},
+        "budget": {"steps": 5},
+        "seed": 1,
+        "optim": {"lr": 0.1},
+    }
 
 
 def test_settling_names_the_file_and_keeps_sections_incomplete():

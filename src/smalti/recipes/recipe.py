@@ -23,7 +23,7 @@ from smalti.train.budget import Budget
 from smalti.train.loop import LoopConfig
 from smalti.train.optim import OptimConfig
 
-__all__ = ["Choice", "Composed", "ModelConfig", "Recipe", "TargetConfig", "parse_settings", "settle"]
+__all__ = ["Choice", "Composed", "ModelConfig", "Recipe", "TargetConfig", "merged", "parse_settings", "settle"]
 
 
 FROM_DATA = {
@@ -117,22 +117,10 @@ class Composed:
         Raises:
             InputError: a key is unknown (the nearest is suggested) or a value does not fit.
         """
-        recipe = self
-        for key, value in nested(settings).items():
-            recipe = recipe._with(key, value)
-        return recipe
-
-    def _with(self, key: str, value: Any) -> Self:
-        kinds = get_type_hints(type(self))
-        refuse_strangers([key], kinds)
-        old = getattr(self, key)
-        if is_dataclass(old) and isinstance(value, Mapping):
-            # a budget is one of three: a new unit replaces the old one
-            kept = {} if isinstance(old, Budget) else {f.name: getattr(old, f.name) for f in fields(old)}
-            value = {**kept, **value}
-            if isinstance(old, ModelConfig):
-                value["options"] = {**old.options, **value["options"]}
-        return replace(self, **{key: build(kinds[key], value, key)})
+        kinds, new = get_type_hints(type(self)), nested(settings)
+        refuse_strangers(new, kinds)
+        both = merged(self.to_dict(), new)
+        return replace(self, **{key: build(kinds[key], both[key], key) for key in new})
 
 
 @dataclass(frozen=True)
@@ -171,6 +159,8 @@ class Recipe(Composed):
 
     def __post_init__(self) -> None:
         demand(0 <= self.seed < 2**63, "seed", self.seed, "a whole number from 0 to 9223372036854775807")
+        side, shift = min(self.preprocess.img_size), self.views.shift
+        demand(shift < side, "views.shift", shift, f"below {side}, the shorter side of the pictures")
 
 
 def refuse_strangers(names: Iterable[str], known: Iterable[str], where: object = "") -> None:
@@ -245,6 +235,16 @@ def nested(settings: Mapping[str, Any]) -> dict[str, Any]:
             value = {**(inner if isinstance(inner, dict) else {}), **nested(value)}
         table[last] = value
     return tree
+
+
+def merged(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    """Nested settings with those of `new` in place of the old ones, field by field; but a budget is one of three, so a
+    new unit replaces the old one."""
+    both = dict(old)
+    for key, value in new.items():
+        section = isinstance(value, Mapping) and isinstance(both.get(key), Mapping) and key != "budget"
+        both[key] = merged(both[key], value) if section else value
+    return both
 
 
 def parse_settings(pairs: Mapping[str, str]) -> dict[str, Any]:

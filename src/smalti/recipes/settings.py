@@ -11,7 +11,7 @@ from smalti._version import __version__
 from smalti.configs import fitted
 from smalti.errors import DamagedError, InputError
 from smalti.files import write_durably
-from smalti.recipes.recipe import Choice, Composed, ModelConfig, Recipe, parse_settings, settle
+from smalti.recipes.recipe import Choice, Composed, ModelConfig, Recipe, merged, parse_settings, settle
 from smalti.recipes.teacher import AUTO
 from smalti.recipes.toml import dumps
 from smalti.train.folder import RunFolder
@@ -53,28 +53,26 @@ def gather_settings(
         )
     text = {key: value for key, value in (overrides or {}).items() if isinstance(value, str)}
     rest = {key: value for key, value in (overrides or {}).items() if not isinstance(value, str)}
-    for key, value in settle({**parse_settings(text), **rest}, "--set", recipe).items():
-        old = settings.get(key, {})
-        if key == "model":
-            value = {**value, "options": {**old.get("options", {}), **value.get("options", {})}}
-        settings[key] = {**old, **value} if isinstance(value, dict) and key != "budget" else value
-    budget = {key: named[key] for key in ("minutes", "epochs", "steps") if named[key] is not None}
-    if budget:
-        settings["budget"] = budget
-    if named["model"] is not None:
-        settings["model"] = {**settings.get("model", {}), "preset": named["model"]}
-        ModelConfig(**settings["model"])  # raises where there is no such preset, or it has no such options
-    if named["start"] is not None:
-        settings["transfer"] = {**settings.get("transfer", {}), "start": os.fspath(named["start"])}
+    settings = merged(settings, settle({**parse_settings(text), **rest}, "--set", recipe))
     for name in (name for name in ("fraction", "teacher") if named[name] is not None and name not in known(recipe)):
         raise InputError(f"--{name} is for pictures", mend="leave it out")
-    if named["teacher"] is not None:
-        settings["teacher"] = {**settings.get("teacher", {}), "model": os.fspath(named["teacher"])}
+    said: dict[str, Any] = {name: value for name, value in named.items() if value is not None}
+    told = {name: said[name] for name in ("seed", "fraction") if name in said}
+    if budget := {unit: said[unit] for unit in ("minutes", "epochs", "steps") if unit in said}:
+        told["budget"] = budget
+    if "model" in said:
+        told["model"] = {"preset": said["model"]}
+    if "start" in said:
+        told["transfer"] = {"start": os.fspath(said["start"])}
+    if "teacher" in said:
+        told["teacher"] = {"model": os.fspath(said["teacher"])}
+    settings = merged(settings, told)
+    if "model" in said:
+        ModelConfig(**settings["model"])  # raises where there is no such preset, or it has no such options
     if (teacher := settings.get("teacher", {}).get("model", "")) not in ("", AUTO):
         settings["teacher"] = {**settings["teacher"], "model": os.path.abspath(teacher)}
     if not settings.get("transfer", {}).get("start") and settings.get("transfer", {}).get("tune", "all") != "all":
         raise InputError(f"transfer.tune = {settings['transfer']['tune']!r} tunes nothing", mend="add --from MODEL")
-    settings.update({name: named[name] for name in ("seed", "fraction") if named[name] is not None})
     return settings
 
 
