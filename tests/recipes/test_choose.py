@@ -16,7 +16,8 @@ from smalti.data.split import split
 from smalti.data.views import Views
 from smalti.errors import InputError
 from smalti.recipes import choose as rule
-from smalti.recipes.choose import SMALL, Given, choose, nearest, tune_optim
+from smalti.recipes.assemble import class_weights
+from smalti.recipes.choose import SMALL, Given, choose, choose_target, nearest, tune_optim
 from smalti.recipes.pace import Pace
 from smalti.recipes.recipe import Recipe, settle
 from smalti.train.budget import Budget
@@ -105,6 +106,29 @@ def test_uneven_classes_are_weighed():
     uneven = np.array([0] * 80 + [1] * 30 + [2] * 10)
     assert choose(given(targets=uneven)).recipe.target.class_weights == "auto"
     assert choose(given()).recipe.target.class_weights == "none"
+
+
+def test_classes_are_weighed_by_what_is_learned_from():
+    """A fraction keeps one of each class at least, which evens them out; val and test do not count."""
+    uneven = given(n=60, targets=np.array([0] * 40 + [1] * 12 + [2] * 8))
+    few = replace(uneven, split=split(uneven.source, uneven.check.facts, fraction=0.01))
+    assert choose(few).recipe.target.class_weights == "none"
+    chosen = choose(uneven)
+    counts = np.bincount(uneven.source.targets[uneven.split.train])
+    reason = next(choice.reason for choice in chosen.choices if choice.name == "class weights")
+    assert f"{counts.max() / counts.min():.1f} times" in reason
+
+
+@pytest.mark.parametrize(("every", "weights"), [(2, "none"), (5, "auto")])
+def test_labels_are_weighed_where_more_pictures_lack_one_than_have_it(every, weights):
+    classes = given()
+    there = np.arange(120) % every == 0
+    source = replace(classes.source, task="multilabel", targets=np.stack([there, there, ~there], 1).astype(np.float32))
+    noted = []
+    target = choose_target(replace(classes, source=source), lambda *words: noted.append(words))
+    assert target.class_weights == weights
+    assert (max(class_weights(source, classes.split)) > 1.4) == (weights == "auto")
+    assert any("without the rarest label" in reason for *_, reason in noted) == (weights == "auto")
 
 
 def test_the_loss_is_that_of_the_task_with_its_reason():

@@ -23,7 +23,7 @@ from smalti.objectives import Classify, Distill, Multilabel, Objective, Regress
 from smalti.objectives.distill import hard, soft
 from smalti.objectives.losses import LOSSES, find_loss
 from smalti.progress import progress, progress_callback
-from smalti.recipes.choose import is_measured
+from smalti.recipes.choose import is_measured, rarity
 from smalti.recipes.pace import Pace
 from smalti.recipes.recipe import Choice, Recipe, TargetConfig
 from smalti.recipes.settings import Setting
@@ -202,13 +202,10 @@ def class_weights(source: Source, parts: Split) -> list[float]:
     """A factor a class: the root of its rarity, 1 on average over the training pictures (multi-label: of negatives to
     positives).
     """
-    targets = source.targets[parts.train]
+    weights = np.sqrt(np.maximum(rarity(source, parts), 1.0))
     if source.task == "multilabel":
-        positives = np.maximum(targets.sum(0), 1.0)
-        return np.sqrt(np.maximum((len(targets) - positives) / positives, 1.0)).tolist()
-    counts = np.maximum(np.bincount(targets.astype(np.int64), minlength=len(source.labels)), 1)
-    weights = np.sqrt(counts.sum() / counts)
-    return (weights * counts.sum() / (weights * counts).sum()).tolist()
+        return weights.tolist()
+    return (weights / weights[source.targets[parts.train].astype(np.int64)].mean()).tolist()
 
 
 def must_find_lr(recipe: Recipe, settings: Mapping[str, Any]) -> bool:

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from smalti.configs import pair
 from smalti.data.augment import AugmentConfig
@@ -36,7 +37,7 @@ from smalti.train.budget import Budget
 from smalti.train.loop import LoopConfig
 from smalti.train.optim import OptimConfig
 
-__all__ = ["Chosen", "Given", "choose", "is_measured"]
+__all__ = ["Chosen", "Given", "choose", "is_measured", "rarity"]
 
 SMALL = {  # image size: preset
     8: "cct_mini_patch2_8",
@@ -459,17 +460,32 @@ def choose_target(given: Given, note: Note) -> TargetConfig:
     note("loss", loss, why)
     balanced = given.setting("target", "sampling") == "balanced"
     if balanced:
-        classes = classes_of(given.source, given.split.train)
-        note("sampling", "balanced", f"you named it; {len(np.unique(classes))} classes take turns")
-    uneven = given.check.imbalance >= 2 and not balanced
+        turns = np.unique(classes_of(given.source, given.split.train))
+        note("sampling", "balanced", f"you named it; {len(turns)} classes take turns")
+    most = rarity(given.source, given.split).max()
+    uneven = most >= 2 and not balanced
     if uneven:
-        note(
-            "class weights",
-            "auto",
-            f"the largest class has {given.check.imbalance:.1f} times the pictures of the smallest",
-        )
+        classes = f"the largest class has {most:.1f} times the pictures of the smallest"
+        labels = f"{most:.1f} times as many pictures are without the rarest label as have it"
+        note("class weights", "auto", labels if task == "multilabel" else classes)
     smoothing = 0.1 if loss == "cross_entropy" else 0.0
     return TargetConfig(smoothing, "auto" if uneven else "none", loss)
+
+
+def rarity(source: Source, parts: Split) -> NDArray[np.float64]:
+    """(K,) how rare each class is in train, which class weights follow the root of: how many times its pictures the
+    largest class has; of several labels, how many times the pictures with it are without it. 1 for one that does not
+    occur, and for numbers."""
+    targets, labels = source.targets[parts.train], len(source.labels)
+    if source.task == "regress":
+        return np.ones(labels)
+    if source.task == "multilabel":
+        counts = targets.sum(0)
+        others = len(targets) - counts
+    else:
+        counts = np.bincount(targets.astype(np.int64), minlength=labels)
+        others = counts.max()
+    return np.where(counts > 0, others / np.maximum(counts, 1), 1.0)
 
 
 def choose_views(given: Given, preprocess: Preprocess, augment: AugmentConfig, mirror: bool, note: Note) -> Views:
