@@ -11,7 +11,7 @@ import smalti
 from smalti.cli import run
 from smalti.data.preprocess import Preprocess
 from smalti.errors import InputError
-from smalti.modelfile import read_model
+from smalti.modelfile import read_model, write_model
 from smalti.recipes.settings import gather_settings
 from smalti.recipes.teacher import TeacherConfig, load_teacher, seen_by
 
@@ -82,6 +82,19 @@ def test_the_teacher_sees_the_same_picture_in_its_own_way(teacher):
     assert found.shape == own.shape
     assert (found - own)[..., 1:-1, 1:-1].abs().max() < 0.05  # up and down again: a ramp stays one
     assert seen_by(ready, ready.preprocess, own) is own
+
+
+def test_a_run_goes_on_with_the_teacher_it_began_with_and_a_finished_one_without(teacher, tmp_path, monkeypatch):
+    (tmp_path / "teacher.safetensors").write_bytes(teacher.read_bytes())
+    options = {"model": "cnn_small_8", "steps": 2, "overrides": {"optim.lr": 0.01}, "report": False, "show": False}
+    done = smalti.train("digits", teacher=tmp_path / "teacher.safetensors", out=tmp_path / "run", **options)
+    file = read_model(teacher)
+    file.provenance["seed"] = "another"
+    write_model(tmp_path / "teacher.safetensors", file)
+    assert smalti.resume(tmp_path / "run", show=False).metrics == done.metrics
+    (tmp_path / "run" / "result.json").unlink()  # killed while it was judged
+    with pytest.raises(InputError, match="the teacher has changed since the run began"):
+        smalti.resume(tmp_path / "run", show=False)
 
 
 @pytest.mark.parametrize(

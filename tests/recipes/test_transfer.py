@@ -3,6 +3,9 @@
 import json
 import os
 import signal
+from contextlib import nullcontext
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -10,12 +13,15 @@ import torch
 from tests.hub_cache import COMMIT, NAME
 
 import smalti
+from smalti import data
 from smalti.cli import run
+from smalti.data.check import check
+from smalti.data.split import split
 from smalti.errors import InputError, Interrupted
 from smalti.evaluate.probe import fit_linear
 from smalti.modelfile import ModelFile, read_model, write_model
 from smalti.recipes import head
-from smalti.recipes.transfer import FREEZE, TransferConfig, freeze, kept_options
+from smalti.recipes.transfer import FREEZE, TransferConfig, demand_unseen, freeze, kept_options
 from smalti.tokenizers import Bytes
 from smalti.weights import load_strictly
 
@@ -68,8 +74,6 @@ def test_labels_it_knows_begin_with_what_it_knows(trained, tmp_path):
 
 def test_a_regression_begins_with_a_fresh_last_layer(trained, tmp_path):
     """Training sees targets of mean 0 and deviation 1; a finished model has their units in its last layer."""
-    from dataclasses import replace
-
     from smalti.recipes.transfer import load_start
 
     write_model(tmp_path / "m.safetensors", replace(read_model(trained), task="regress"))
@@ -206,6 +210,30 @@ def test_the_command_takes_a_run_folder(trained, tmp_path, capsys):
     assert run(["train", "digits", "--steps", "2", "--from", str(trained.parent), "--out", str(out)]) == 0
     assert "the one it begins with" in capsys.readouterr().err
     assert f'start = "{trained.parent}"' in (out / "run.toml").read_text()
+
+
+@pytest.mark.parametrize("role", ["start", "teacher"])
+def test_no_run_is_judged_on_what_the_model_it_builds_on_has_learned(role, trained, tmp_path, monkeypatch):
+    """The digits come without test pictures: the seed says which they are."""
+    monkeypatch.setattr("smalti.recipes.run.carry_out", lambda run: run)
+    about = {role: trained, "steps": 70, "overrides": {"optim.lr": 0.001}, "report": False, "show": False}
+    with pytest.raises(InputError, match="seed 0 has learned from what would judge this run; add --seed 0"):
+        smalti.train("digits", out=tmp_path / "run", seed=1, **about)
+    assert not (tmp_path / "run").exists()
+    smalti.train("digits", out=tmp_path / "run", seed=0, fraction=0.5, **about)
+
+
+def test_data_with_test_pictures_of_its_own_takes_any_seed(trained):
+    file, source = read_model(trained), data.open("digits")
+    facts = check(source).facts
+    for splits in (source.splits, np.where(np.arange(len(source)) % 9, 0, 2).astype(np.int8)):
+        given = replace(source, splits=splits)
+        file.provenance["fingerprint"] = given.fingerprint
+        divide = partial(split, given, facts)
+        demand_unseen(file, given.fingerprint, divide(seed=0), divide)
+        with pytest.raises(InputError) if splits is source.splits else nullcontext():
+            demand_unseen(file, given.fingerprint, divide(seed=1), divide)
+        demand_unseen(file, "of other data", divide(seed=1), divide)
 
 
 @pytest.mark.parametrize(

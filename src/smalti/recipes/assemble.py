@@ -174,13 +174,16 @@ def make_evaluator(recipe: Recipe, pictures: Pictures, parts: Split, device: tor
     return EVALUATORS[pictures.source.task](batches, precision=recipe.loop.precision)
 
 
-def make_objective(recipe: Recipe, source: Source, parts: Split, student: nn.Module) -> Objective:
-    """What `student` learns: the targets, and where there is a teacher, its answers too."""
+def make_objective(
+    recipe: Recipe, source: Source, parts: Split, student: nn.Module, *, checksum: str = ""
+) -> Objective:
+    """What `student` learns: the targets, and where there is a teacher, its answers too; `checksum` as `load_teacher`
+    has it."""
     objective, teacher = target_objective(recipe.target, source, parts), recipe.teacher
     if not teacher.model:
         return objective
     match = hard if teacher.kind == "hard" else partial(soft, temperature=teacher.temperature)
-    answers = load_teacher(teacher, recipe.preprocess, source.labels, next(student.parameters()).device)
+    answers = load_teacher(teacher, recipe.preprocess, source.labels, next(student.parameters()).device, checksum)
     return Distill(objective, answers, match=match, share=teacher.share, student=student)
 
 

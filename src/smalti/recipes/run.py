@@ -7,16 +7,18 @@ import sys
 import time
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 from smalti.configs import demand, fit
 from smalti.data.loader import Pictures
+from smalti.data.split import split
 from smalti.errors import DivergedError, InputError
 from smalti.evaluate.evaluation import evaluate_on
 from smalti.evaluate.page import write_report
 from smalti.evaluate.report import Timing
-from smalti.modelfile import ModelFile, write_model
+from smalti.modelfile import ModelFile, read_model, write_model
 from smalti.models.registry import example_images
 from smalti.nn.device import describe_device, find_device
 from smalti.nn.inference import for_inference
@@ -60,7 +62,7 @@ from smalti.recipes.training import (
     run_loop,
     training_seconds,
 )
-from smalti.recipes.transfer import find_start, read_start
+from smalti.recipes.transfer import demand_unseen, find_start, read_start
 from smalti.train.budget import Budget
 from smalti.train.folder import RunFolder
 from smalti.train.state import TrainState
@@ -183,12 +185,13 @@ def train(
         download=download,
         show=show,
     )
-
+    named = settings.get("teacher", {}).get("model", "")
+    first, master = read_start(begun) if begun else None, read_model(named) if named not in ("", AUTO) else None
+    for built_on in filter(None, (first, master)):
+        demand_unseen(built_on, source.fingerprint, parts, partial(split, source, found.facts))
     elapsed = time.monotonic() - began
     seconds = None if budget.minutes is None else max(budget.minutes * 60 - elapsed - CLOSING_SECONDS, 1.0)
-    chosen = choose(
-        Given(source, found, parts, budget, seconds or 0.0, place, settings, seed, read_start(begun) if begun else None)
-    )
+    chosen = choose(Given(source, found, parts, budget, seconds or 0.0, place, settings, seed, first))
     recipe = chosen.recipe.with_settings(settings)
     folder = RunFolder.create(out or RunFolder.next_free(short_name(source.name)))
     with folder.lock():
@@ -204,7 +207,8 @@ def train(
             testing = len(parts.test) * (reading + len(recipe.views) / chosen.pace.evaluate)
             seconds = training_seconds(budget.minutes * 60 - (time.monotonic() - began), testing)
             setting = replace(setting, seconds=seconds)
-        setting = replace(setting, task=source.task, fingerprint=source.fingerprint)
+        checksum = master.checksum if master else ""
+        setting = replace(setting, task=source.task, fingerprint=source.fingerprint, teacher=checksum)
         write_settings(folder, setting, recipe, choices)
         with resumable(folder):
             return carry_out(Run(folder, setting, recipe, choices, source, found, parts, pictures, place, began, show))
@@ -257,11 +261,14 @@ def carry_out(run: Run) -> TrainResult:
     model = make_model(recipe, run.source, resumed=run.folder.last.exists()).to(run.device)
     state = new_state(model, recipe.optim, recipe.loop, run.folder)
     opened = time.monotonic()
-    pictures.load(run.split.train)
-    pictures.exact.load(run.split.val)
+    finished = state.step > 0 and run.folder.result.exists()  # which is written last: it is only judged again
+    if not finished:
+        pictures.load(run.split.train)
+        pictures.exact.load(run.split.val)
     prepared = time.monotonic()
     fitted = recipe.transfer.tune == "head"  # at once, not in steps
-    diverged = (fit_head if fitted else run_training)(run, state, reading=prepared - opened)
+    learn = fit_head if fitted else run_training
+    diverged = None if finished else learn(run, state, reading=prepared - opened)
     trained = time.monotonic()
 
     step = keep_best(state, run.folder)
@@ -309,7 +316,7 @@ def run_training(run: Run, state: TrainState, *, reading: float) -> DivergedErro
     return run_loop(
         state,
         batches,
-        make_objective(recipe, run.source, run.split, state.model),
+        make_objective(recipe, run.source, run.split, state.model, checksum=run.setting.teacher),
         make_evaluator(recipe, pictures, run.split, run.device),
         optim=recipe.optim,
         loop=replace(recipe.loop, batch_size=seen),

@@ -36,6 +36,7 @@ class Setting:
     seconds: float | None
     report: bool
     command: str
+    teacher: str = ""  # the checksum of the model that teaches
     smalti: str = __version__
 
 

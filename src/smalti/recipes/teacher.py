@@ -48,14 +48,18 @@ class TeacherConfig:
 
 
 def load_teacher(
-    config: TeacherConfig, preprocess: Preprocess, labels: tuple[str, ...], device: torch.device
+    config: TeacherConfig, preprocess: Preprocess, labels: tuple[str, ...], device: torch.device, checksum: str = ""
 ) -> Forward:
     """The teacher as a function of the student's normalised images, giving logits in the order of `labels`.
 
     Raises:
-        InputError: it is no single-label classifier, or does not know one of the labels.
+        InputError: it is no single-label classifier, or does not know one of the labels, or has not the `checksum` with
+            which the run began, where one is given.
     """
     teacher = load(config.model, device=str(device))
+    if checksum not in ("", teacher.checksum):
+        mend = "put the old one there again, or start a new run with smalti train"
+        raise InputError("the teacher has changed since the run began", where=config.model, mend=mend)
     if teacher.task != "classify":
         raise InputError(
             f"a model for {teacher.task} cannot teach classes", where=config.model, mend="name a classifier"

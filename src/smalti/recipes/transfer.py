@@ -1,14 +1,17 @@
 """Beginning with what another model has learned."""
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
+import numpy as np
 from torch import nn
 
 from smalti.configs import demand
 from smalti.data.check import Check
 from smalti.data.preprocess import Preprocess
+from smalti.data.split import Split
 from smalti.errors import InputError, counted
 from smalti.importing import published_model
 from smalti.modelfile import ModelFile, read_any_model
@@ -21,6 +24,7 @@ from smalti.weights import fit_classes, fit_input, is_hub_name, load_strictly, p
 __all__ = [
     "TransferConfig",
     "Tune",
+    "demand_unseen",
     "find_start",
     "fitted_preprocess",
     "freeze",
@@ -79,6 +83,22 @@ def read_start(start: str) -> ModelFile[Preprocess]:
     if not isinstance(model.preprocess, Preprocess):
         raise InputError("is a model of text, not of pictures", where=start, mend="name a model of pictures")
     return model
+
+
+def demand_unseen(file: ModelFile[Any], fingerprint: str, parts: Split, again: Callable[..., Split]) -> None:
+    """Passes where a model that a run builds on has not learned from what is to judge the run. Raises InputError where
+    it was trained on the same data, divided by another seed.
+
+    Args:
+        file: the model.
+        fingerprint: of the data.
+        parts: of it, in this run.
+        again: the parts that a `seed` gives.
+    """
+    seed = file.provenance.get("seed", 0)
+    if file.provenance.get("fingerprint") == fingerprint and not np.array_equal(again(seed=seed).test, parts.test):
+        what = f"a model of this data with seed {seed} has learned from what would judge this run"
+        raise InputError(what, where=file.provenance.get("data", ""), mend=f"add --seed {seed}")
 
 
 def kept_options(file: ModelFile[Any]) -> tuple[str, dict[str, Any]]:
