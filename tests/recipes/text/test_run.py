@@ -265,6 +265,13 @@ def test_a_classifier_begins_with_a_model_of_hidden_tokens(text_runs, tmp_path):
     assert (learned[: len(known)] - known).abs().max() < 0.1
 
 
+@pytest.mark.parametrize("task", ["classify", "seq2seq"])
+def test_no_run_on_text_is_judged_on_what_its_start_has_learned(task, text_runs, tmp_path):
+    data, first = text_runs[task]
+    with pytest.raises(InputError, match="add --seed 0"):
+        smalti.train(data, start=first.model, seed=1, steps=1, out=tmp_path / "run", show=False)
+
+
 def test_a_model_of_pictures_is_no_start_for_text(tmp_path):
     picture = smalti.train("digits", steps=1, out=tmp_path / "digits", report=False, show=False).model
     with pytest.raises(InputError, match="model of pictures"):

@@ -6,11 +6,13 @@ import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import torch
 from torch import nn
 
+from smalti.data.text import split_texts
 from smalti.data.text.sentences import require_classes
 from smalti.errors import DamagedError, InputError
 from smalti.evaluate.page import write_report
@@ -41,7 +43,7 @@ from smalti.recipes.training import (
     run_loop,
     training_seconds,
 )
-from smalti.recipes.transfer import TransferConfig
+from smalti.recipes.transfer import TransferConfig, demand_unseen
 from smalti.tokenizers import Tokenizer, tokenizer_from_dict
 from smalti.train.budget import Budget
 from smalti.train.folder import RunFolder
@@ -95,6 +97,8 @@ def train_text(
     system = open_system(data, task, tokens, seed=int(settings.get("seed", 0)), tokenizer=tokenizer)
     if isinstance(system, Divided):
         system.parts.demand_train(system.name)
+        if begun:
+            demand_unseen(begun, system.fingerprint(), system.parts, partial(split_texts, system.source))
     if isinstance(system, Labelling):
         require_classes(system.source)
     recipe, choices = choose_text(system, budget, settings, device, begun)
