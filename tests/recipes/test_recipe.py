@@ -145,6 +145,8 @@ def test_size_and_channels_of_the_model_come_from_the_preprocess():
     assert (config.size, config.in_chans, config.num_classes, config.depth) == ((32, 32), 3, 7, 2)
     with pytest.raises(InputError, match=r"model.options.img_size: .*follows from preprocess.img_size"):
         ModelConfig("vit_nano_patch4_32", {"img_size": 16})
+    with pytest.raises(InputError, match=r"change tokens.max_len"):
+        ModelConfig("gpt_char_mini", {"max_len": 16})
     with pytest.raises(InputError, match='no model is named "vit_nan_patch4_32"; did you mean'):
         ModelConfig("vit_nan_patch4_32")
 

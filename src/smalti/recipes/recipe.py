@@ -18,21 +18,12 @@ from smalti.models.registry import build as build_model
 from smalti.models.registry import preset_config
 from smalti.objectives.losses import LossName
 from smalti.recipes.teacher import TeacherConfig
-from smalti.recipes.transfer import TransferConfig
+from smalti.recipes.transfer import FROM_DATA, TransferConfig
 from smalti.train.budget import Budget
 from smalti.train.loop import LoopConfig
 from smalti.train.optim import OptimConfig
 
 __all__ = ["Choice", "Composed", "ModelConfig", "Recipe", "TargetConfig", "merged", "parse_settings", "settle"]
-
-
-FROM_DATA = {
-    "img_size": "preprocess.img_size",
-    "in_chans": "preprocess.in_chans",
-    "num_classes": "the labels",
-    "vocab_size": "the tokenizer",
-    "max_len": "text.context",
-}
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from smalti.nn.precision import last_layers
 from smalti.weights import fit_classes, fit_input, is_hub_name, load_strictly, pinned
 
 __all__ = [
+    "FROM_DATA",
     "TransferConfig",
     "Tune",
     "demand_unseen",
@@ -35,7 +36,13 @@ __all__ = [
 ]
 
 Tune = Literal["all", "last", "lora", "head"]
-FROM_DATA = ("img_size", "in_chans", "num_classes", "vocab_size", "max_len")
+FROM_DATA = {  # of a model's config: what each follows from
+    "img_size": "preprocess.img_size",
+    "in_chans": "preprocess.in_chans",
+    "num_classes": "the labels",
+    "vocab_size": "the tokenizer",
+    "max_len": "tokens.max_len",
+}
 LEFT = ("pre_logits",)  # the hidden layer of the paper's pre-training head is taken off, as in the paper
 
 
