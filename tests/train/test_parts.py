@@ -56,9 +56,11 @@ def test_a_folder_takes_one_run_and_one_process(tmp_path):
     folder = RunFolder.create(tmp_path / "run")
     folder.settings.write_text("")
     RunFolder.create(tmp_path / "run")  # nothing was saved in it yet
-    folder.last.touch()
-    with pytest.raises(InputError, match="already holds a run"):
-        RunFolder.create(tmp_path / "run")
+    for saved in (folder.last, folder.model, folder.result):  # a result would say of a new run that it is finished
+        saved.touch()
+        with pytest.raises(InputError, match="already holds a run"):
+            RunFolder.create(tmp_path / "run")
+        saved.unlink()
     code = (
         "import sys\nfrom smalti.train.folder import RunFolder\nfrom smalti.errors import InputError\n"
         "try:\n    with RunFolder.open(sys.argv[1]).lock(): print('in')\nexcept InputError as e: print(e)"
