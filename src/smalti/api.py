@@ -24,8 +24,7 @@ from smalti.ready import Model
 from smalti.ready_text import TextModel, no_beams
 from smalti.recipes.assemble import checked
 from smalti.recipes.quickstart import quickstart
-from smalti.recipes.recipe import Choice
-from smalti.recipes.remarks import known_as, left_out, not_labelled, part_of_other_data, speed_choice, tell
+from smalti.recipes.remarks import cost_choice, known_as, left_out, not_labelled, part_of_other_data, speed_choice, tell
 from smalti.recipes.run import resume, train
 from smalti.recipes.text.evaluate import TextEvaluation, evaluate_text
 from smalti.recipes.text.systems import is_text
@@ -127,14 +126,7 @@ def evaluate(
         assert isinstance(plain, Model)
         before = evaluate_on(plain, matched, indices, pictures=pictures)
         (some,) = Batches(pictures, indices[:TIMED], batch_size=TIMED)
-        name, metric = next(iter(result.metrics.items()))
-        tell(
-            (
-                speed_choice(plain, ready, some["image"], merge),
-                Choice(name, str(metric), f"{before.metrics[name]} without merging"),
-            ),
-            show,
-        )
+        tell((speed_choice(plain, ready, some["image"], merge), cost_choice(before, result)), show)
     if report is not None:
         page = Report(
             title=f"{ready.provenance.get('preset', 'model')} on {given.name}",

@@ -10,12 +10,14 @@ from smalti.data.check import Check
 from smalti.data.source import SPLITS, Source
 from smalti.data.split import Split
 from smalti.errors import counted, few
+from smalti.evaluate.evaluation import Evaluation
 from smalti.evaluate.speed import pictures_a_second
 from smalti.ready import Model
 from smalti.ready_text import TextModel
 from smalti.recipes.recipe import Choice
 
 __all__ = [
+    "cost_choice",
     "known_as",
     "left_out",
     "not_labelled",
@@ -72,6 +74,12 @@ def speed_choice(plain: Model, merging: Model, images: Tensor, merge: int) -> Ch
     before, after = pictures_a_second((plain, merging), images)
     why = f"{before:,.4g} without: {after / before:.2f} times as fast, on {counted(len(images), 'picture')}"
     return Choice(f"merging {merge} tokens a block", f"{after:,.4g} pictures a second", why)
+
+
+def cost_choice(plain: Evaluation, merging: Evaluation) -> Choice:
+    """What is told of the first figure, which merging moves."""
+    name, metric = next(iter(merging.metrics.items()))
+    return Choice(name, str(metric), f"{plain.metrics[name]} without merging")
 
 
 def split_sizes(parts: Split) -> str:
