@@ -404,3 +404,11 @@ def test_pneumoniamnist_val_loses_its_copies_of_train():
     assert [len(found.train), len(found.val), len(found.test)] == [4708, 516, 624]
     assert (source.splits[found.dropped] == SPLITS.index("val")).all()
     assert len(found.dropped) == 8
+
+
+def test_without_val_train_chooses_and_a_step_takes_no_more_than_there_is():
+    few = Split(np.arange(5), np.arange(0), np.arange(5, 8), "made")
+    assert few.choosing is few.train
+    assert (few.a_step(3), few.a_step(64)) == (3, 5)
+    some = Split(np.arange(5), np.arange(5, 7), np.arange(7, 8), "made")
+    assert some.choosing is some.val

@@ -51,6 +51,15 @@ class Split:
         """Every readable sample, in a split or not."""
         return np.sort(np.concatenate([self.train, self.val, self.test, self.dropped]))
 
+    @property
+    def choosing(self) -> NDArray[np.int64]:
+        """What a model is chosen by: val, or train where there is none."""
+        return self.val if len(self.val) else self.train
+
+    def a_step(self, batch_size: int) -> int:
+        """Samples that a step learns from: a batch, or all where they are fewer."""
+        return min(batch_size, len(self.train))
+
     def demand_train(self, name: str) -> None:
         """Passes where there is something to learn from; raises InputError for the data of this name where not."""
         if not len(self.train):

@@ -57,9 +57,13 @@ RANGE_SHARE = 0.1  # of the clock
 LARGER = 1.25  # pictures are kept this much larger than the input where crops are cut out of them
 
 
+Scale = tuple[np.ndarray, np.ndarray]  # mean and deviation (T,) of the targets of a regression over train
+
+
 @dataclass(frozen=True)
 class Run:
-    """All that a run is made of."""
+    """All that a run is made of. `pictures` have the targets that are learned, `source` those of the data, and `scale`
+    leads from the ones to the others."""
 
     folder: RunFolder
     setting: Setting
@@ -69,6 +73,7 @@ class Run:
     check: Check
     split: Split
     pictures: Pictures
+    scale: Scale | None
     device: torch.device
     began: float
     show: bool
@@ -100,7 +105,7 @@ def checked(source: Source, *, show: bool) -> Check:
         return check(source, progress=report)
 
 
-def standardise(source: Source, parts: Split) -> tuple[Source, tuple[np.ndarray, np.ndarray] | None]:
+def standardise(source: Source, parts: Split) -> tuple[Source, Scale | None]:
     """For regression: the source with targets of mean 0 and deviation 1 over train; that mean and deviation (T,). A
     target that is constant there keeps its unit: it would rule all others."""
     if source.task != "regress":
@@ -110,7 +115,7 @@ def standardise(source: Source, parts: Split) -> tuple[Source, tuple[np.ndarray,
     return replace(source, targets=((source.targets - mean) / deviation).astype(np.float32)), (mean, deviation)
 
 
-def fold_scale(model: nn.Module, scale: tuple[np.ndarray, np.ndarray] | None) -> nn.Module:
+def fold_scale(model: nn.Module, scale: Scale | None) -> nn.Module:
     """Puts mean and deviation of the targets into the last layer: the model then answers in the units of the data."""
     if scale is None:
         return model
@@ -169,8 +174,7 @@ def make_batches(recipe: Recipe, pictures: Pictures, parts: Split, device: torch
 
 def make_evaluator(recipe: Recipe, pictures: Pictures, parts: Split, device: torch.device) -> Evaluator:
     """What judges a model in training: on validation pictures, or on those it learns from where there are none."""
-    chosen_by = parts.val if len(parts.val) else parts.train
-    batches = Batches(pictures, chosen_by, batch_size=256, device=device)
+    batches = Batches(pictures, parts.choosing, batch_size=256, device=device)
     return EVALUATORS[pictures.source.task](batches, precision=recipe.loop.precision)
 
 
@@ -221,7 +225,7 @@ def must_find_lr(recipe: Recipe, settings: Mapping[str, Any]) -> bool:
 def range_steps(recipe: Recipe, parts: Split, pace: Pace, seconds: float | None) -> int:
     """How many steps a range test may take: no more than the run itself, nor, of a run of so many `seconds`, than a
     tenth of them."""
-    size = min(recipe.loop.batch_size, len(parts.train))
+    size = parts.a_step(recipe.loop.batch_size)
     total = recipe.budget.total_steps(len(parts.train) // size)
     if total is None:
         total = int(RANGE_SHARE * (seconds or 0.0) * pace.train / size)

@@ -225,7 +225,7 @@ def try_model(
     with torch.random.fork_rng(devices=[]):
         module = model.build(preprocess, len(given.source.labels))
         freeze(module, transfer)
-    size = min(batch_size, len(given.split.train))
+    size = given.split.a_step(batch_size)
     return measure_pace(module.to(given.device), batch_size=size, optim=optim, precision=precision)
 
 
@@ -393,7 +393,7 @@ def expected_epochs(given: Given, pace: Pace, batch_size: int) -> float:
     if given.budget.epochs is not None:
         return given.budget.epochs
     if given.budget.steps is not None:
-        return given.budget.steps * min(batch_size, n) / n
+        return given.budget.steps * given.split.a_step(batch_size) / n
     return given.seconds * pace.train / n
 
 

@@ -38,7 +38,7 @@ def teach(run: Run, state: TrainState, log: RunLog, reading: float) -> None:
     began = time.monotonic()
     example = example_images(state.model.config)[0].to(state.device)
     trunk = for_inference(copy.deepcopy(state.model), example)
-    train, val = run.split.train, run.split.val if len(run.split.val) else run.split.train
+    train, val = run.split.train, run.split.choosing
     if run.setting.seconds is not None:
         with torch.inference_mode():
             batch = example.expand(32, -1, -1, -1)

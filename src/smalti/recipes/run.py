@@ -9,13 +9,16 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
+
+import torch
+from torch import nn
 
 from smalti.configs import demand, fit
 from smalti.data.loader import Pictures
 from smalti.data.split import split
 from smalti.errors import DivergedError, InputError
-from smalti.evaluate.evaluation import evaluate_on
+from smalti.evaluate.evaluation import Evaluation, evaluate_on
 from smalti.evaluate.page import write_report
 from smalti.evaluate.report import Timing
 from smalti.modelfile import ModelFile, read_model, write_model
@@ -163,16 +166,36 @@ def train(
         command=shlex.join(["smalti", *sys.argv[1:]]) if called else "smalti.train(...)",
     )
     budget = Budget(**settings["budget"]) if settings.get("budget") else DEFAULT_BUDGET
-    seed, share = int(settings.get("seed", 0)), settings.get("fraction", 1.0)
+    seed = int(settings.get("seed", 0))
     demand(0 <= seed < 2**63, "--seed", seed, "a whole number from 0 to 9223372036854775807")
-    begun = settings.get("transfer", {}).get("start")
-    if begun:
-        settings["transfer"]["start"] = begun = find_start(begun, download=download)
-    if text:
-        about = {"settings": settings, "setting": setting, "device": place, "began": began, "show": show}
-        return train_text(data, task=task, out=out, budget=budget, **about)
+    if begun := settings.get("transfer", {}).get("start"):
+        settings["transfer"]["start"] = find_start(begun, download=download)
+    about = {"settings": settings, "setting": setting, "device": place, "began": began, "show": show}
+    return (train_text if text else train_pictures)(data, task=task, out=out, budget=budget, **about)
+
+
+def train_pictures(
+    data: str | os.PathLike[str],
+    *,
+    task: str | None,
+    out: str | os.PathLike[str] | None,
+    budget: Budget,
+    settings: Mapping[str, Any],
+    setting: Setting,
+    device: torch.device,
+    began: float,
+    show: bool,
+) -> TrainResult:
+    """Trains a model on pictures. Arguments as those of `train`, which comes here with pictures.
+
+    Args:
+        settings: what the person settled.
+        setting: what run.toml says of the command; what follows from the data is filled in here.
+        began: when the command began, of `time.monotonic`.
+    """
+    seed, share = int(settings.get("seed", 0)), settings.get("fraction", 1.0)
     demand(0 < share <= 1, "--fraction", share, "above 0, at most 1")
-    if place.type == "mps":
+    if device.type == "mps":
         what = "no training on pictures with mps, which lacks the float64 of augmentation"
         raise InputError(what, where="--device", mend="use --device cpu")
     source, found, parts = open_data(
@@ -180,38 +203,42 @@ def train(
         task=task,
         seed=seed,
         fraction=share,
-        bad_images=bad_images,
-        leaks=leaks,
-        download=download,
+        bad_images=setting.bad_images,
+        leaks=setting.leaks,
+        download=setting.download,
         show=show,
     )
-    named = settings.get("teacher", {}).get("model", "")
-    first, master = read_start(begun) if begun else None, read_model(named) if named not in ("", AUTO) else None
-    for built_on in filter(None, (first, master)):
-        demand_unseen(built_on, source.fingerprint, parts, partial(split, source, found.facts))
+    start, teacher = settings.get("transfer", {}).get("start"), settings.get("teacher", {}).get("model")
+    begun = read_start(start) if start else None
+    taught_by = read_model(teacher) if teacher and teacher != AUTO else None
+    for known in filter(None, (begun, taught_by)):
+        demand_unseen(known, source.fingerprint, parts, partial(split, source, found.facts))
+    checksum = taught_by.checksum if taught_by else ""
+    setting = replace(setting, task=source.task, fingerprint=source.fingerprint, teacher=checksum)
+
     elapsed = time.monotonic() - began
     seconds = None if budget.minutes is None else max(budget.minutes * 60 - elapsed - CLOSING_SECONDS, 1.0)
-    chosen = choose(Given(source, found, parts, budget, seconds or 0.0, place, settings, seed, first))
+    chosen = choose(Given(source, found, parts, budget, seconds or 0.0, device, settings, seed, begun))
     recipe = chosen.recipe.with_settings(settings)
     folder = RunFolder.create(out or RunFolder.next_free(short_name(source.name)))
     with folder.lock():
         choices = (Choice("split", split_sizes(parts), parts.reason), *left_out(found), *chosen.choices)
-        pictures = make_pictures(recipe, standardise(source, parts)[0], workers, show=show)
+        learned, scale = standardise(source, parts)
+        pictures = make_pictures(recipe, learned, setting.workers, show=show)
         if must_find_lr(recipe, settings):
             steps = range_steps(recipe, parts, chosen.pace, seconds)
-            recipe, choice = find_rate(recipe, source, parts, pictures, place, steps)
+            recipe, choice = find_rate(recipe, source, parts, pictures, device, steps)
             choices = (*choices, choice)
         tell(choices, show)
         if budget.minutes is not None:
             reading = reading_seconds(source, parts.train, recipe.preprocess, pictures.workers)
             testing = len(parts.test) * (reading + len(recipe.views) / chosen.pace.evaluate)
             seconds = training_seconds(budget.minutes * 60 - (time.monotonic() - began), testing)
-            setting = replace(setting, seconds=seconds)
-        checksum = master.checksum if master else ""
-        setting = replace(setting, task=source.task, fingerprint=source.fingerprint, teacher=checksum)
+        setting = replace(setting, seconds=seconds)
         write_settings(folder, setting, recipe, choices)
+        run = Run(folder, setting, recipe, choices, source, found, parts, pictures, scale, device, began, show)
         with resumable(folder):
-            return carry_out(Run(folder, setting, recipe, choices, source, found, parts, pictures, place, began, show))
+            return carry_out(run)
 
 
 def resume(run_folder: str | os.PathLike[str], *, show: bool = True) -> TrainResult:
@@ -222,7 +249,7 @@ def resume(run_folder: str | os.PathLike[str], *, show: bool = True) -> TrainRes
         show: whether to show progress on stderr.
 
     Raises:
-        InputError: there is no run, its data has changed, or another process is at it.
+        InputError: there is no run, its data or its teacher has changed, or another process is at it.
         DamagedError: run.toml or the checkpoint cannot be read.
         Interrupted: as `train`.
     """
@@ -247,51 +274,53 @@ def resume(run_folder: str | os.PathLike[str], *, show: bool = True) -> TrainRes
             raise InputError(
                 "the data has changed since the run began", where=setting.data, mend="start a new run with smalti train"
             )
-        pictures = make_pictures(recipe, standardise(source, parts)[0], setting.workers, show=show)
-        return carry_out(Run(folder, setting, recipe, choices, source, found, parts, pictures, place, began, show))
+        learned, scale = standardise(source, parts)
+        pictures = make_pictures(recipe, learned, setting.workers, show=show)
+        return carry_out(
+            Run(folder, setting, recipe, choices, source, found, parts, pictures, scale, place, began, show)
+        )
 
 
 def carry_out(run: Run) -> TrainResult:
     """Trains, keeps the best model, judges it once on the test pictures, writes the report."""
-    budget, entered = run.recipe.budget, time.monotonic()
+    budget, entered = run.recipe.budget, time.monotonic()  # of the whole run, its teacher's share included
     if run.recipe.teacher.model == AUTO:
         run = taught(run, carry_out)
-    recipe, pictures, teaching = run.recipe, run.pictures, time.monotonic() - entered
-    _, scale = standardise(run.source, run.split)
-    model = make_model(recipe, run.source, resumed=run.folder.last.exists()).to(run.device)
-    state = new_state(model, recipe.optim, recipe.loop, run.folder)
-    opened = time.monotonic()
-    finished = state.step > 0 and run.folder.result.exists()  # which is written last: it is only judged again
-    if not finished:
-        pictures.load(run.split.train)
-        pictures.exact.load(run.split.val)
+    teaching = time.monotonic() - entered
+    recipe, source, folder = run.recipe, run.source, run.folder
+    model = make_model(recipe, source, resumed=folder.last.exists()).to(run.device)
+    state = new_state(model, recipe.optim, recipe.loop, folder)
+    finished = state.step > 0 and folder.result.exists()  # which is written last: it is only judged again
+    reading = 0.0 if finished else read_pictures(run)
     prepared = time.monotonic()
     fitted = recipe.transfer.tune == "head"  # at once, not in steps
-    learn = fit_head if fitted else run_training
-    diverged = None if finished else learn(run, state, reading=prepared - opened)
+    diverged = None if finished else (fit_head if fitted else run_training)(run, state, reading=reading)
     trained = time.monotonic()
 
-    step = keep_best(state, run.folder)
+    step = keep_best(state, folder)
     merge_lora(model)
-    model = fold_scale(model.eval(), scale)
-    (example,) = example_images(model.config)
-    answering = for_inference(copy.deepcopy(model), example.to(run.device))  # as `smalti evaluate` will
-    ready = Model(answering, run.source.task, run.source.labels, recipe.preprocess, views=recipe.views)
-    test = Pictures(run.source, recipe.preprocess, workers=run.setting.workers)
-    evaluation = evaluate_on(ready, run.source, run.split.test, pictures=test) if len(run.split.test) else None
-    metrics = evaluation.metrics if evaluation else {}
-    family, _ = recipe.model.resolve(recipe.preprocess, len(run.source.labels))
-    about = provenance(run.setting, recipe, run.source.name, step, model, metrics)
-    about |= {"budget": str(budget), "fraction": recipe.fraction}  # of the whole run, its teacher's share included
-    about |= {"start": recipe.transfer.start} if recipe.transfer.start else {}
-    about |= {"diverged": state.step} if diverged else {}
-    task, labels = run.source.task, run.source.labels
-    file = ModelFile(family, model.cpu(), task, labels, recipe.preprocess, recipe.views, about)
-    write_model(run.folder.model, file)
+    model = fold_scale(model.eval(), run.scale)
+    evaluation = judged(run, model) if len(run.split.test) else None
+    n, metrics = (evaluation.n, evaluation.metrics) if evaluation else (0, {})
+    about = provenance(
+        run.setting,
+        recipe,
+        source.name,
+        step,
+        model,
+        metrics,
+        budget=str(budget),
+        fraction=recipe.fraction,
+        start=recipe.transfer.start,
+        diverged=state.step if diverged else None,
+    )
+    family, _ = recipe.model.resolve(recipe.preprocess, len(source.labels))
+    file = ModelFile(family, model.cpu(), source.task, source.labels, recipe.preprocess, recipe.views, about)
+    write_model(folder.model, file)
     if diverged:
         raise diverged
-    seconds = time.monotonic() - run.began
-    seen = state.step * min(recipe.loop.batch_size, len(run.split.train))
+    seen = state.step * run.split.a_step(recipe.loop.batch_size)
+    made = TrainResult(folder.path, folder.model, source.task, metrics, time.monotonic() - run.began)
     timing = Timing(
         data=prepared - run.began - teaching,
         train=state.seconds,
@@ -300,18 +329,35 @@ def carry_out(run: Run) -> TrainResult:
         hardware=describe_device(run.device),
         peak_memory=peak_memory(),
     )
-    n, skipped = evaluation.n if evaluation else 0, run.check.n - int(run.check.splits.sum())
-    run.folder.write_result(result(run.folder, task, n, skipped, about, state, seconds, timing))
+    skipped = run.check.n - int(run.check.splits.sum())
+    folder.write_result(result(made, about, state, timing, n=n, skipped=skipped))
     if run.setting.report:
-        write_report(run.folder.report, make_report(run, state, model, evaluation, timing))
-    return TrainResult(run.folder.path, run.folder.model, run.source.task, metrics, seconds)
+        write_report(folder.report, make_report(run, state, model, evaluation, timing))
+    return made
+
+
+def read_pictures(run: Run) -> float:
+    """Reads into memory what the run learns from and chooses by; the seconds that took."""
+    began = time.monotonic()
+    run.pictures.load(run.split.train)
+    run.pictures.exact.load(run.split.val)
+    return time.monotonic() - began
+
+
+def judged(run: Run, model: nn.Module) -> Evaluation:
+    """The figures of a finished model on the test pictures, answering as `smalti evaluate` will have it answer."""
+    source, recipe = run.source, run.recipe
+    (example,) = example_images(cast(Any, model).config)
+    answering = for_inference(copy.deepcopy(model), example.to(run.device))
+    ready = Model(answering, source.task, source.labels, recipe.preprocess, views=recipe.views)
+    pictures = Pictures(source, recipe.preprocess, workers=run.setting.workers)
+    return evaluate_on(ready, source, run.split.test, pictures=pictures)
 
 
 def run_training(run: Run, state: TrainState, *, reading: float) -> DivergedError | None:
     """The loop, with what this run trains on; reading the pictures took `reading` seconds of its time. Returns and
     raises what `run_loop` does."""
     recipe, pictures = run.recipe, run.pictures
-    seen = min(recipe.loop.batch_size, len(run.split.train))  # a step, which is told as speed
     batches = make_batches(recipe, pictures, run.split, run.device)
     return run_loop(
         state,
@@ -319,7 +365,7 @@ def run_training(run: Run, state: TrainState, *, reading: float) -> DivergedErro
         make_objective(recipe, run.source, run.split, state.model, checksum=run.setting.teacher),
         make_evaluator(recipe, pictures, run.split, run.device),
         optim=recipe.optim,
-        loop=replace(recipe.loop, batch_size=seen),
+        loop=replace(recipe.loop, batch_size=run.split.a_step(recipe.loop.batch_size)),  # which is told as speed
         budget=recipe.budget,
         seed=recipe.seed,
         folder=run.folder,

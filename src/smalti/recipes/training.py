@@ -165,9 +165,15 @@ def keep_best(state: TrainState, folder: RunFolder) -> int:
 
 
 def provenance(
-    setting: Setting, recipe: Composed, data: str, step: int, model: nn.Module, metrics: dict[str, Metric]
+    setting: Setting,
+    recipe: Composed,
+    data: str,
+    step: int,
+    model: nn.Module,
+    metrics: dict[str, Metric],
+    **more: Any,
 ) -> dict[str, Any]:
-    """What made a model, for its file."""
+    """What made a model, for its file; of `more` what is there."""
     about: Any = recipe
     return {
         "smalti": __version__,
@@ -181,28 +187,23 @@ def provenance(
         "command": setting.command,
         "parameters": sum(p.numel() for p in model.parameters()),
         "metrics": {name: metric.to_dict() for name, metric in metrics.items()},
+        **{name: value for name, value in more.items() if value},
     }
 
 
 def result(
-    folder: RunFolder,
-    task: str,
-    n: int,
-    skipped: int,
-    about: dict[str, Any],
-    state: TrainState,
-    seconds: float,
-    timing: Timing,
+    made: TrainResult, about: dict[str, Any], state: TrainState, timing: Timing, *, n: int, skipped: int
 ) -> dict[str, Any]:
-    """What result.json says of a finished run, whose model has the provenance `about`."""
+    """What result.json says of a finished run, whose model has the provenance `about`, was judged on `n` samples, and
+    for which `skipped` could not be read."""
     return {
-        "run": str(folder.path),
-        "model": str(folder.model),
-        "task": task,
+        "run": str(made.run),
+        "model": str(made.model),
+        "task": made.task,
         "n": n,
         "skipped": skipped,
         "metrics": about["metrics"],
-        "seconds": seconds,
+        "seconds": made.seconds,
         "timing": asdict(timing),
         "steps": state.step,
         "best_step": about["step"],

@@ -199,15 +199,15 @@ def carry_out(run: TextRun) -> TrainResult:
     family, _ = recipe.resolve(**system.found)
     answering = prepared(family, copy.deepcopy(model))  # as `smalti evaluate` will
     n, metrics = system.measure(answering, "test")
-    about = provenance(run.setting, recipe, system.name, step, model, metrics)
-    about |= {"diverged": state.step} if diverged else {}
+    stopped = state.step if diverged else None
+    about = provenance(run.setting, recipe, system.name, step, model, metrics, diverged=stopped)
     write_model(
         folder.model,
         ModelFile(family, model.cpu(), system.task, system.labels, system.tokenizer, provenance=about),
     )
     if diverged:
         raise diverged
-    seconds = time.monotonic() - run.began
+    made = TrainResult(folder.path, folder.model, system.task, metrics, time.monotonic() - run.began)
     timing = Timing(
         data=opened - run.began,
         train=state.seconds,
@@ -215,7 +215,7 @@ def carry_out(run: TextRun) -> TrainResult:
         hardware=describe_device(run.device),
         peak_memory=peak_memory(),
     )
-    folder.write_result(result(folder, system.task, n, 0, about, state, seconds, timing))
+    folder.write_result(result(made, about, state, timing, n=n, skipped=0))
     if run.setting.report:
         pace = dict(state.pace)
         page = Report(
@@ -238,4 +238,4 @@ def carry_out(run: TextRun) -> TrainResult:
             texts=system.examples(answering),
         )
         write_report(folder.report, page)
-    return TrainResult(folder.path, folder.model, system.task, metrics, seconds)
+    return made
