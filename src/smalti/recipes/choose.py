@@ -463,11 +463,9 @@ def choose_target(given: Given, note: Note) -> TargetConfig:
         turns = np.unique(classes_of(given.source, given.split.train))
         note("sampling", "balanced", f"you named it; {len(turns)} classes take turns")
     most = rarity(given.source, given.split).max()
-    uneven = most >= 2 and not balanced
+    uneven = task == "classify" and most >= 2 and not balanced  # of labels nobody has measured whether it helps
     if uneven:
-        classes = f"the largest class has {most:.1f} times the pictures of the smallest"
-        labels = f"{most:.1f} times as many pictures are without the rarest label as have it"
-        note("class weights", "auto", labels if task == "multilabel" else classes)
+        note("class weights", "auto", f"the largest class has {most:.1f} times the pictures of the smallest")
     smoothing = 0.1 if loss == "cross_entropy" else 0.0
     return TargetConfig(smoothing, "auto" if uneven else "none", loss)
 
