@@ -37,7 +37,8 @@ def fit_input(state: Mapping[str, Tensor], model: nn.Module) -> dict[str, Tensor
 
     Learned positions are resized bicubically, as timm and big_vision do it; biases of offsets as timm does it, those of
     near offsets staying what they are. The weights of colour channels are summed for one channel, and repeated at equal
-    brightness for any other number of them. The grid the weights were learned for is taken to be a square unless it has the model's number of tokens.
+    brightness for any other number of them. The grid the weights were learned for is taken to be a square unless it has
+    the model's number of tokens.
     """
     wanted = dict(model.state_dict())
     fitted = dict(state)
@@ -102,9 +103,10 @@ def offset_matrix(old: int, new: int) -> Tensor:
     makes them reach the new side (BEiT's fine-tuning); between them it is linear. On a smaller side far ones fall away.
     """
     low, high = 1.01, 1.5
-    while high - low > 1e-6:
-        ratio = (low + high) / 2
+    ratio = (low + high) / 2
+    while high - low > 2e-6:
         low, high = (low, ratio) if sum(ratio**step for step in range(old - 1)) > new - 1 else (ratio, high)
+        ratio = (low + high) / 2
     places = np.cumsum([ratio**step for step in range(old - 1)])
     known = np.concatenate([-places[::-1], [0], places])
     units = np.eye(len(known))
