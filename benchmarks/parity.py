@@ -1,11 +1,12 @@
-"""How near each family is to timm and transformers: the largest difference of any output, in fp32, relative to the
-largest output, on random weights.
+"""How near each family is to timm, transformers and torchvision: the largest difference of any output, in fp32,
+relative to the largest output, on random weights.
 
     python benchmarks/parity.py
 
 A model of a family's own parts in a small size gets random weights of deviation 0.2; the other library reads them, by
-`smalti export` where it has a class for them, and both answer the same eight pictures. The table goes to
-docs/weights.md. The tests hold the same to a bound, block by block.
+`smalti export` where it has a class for them, and both answer the same eight pictures. ResNet and ConvNeXt are compared
+with torchvision, whose names they have, in the published widths. The table goes to docs/weights.md. The tests hold the
+same to a bound, block by block.
 """
 
 import json
@@ -13,7 +14,7 @@ import re
 import tempfile
 from pathlib import Path
 
-import smalti._torchvision  # noqa: F401 - timm and transformers import torchvision; the guard comes first
+from smalti._torchvision import torchvision  # timm and transformers import it; the guard comes first
 
 # isort: split
 import timm
@@ -43,27 +44,33 @@ CASES = {  # title: preset, options, timm's options where only timm's own preset
     "DINOv2, registers": ("vit_small_patch14_reg4_dinov2", {**VIT, "patch_size": 8, "layer_scale": 0.5}, None),
     "DINOv3": ("vit_small_patch16_dinov3", {**VIT, "patch_size": 8}, {"global_pool": "token"}),
     "EVA-02": ("eva02_base_patch14_448", {**VIT, "patch_size": 8}, {}),
+    "FlexiViT": ("flexivit_small", {**VIT, "img_size": 240}, {}),
     "BEiT": ("beit_base_patch16_224", {**VIT, "patch_size": 8}, None),
     "Swin": ("swin_tiny_patch4_window7_224", SWIN, None),
     "Swin V2": ("swinv2_tiny_window8_256", SWIN, None),
+    "ResNet": ("resnet50_224", {"img_size": 64}, None),
+    "ConvNeXt": ("convnext_tiny_224", {"img_size": 64}, None),
 }
+TORCHVISION = {"resnet50_224": "resnet50", "convnext_tiny_224": "convnext_tiny"}
 
 
 def main() -> None:
     """Measures every family and writes the table."""
-    lines = ["| family | timm | transformers |", "|---|---|---|"]
+    lines = ["| family | timm | transformers | torchvision |", "|---|---|---|---|"]
     for title, (preset, options, theirs) in CASES.items():
         torch.manual_seed(0)
         module = create_model(preset, **options).eval()
         for parameter in module.parameters():
             torch.nn.init.normal_(parameter, std=0.2)
-        images = torch.randn(8, 3, 64, 64)
+        images = torch.randn(8, 3, *module.config.size)
         found = [by_export(preset, module, images, kind) for kind in ("timm", "hf")]
         if theirs is not None:
             found[0] = by_names(preset, module, images, {**options, **theirs})
+        found.append(by_torchvision(preset, module, images))
         lines.append(f"| {title} | {' | '.join('' if one is None else f'{one:.1e}' for one in found)} |")
         print(lines[-1], flush=True)
-    versions = f"timm {timm.__version__}, transformers {transformers.__version__}, torch {torch.__version__}"
+    libraries = (timm, transformers, torchvision, torch)
+    versions = ", ".join(f"{library.__name__} {library.__version__}" for library in libraries)
     text = "\n".join(["<!-- parity:begin -->", *lines, "", f"`python benchmarks/parity.py`: {versions}."])
     page = re.sub(
         r"<!-- parity:begin -->.*?(?=\n<!-- parity:end -->)", lambda _: text, PAGE.read_text("utf-8"), flags=re.DOTALL
@@ -93,6 +100,16 @@ def by_names(preset: str, module: torch.nn.Module, images: torch.Tensor, options
     """The difference where timm's own preset takes the weights under its names."""
     theirs = timm.create_model(preset, **options).eval()
     theirs.load_state_dict(to_timm(module.state_dict(), preset_config(preset)[0]))
+    with torch.inference_mode():
+        return difference(module(images), theirs(images))
+
+
+def by_torchvision(preset: str, module: torch.nn.Module, images: torch.Tensor) -> float | None:
+    """The difference where torchvision's model takes the weights; None where it has no such model."""
+    if preset not in TORCHVISION:
+        return None
+    theirs = getattr(torchvision.models, TORCHVISION[preset])().eval()
+    theirs.load_state_dict(module.state_dict())
     with torch.inference_mode():
         return difference(module(images), theirs(images))
 

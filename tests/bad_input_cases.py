@@ -372,7 +372,7 @@ def start_that_is_not_here(g: Ground) -> list[str]:
     return train(g.classes(), "--from", "runs/digits-9")
 
 
-@case(2, "timm/vit_tiny_patch16_224.augreg_in21k", "--download", "import-weights FILE --preset")
+@case(2, "timm/vit_tiny_patch16_224.augreg_in21k", "--download", "import-weights FOLDER --out MODEL")
 def weights_of_the_hub_that_are_not_here(g: Ground) -> list[str]:
     return ["import-weights", "timm/vit_tiny_patch16_224.augreg_in21k", "--out", "m.safetensors"]
 

@@ -31,6 +31,7 @@ from smalti.weights import (
     refuse_others,
     to_ours,
 )
+from smalti.weights.huggingface import OTHER_HEADS
 from smalti.weights.text import TEXT
 
 __all__ = ["RESAMPLE", "Imported", "Translated", "import_weights", "published_model"]
@@ -150,6 +151,8 @@ def published_model(
     wanted = {**options, "num_classes": outputs(state, "head.weight", "head.fc.weight")}
     if hidden := outputs(state, "pre_logits.fc.weight"):
         wanted["pre_logits"] = hidden
+    if getattr(config, "pool", "") == "mean" and "norm.weight" in state:
+        wanted["pool"] = "cls"  # of BEiT before its fine-tuning: a mean has its norm behind it
     if (eps := published.config.get("layer_norm_eps")) and hasattr(config, "norm_eps"):
         wanted["norm_eps"] = eps  # transformers' 1e-12 where others have 1e-6
     if img_size is not None:
@@ -160,6 +163,8 @@ def published_model(
     with Blank():
         module = build(family, config)
     load_strictly(module, fit_input(state, module), where=source)
+    if not config.num_classes and "classifier.weight" in published.state:
+        remarks.append(f"its head for classes is left out: it reads {OTHER_HEADS[family]}, which {preset} does not")
 
     chans: int = config.in_chans
     found = find_normalisation(published, preset, bool(config.num_classes), mean, std, remarks)

@@ -2,10 +2,14 @@
 round.
 """
 
+import itertools
+from dataclasses import replace
+
 import pytest
 import torch
 
-from smalti.models import create_model
+from smalti.importing import published_model
+from smalti.models import FAMILIES, create_model, intermediates, preset_config
 from smalti.weights import HUGGINGFACE, load_strictly, read_published, to_ours
 
 transformers = pytest.importorskip("transformers")
@@ -104,8 +108,21 @@ def answer(model, images):
     return out.logits if "logits" in out else out.last_hidden_state
 
 
+def hidden_states(model, images):
+    return model(images, output_hidden_states=True).hidden_states[1:]
+
+
 def relative(x, y):
     return ((x - y).abs().max() / y.abs().max()).item()
+
+
+def layers(model, images):
+    """What transformers calls hidden states: the outputs of blocks; of the stages of a Swin, merged for the next."""
+    blocks = intermediates(model, images, maps=False)
+    if not hasattr(model, "layers"):
+        return blocks
+    ends = [blocks[end - 1] for end in itertools.accumulate(model.config.depths)]
+    return [stage.downsample(x) for x, stage in zip(ends, model.layers[1:], strict=False)] + ends[-1:]
 
 
 @pytest.mark.parametrize("kind", CASES)
@@ -126,6 +143,79 @@ def test_what_transformers_writes_gives_the_same_answers_here(kind, tmp_path):
     with torch.no_grad():
         found = mine.forward_features(images) if kind.startswith("dino") else mine(images)
         assert relative(found, answer(other, images)) <= 1e-5
+        for x, y in zip(layers(mine, images), hidden_states(other, images), strict=True):
+            assert relative(x, y) <= 2e-6
+
+
+SELF_SUPERVISED = {  # class, what its config says beside the sizes, what the call takes, our preset
+    "BEiT": (
+        "BeitForMaskedImageModeling",
+        {"use_shared_relative_position_bias": True, "use_mask_token": True, "vocab_size": 50},
+        {},
+        "beit_base_patch16_224",
+    ),
+    "BEiT without its head": (
+        "BeitModel",
+        {"use_shared_relative_position_bias": True, "use_mean_pooling": False},
+        {},
+        "beit_base_patch16_224",
+    ),
+    "MAE": (
+        "ViTMAEForPreTraining",
+        {
+            "mask_ratio": 0.0,
+            "decoder_hidden_size": 16,
+            "decoder_num_hidden_layers": 1,
+            "decoder_num_attention_heads": 2,
+        },
+        {"noise": torch.arange(16.0).expand(3, -1)},  # which keeps the patches in their order
+        "vit_base_patch16_224",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", SELF_SUPERVISED)
+def test_what_learned_without_labels_is_read_as_features(kind, tmp_path, monkeypatch):
+    name, told, given, preset = SELF_SUPERVISED[kind]
+    family, config = preset_config(preset)
+    monkeypatch.setitem(FAMILIES[family].presets, preset, replace(config, **OURS))  # real ones take long
+    torch.manual_seed(0)
+    cls = getattr(transformers, name)
+    other = cls(cls.config_class(**SMALL, intermediate_size=96, **told)).eval()
+    for parameter in other.parameters():
+        torch.nn.init.normal_(parameter, std=0.2)
+    other.save_pretrained(tmp_path)
+    made = published_model(tmp_path).model
+    assert (made.provenance["preset"], made.labels, made.module.config.pool) == (preset, (), "cls")
+    images = torch.randn(3, 3, 32, 32)
+    with torch.no_grad():
+        states = other(images, output_hidden_states=True, **given).hidden_states[1:]
+        for x, y in zip(layers(made.module, images), states, strict=True):
+            assert relative(x, y) <= 2e-6
+        norm = getattr(other, "layernorm", None) or other.vit.layernorm
+        assert relative(made.module.forward_features(images), norm(states[-1])) <= 1e-5
+
+
+@pytest.mark.parametrize(
+    ("name", "preset", "told"),
+    [
+        ("DeiTForImageClassification", "deit_tiny_distilled_patch16_224", "the class token alone"),
+        ("Dinov2ForImageClassification", "vit_small_patch14_dinov2", "the class token and the mean of the patches"),
+    ],
+)
+def test_of_a_model_with_another_head_the_features_are_read(name, preset, told, tmp_path, monkeypatch):
+    family, config = preset_config(preset)
+    monkeypatch.setitem(FAMILIES[family].presets, preset, replace(config, **OURS))
+    cls = getattr(transformers, name)
+    other = cls(cls.config_class(**WIDE)).eval()
+    other.save_pretrained(tmp_path)
+    made = published_model(tmp_path)
+    assert any("head for classes is left out" in remark and told in remark for remark in made.remarks)
+    assert made.model.labels == ()
+    images = torch.randn(3, 3, 32, 32)
+    with torch.no_grad():
+        expected = other.base_model(images).last_hidden_state
+        assert relative(made.model.module.forward_features(images), expected) <= 1e-5
 
 
 @pytest.mark.parametrize("kind", [kind for kind in CASES if kind != "dinov2_with_registers"])

@@ -8,7 +8,7 @@ from smalti._torchvision import torchvision  # noqa: F401 - timm imports it
 from smalti.errors import InputError
 from smalti.models import create_model
 from smalti.weights import DifferenceError, fit_classes, fit_input, load_strictly
-from smalti.weights.fit import fit_channels, resize_relative
+from smalti.weights.fit import fit_channels, fit_relative, resize_relative
 
 TINY = {"embed_dim": 24, "depth": 2, "num_heads": 3, "num_classes": 5}
 
@@ -71,13 +71,23 @@ def test_a_class_tokens_position_becomes_part_of_it_where_positions_are_of_patch
     assert torch.equal(fitted["cls_token"], state["cls_token"] + 0.5)
 
 
-def test_a_linear_ramp_of_offsets_stays_one():
-    y, x = torch.meshgrid(torch.linspace(-1, 1, 13), torch.linspace(-1, 1, 13), indexing="ij")
-    ramp = (y + 2 * x).flatten()[:, None]
-    resized = resize_relative(ramp, (7, 7), (12, 9)).unflatten(0, (23, 17))[..., 0]
-    steps = resized[5:-5, 4:-4].diff(dim=1)
-    torch.testing.assert_close(steps, steps.mean().expand_as(steps), rtol=0.02, atol=0)
-    assert torch.equal(resize_relative(ramp, (7, 7), (7, 7)), ramp)
+@pytest.mark.filterwarnings("ignore:(Using a non-tuple sequence|torch.searchsorted)")  # timm's
+@pytest.mark.parametrize("extra", [0, 3], ids=["Swin", "BEiT"])
+@pytest.mark.parametrize(("old", "new"), [(7, (12, 12)), (14, (24, 24)), (14, (9, 24)), (7, (4, 4)), (2, (8, 8))])
+def test_biases_of_offsets_are_resized_as_timm_does_it(old, new, extra):
+    from timm.layers import resize_rel_pos_bias_table
+
+    torch.manual_seed(0)
+    table = torch.randn((2 * old - 1) ** 2 + extra, 2)
+    target = torch.empty((2 * new[0] - 1) * (2 * new[1] - 1) + extra, 2)
+    expected = resize_rel_pos_bias_table(table, new, target.shape)
+    torch.testing.assert_close(fit_relative(table, target, new), expected, rtol=0, atol=1e-5)
+
+
+def test_biases_of_near_offsets_stay():
+    table = torch.randn(13 * 13, 2)
+    resized = resize_relative(table, (7, 7), (12, 12)).unflatten(0, (23, 23))
+    torch.testing.assert_close(resized[10:13, 10:13], table.unflatten(0, (13, 13))[5:8, 5:8])
 
 
 @pytest.mark.parametrize("channels", [1, 3, 4, 6])

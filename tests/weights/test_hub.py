@@ -29,7 +29,9 @@ def test_what_is_a_name_and_what_a_file(tmp_path, monkeypatch):
 
 
 def test_without_being_allowed_to_nothing_is_fetched(hub):
-    with pytest.raises(InputError, match=r"no such file.*add --download.*import-weights FILE --preset") as caught:
+    with pytest.raises(
+        InputError, match=rf"no such file.*add --download.*huggingface.co/{NAME} into a folder"
+    ) as caught:
         read_hub(NAME)
     assert caught.value.where == NAME
     assert hub.asked == []
@@ -163,7 +165,7 @@ def answer(kind: str, status: int) -> Exception:
         (lambda: answer("GatedRepoError", 403), InputError, "asks for consent.*accept its terms"),
         (lambda: answer("RevisionNotFoundError", 404), InputError, "no such commit, branch or tag"),
         (lambda: answer("HfHubHTTPError", 500), InputError, r"could not be fetched \(no such thing\); check the net"),
-        (lambda: ConnectionError("no route"), InputError, r"could not be fetched \(no route\).*bring the file"),
+        (lambda: ConnectionError("no route"), InputError, r"could not be fetched \(no route\).*into a folder"),
         (lambda: OSError(28, "No space left on device"), StorageError, "cannot be kept.*HF_HOME"),
     ],
 )

@@ -4,10 +4,11 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from smalti.embed import resize_matrix, resize_positions
+from smalti.embed import resize_positions
 from smalti.errors import InputError, few
 from smalti.nn.precision import last_layers
 
@@ -34,9 +35,10 @@ class DifferenceError(InputError):
 def fit_input(state: Mapping[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
     """A state dict of the model's family, for its image size and channels.
 
-    Learned positions are resized bicubically, as timm and big_vision do it; biases of offsets too. The weights of
-    colour channels are summed for one channel, and repeated at equal brightness for any other number of them.
-    The grid the weights were learned for is taken to be a square unless it has the model's number of tokens.
+    Learned positions are resized bicubically, as timm and big_vision do it; biases of offsets as timm does it, those of
+    near offsets staying what they are. The weights of colour channels are summed for one channel, and repeated at equal
+    brightness for any other number of them. The grid the weights were learned for is taken to be a square unless it has
+    the model's number of tokens.
     """
     wanted = dict(model.state_dict())
     fitted = dict(state)
@@ -87,11 +89,28 @@ def fit_relative(table: Tensor, target: Tensor, sides: tuple[int, int]) -> Tenso
 
 
 def resize_relative(table: Tensor, old_grid: tuple[int, int], new_grid: tuple[int, int]) -> Tensor:
-    """Biases ((2 h - 1) (2 w - 1), H) of the offsets in a grid for those in another; bicubic."""
-    (h, w), (tall, wide) = ([2 * side - 1 for side in grid] for grid in (old_grid, new_grid))
-    planes = table.unflatten(0, (h, w)).double()
-    resized = torch.einsum("yh,xw,hwk->yxk", resize_matrix(h, tall), resize_matrix(w, wide), planes)
-    return resized.flatten(0, 1).to(table.dtype)
+    """Biases ((2 h - 1) (2 w - 1), H) of the offsets in a grid for those in another."""
+    planes = table.unflatten(0, [2 * side - 1 for side in old_grid]).double()
+    down, across = (offset_matrix(old, new) for old, new in zip(old_grid, new_grid, strict=True))
+    return torch.einsum("yh,xw,hwk->yxk", down, across, planes).flatten(0, 1).to(table.dtype)
+
+
+def offset_matrix(old: int, new: int) -> Tensor:
+    """Takes numbers of the offsets along a side of `old` tokens to those along a side of `new`,
+    (2 new - 1, 2 old - 1) float64.
+
+    Offsets of one token stay what they are, each further one counts for more tokens than the last by a ratio that
+    makes them reach the new side (BEiT's fine-tuning); between them it is linear. On a smaller side far ones fall away.
+    """
+    low, high = 1.01, 1.5
+    ratio = (low + high) / 2
+    while high - low > 2e-6:
+        low, high = (low, ratio) if sum(ratio**step for step in range(old - 1)) > new - 1 else (ratio, high)
+        ratio = (low + high) / 2
+    places = np.cumsum([ratio**step for step in range(old - 1)])
+    known = np.concatenate([-places[::-1], [0], places])
+    units = np.eye(len(known))
+    return torch.from_numpy(np.stack([np.interp(np.arange(1 - new, new), known, unit) for unit in units], axis=1))
 
 
 def fit_channels(weight: Tensor, channels: int) -> Tensor:

@@ -24,7 +24,8 @@ TOKENIZERS = ("tokenizer.json", "vocab.json", "vocab.txt", "smalti_tokenizer.jso
 BESIDE = (*TOKENIZERS, "config.json", "preprocessor_config.json", "tokenizer_config.json", "merges.txt")
 FILES = (*BESIDE, ONE, SHARDS, "model-*-of-*.safetensors")
 NOT_HERE = "there is no such file or folder, and no such weights of the hub are on this machine"
-BRING = "bring the file: smalti import-weights FILE --preset NAME"
+UNTOLD = "bring its file and say what it is: smalti import-weights FILE --preset PRESET --out MODEL"
+PICKLES = "config.json and the weights"  # of any kind: those of a folder are read in a process of their own
 
 
 def is_hub_name(source: str | os.PathLike[str]) -> bool:
@@ -66,10 +67,16 @@ def find(name: str, download: bool) -> tuple[Path, str]:
     if folder is None or lacks:
         if not download:
             here = f"not all of these weights are on this machine: {lacks} is missing" if lacks else NOT_HERE
-            raise InputError(here, where=name, mend=f"check the path, add --download to fetch them, or {BRING}")
+            raise InputError(here, where=name, mend=f"check the path, add --download to fetch them, or {bring(name)}")
         folder = fetched(name, repository, revision)
     refuse_code(name, folder)
     return folder, repository
+
+
+def bring(name: str, files: str = "the .json and .safetensors files") -> str:
+    """How weights come here another way."""
+    page = f"huggingface.co/{name.partition('@')[0]}"
+    return f"put {files} of {page} into a folder and run smalti import-weights FOLDER --out MODEL"
 
 
 def cached(name: str, repository: str, revision: str | None) -> Path | None:
@@ -94,11 +101,14 @@ def fetched(name: str, repository: str, revision: str | None) -> Path:
     except Exception as error:  # the library lets out its own errors, those of its network code, and the disk's
         raise _refused(name, library, error) from error
     if not read_json(folder / "config.json"):
-        raise InputError("does not say what it is", where=name, why="it has no config.json", mend=BRING)
+        raise InputError("does not say what it is", where=name, why="it has no config.json", mend=UNTOLD)
     if lacks := lacking_weights(folder):  # cut off from the hub, the library gives what part it has
         why = f"{lacks} is missing, and pickles are not fetched"
         raise InputError(
-            "no safetensors of it could be had", where=name, why=why, mend=f"check the network, or {BRING}"
+            "no safetensors of it could be had",
+            where=name,
+            why=why,
+            mend=f"check the network, or {bring(name, PICKLES)}",
         )
     return folder
 
@@ -165,6 +175,6 @@ def _refused(name: str, library: Any, error: Exception) -> InputError | StorageE
         return StorageError("cannot be kept", where=name, why=why, mend="free space, or set HF_HOME to another folder")
     if library.constants.HF_HUB_OFFLINE:
         return InputError(
-            "is not on this machine", where=name, why="HF_HUB_OFFLINE is set", mend=f"unset it, or {BRING}"
+            "is not on this machine", where=name, why="HF_HUB_OFFLINE is set", mend=f"unset it, or {bring(name)}"
         )
-    return InputError("could not be fetched", where=name, why=why, mend=f"check the network, or {BRING}")
+    return InputError("could not be fetched", where=name, why=why, mend=f"check the network, or {bring(name)}")

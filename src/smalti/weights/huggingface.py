@@ -10,10 +10,11 @@ from smalti.errors import InputError
 from smalti.models import list_models, preset_config
 from smalti.weights.names import Names, Row
 
-__all__ = ["HUGGINGFACE", "KINDS", "options_from_huggingface", "preset_of", "refuse_others"]
+__all__ = ["HUGGINGFACE", "KINDS", "OTHER_HEADS", "options_from_huggingface", "preset_of", "refuse_others"]
 
 KINDS = {  # their "model_type", and our presets of it
     "vit": "vit_*_patch*_[0-9]*",
+    "vit_mae": "vit_*_patch*_[0-9]*",
     "deit": "deit_*_distilled_*",
     "beit": "beit*",
     "swin": "swin_*",
@@ -73,6 +74,7 @@ BEIT = (
     ("blocks.{i}.attn.rel_bias.table", f"{INNER}.relative_position_bias.relative_position_bias_table"),
     ("blocks.{i}.ls1.gamma", "encoder.layer.{i}.lambda_1"),
     ("blocks.{i}.ls2.gamma", "encoder.layer.{i}.lambda_2"),
+    ("rel_bias.table", "encoder.relative_position_bias.relative_position_bias_table"),  # one for all, in pretraining
     ("fc_norm.{p}", "pooler.layernorm.{p}"),
     *VIT,
 )
@@ -99,7 +101,7 @@ DINOV2 = (
     ("blocks.{i}.ls1.gamma", "encoder.layer.{i}.layer_scale1.lambda1"),
     ("blocks.{i}.ls2.gamma", "encoder.layer.{i}.layer_scale2.lambda1"),
     ("blocks.{i}.mlp.{rest}", "encoder.layer.{i}.mlp.{rest}"),
-    *VIT,
+    *VIT[:-1],
 )
 DINOV2_GATED = (
     (("blocks.{i}.mlp.fc1_g.{p}", "blocks.{i}.mlp.fc1_x.{p}"), "encoder.layer.{i}.mlp.weights_in.{p}"),
@@ -124,21 +126,24 @@ SWIGLU: tuple[Row, ...] = (
     ("blocks.{i}.mlp.fc1_g.{p}", "layer.{i}.mlp.gate_proj.{p}"),
     ("blocks.{i}.mlp.fc1_x.{p}", "layer.{i}.mlp.up_proj.{p}"),
 )
-OTHER_HEADS = {  # of classes that read an answer off otherwise
-    "DeiTForImageClassification": "the class token alone",
-    "Dinov2ForImageClassification": "the class token and the mean of the patches",
-    "Dinov2WithRegistersForImageClassification": "the class token and the mean of the patches",
+OTHER_HEADS = {  # of classes, by our family: what they read an answer off, which our model does not
+    "deit": "the class token alone",
+    "vit": "the class token and the mean of the patches",  # of DINOv2
 }
-UNUSED = ("embeddings.mask_token", "pooler.dense.{p}", "{rest}relative_position_index")
+UNUSED = (
+    *("embeddings.mask_token", "pooler.dense.{p}", "{rest}relative_position_index"),
+    *("lm_head.{p}", "decoder.{rest}"),  # what training without labels leaves behind: BEiT's and MAE's
+)
+OTHER_HEAD = (*UNUSED, "classifier.{p}")
 
 HUGGINGFACE = {
     "vit": Names(VIT, UNUSED),
-    "deit": Names(DEIT, UNUSED),
+    "deit": Names(DEIT, OTHER_HEAD),
     "beit": Names(BEIT, UNUSED),
     "swin": Names(SWIN, UNUSED),
     "swinv2": Names(SWINV2, (*UNUSED, "{rest}relative_coords_table")),
-    "dinov2": Names(DINOV2, UNUSED),
-    "dinov2, gated": Names(DINOV2_GATED, UNUSED),
+    "dinov2": Names(DINOV2, OTHER_HEAD),
+    "dinov2, gated": Names(DINOV2_GATED, OTHER_HEAD),
     "dinov3": Names((*DINOV3, *GELU), UNUSED),
     "dinov3, gated": Names((*DINOV3, *SWIGLU), UNUSED),
 }
@@ -166,9 +171,6 @@ def refuse_others(told: Mapping[str, Any], preset: str) -> None:
     """Raises InputError where a config.json of transformers is of another model than the preset in what the shapes of
     weights do not tell.
     """
-    for name in set(told.get("architectures") or ()) & set(OTHER_HEADS):
-        what = f"{name} reads an answer off {OTHER_HEADS[name]}, which smalti's {preset} does not"
-        raise InputError(what, mend="use transformers, or the model it was made of, without that head")
     config: Any = preset_config(preset)[1]
     heads = getattr(config, "num_heads", None)
     gated = told.get("model_type") == "dinov3_vit" and config.mlp == "swiglu"
@@ -178,6 +180,8 @@ def refuse_others(told: Mapping[str, Any], preset: str) -> None:
     }
     if not hasattr(config, "norm_eps"):
         wanted["layer_norm_eps"] = 1e-5
+    if told.get("architectures") == ["BeitForMaskedImageModeling"]:
+        wanted["use_mean_pooling"] = True  # else there are two norms, one behind the other
     for name, value in wanted.items():
         if told.get(name) not in (value, None):
             what = f"{name} = {told[name]!r} in config.json is something smalti's {preset} has not"

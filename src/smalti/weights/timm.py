@@ -43,6 +43,7 @@ BEIT = Names(
     ),
     MADE,
 )
+SHARED: Row = ("rel_bias.table", "rel_pos_bias.relative_position_bias_table")  # one for all blocks, in pretraining
 DINOV3, DINOV3_BIASED = Names(BEIT.rows[1:], MADE), Names(BEIT.rows[:3], MADE)
 SWIN = Names(((f"{GRID}.attn.rel_bias.table", f"{GRID}.attn.relative_position_bias_table"),), MADE)
 SWIN_V2 = Names(
@@ -140,7 +141,8 @@ def authors_names(state: Mapping[str, Tensor], family: str) -> Names | None:
         names = timm_names(state, family)
         return Names((*names.rows, *SWIN_EXTRA), names.unused)
     if family == "beit":
-        return Names(BEIT.rows, (*BEIT.unused, "mask_token"))
+        # what training without labels leaves behind: BEiT's, and the blocks on BEiT v2's class token
+        return Names((*BEIT.rows, SHARED), (*BEIT.unused, "mask_token", "lm_head.{p}", "cls_pt_layers.{rest}"))
     if family == "vit" and "storage_tokens" in state:
         plain = "blocks.0.mlp.w1.weight" not in state
         return Names(AUTHORS_DINOV3.rows[:1], AUTHORS_DINOV3.unused) if plain else AUTHORS_DINOV3

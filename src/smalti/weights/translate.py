@@ -19,7 +19,17 @@ def to_ours(state: Mapping[str, Tensor], family: str) -> tuple[str, dict[str, Te
     for kind in (*KINDS, "model"):
         state = {name.removeprefix(f"{kind}."): tensor for name, tensor in state.items()}
     publisher, names = find_names(state, family)
-    return publisher, names.to_ours(state)
+    return publisher, spread_bias(names.to_ours(state))
+
+
+def spread_bias(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """A bias of offsets that all blocks share, in each of them: BEiT's pretraining has one."""
+    spread = dict(state)
+    if (table := spread.pop("rel_bias.table", None)) is not None:
+        for block in [name.removesuffix("norm1.weight") for name in state if name.endswith(".norm1.weight")]:
+            name = f"{block}attn.rel_bias.table"
+            spread[name] = table + state.get(name, 0)
+    return spread
 
 
 def find_names(state: Mapping[str, Tensor], family: str) -> tuple[str, Names]:
