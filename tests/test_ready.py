@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +104,35 @@ def test_a_picture_in_memory_is_read_as_its_file_would_be(tmp_path: Path, model:
 def test_a_picture_in_memory_that_no_file_carries_is_read_as_colour(model: Model, mode: str):
     image = Image.fromarray(pixels()).convert(mode)
     assert same(model.predict(image)[0], model.predict(image.convert("RGB"))[0])
+
+
+@pytest.mark.parametrize(
+    ("dtype", "scale"),
+    [("float64", 1 / 255), ("float32", 1 / 255), ("float32", 1), ("int64", 1), ("uint16", 257), ("int32", 257)],
+)
+def test_the_numbers_of_an_array_are_taken_by_their_kind(model: Model, dtype: str, scale: float):
+    values = pixels()
+    (found,) = model.predict((values * np.float64(scale)).astype(dtype))
+    assert same(found, model.predict(values)[0])
+
+
+@pytest.mark.parametrize(
+    "values", [np.linspace(-2, 2.5, 48), np.linspace(-1, 1, 48), np.arange(48) * 6.0, np.full(48, 1000)]
+)
+def test_an_array_of_which_no_value_is_known_to_be_white_is_refused(model: Model, values: NDArray[Any]):
+    (found,) = model.predict(values.reshape(4, 4, 3))
+    assert found.error is not None
+    assert "values from" in found.error.cause
+    assert found.error.mend == "give uint8, or floats of 0 to 1"
+
+
+@pytest.mark.parametrize(("white", "values"), [(4095.0, np.arange(48) % 200), (1.0, np.linspace(-0.1, 1.4, 48))])
+def test_a_white_that_was_measured_is_that_of_arrays(white: float, values: NDArray[Any]):
+    rule = replace(RULE, white=white)
+    values = values.reshape(4, 4, 3)
+    image = Model(network(), "classify", LABELS, rule).read("array", lambda: values)
+    assert isinstance(image, Tensor)
+    assert torch.equal(image, rule.load(values))
 
 
 def test_a_picture_in_memory_is_turned_as_its_file_is(tmp_path: Path, model: Model):

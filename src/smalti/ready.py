@@ -4,7 +4,7 @@ import io
 import logging
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
@@ -14,6 +14,7 @@ from PIL import ImageOps
 from torch import Tensor, nn
 
 from smalti.configs import fit
+from smalti.data.decode import white_of
 from smalti.data.inputs import find_pictures
 from smalti.data.preprocess import Preprocess
 from smalti.data.source import Raw
@@ -152,7 +153,10 @@ class Model:
     def read(self, name: str, read: Callable[[], Raw]) -> Tensor | SmaltiError:
         """A picture as a tensor (C, H, W), not normalised yet; or why it cannot be read."""
         try:
-            return self.preprocess.load(read())
+            raw, rule = read(), self.preprocess
+            if isinstance(raw, np.ndarray):
+                rule = replace(rule, white=white_of(raw, rule.white))
+            return rule.load(raw)
         except SmaltiError as error:
             return error
         except OSError as error:
