@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -371,9 +372,26 @@ def test_a_picture_that_cannot_be_read_has_an_error_and_the_others_an_answer(tmp
     assert same(answers[0], answers[4])
 
 
+def test_a_picture_of_a_phone_is_not_passed_over_in_a_folder(tmp_path: Path, model: Model):
+    save(tmp_path / "2.jpg")
+    (tmp_path / "1.heic").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0")
+    phone, other = model.predict(tmp_path)
+    assert phone.error is not None
+    assert phone.error.cause == "an HEIC picture, which is not read"
+    assert phone.error.mend == model.predict(tmp_path / "1.heic")[0].error.mend == "save it as JPEG or PNG"  # type: ignore[union-attr]
+    assert other.label
+
+
 def test_pictures_of_other_kinds_in_memory_are_refused_one_by_one(model: Model):
     bad = [np.zeros((0, 4, 3), np.uint8), np.zeros((4, 4, 7), np.uint8), np.full((4, 4), np.nan), pixels()]
     assert [answer.error is None for answer in model.predict(bad)] == [False, False, False, True]
+
+
+@pytest.mark.parametrize("kind", [torch.from_numpy, bytes, io.BytesIO, lambda pixels: [None]])
+def test_what_is_no_picture_at_all_is_refused_with_what_is(model: Model, kind: Callable[[NDArray[np.uint8]], Any]):
+    with pytest.raises(InputError, match="where a picture is expected") as told:
+        model.predict(kind(pixels()))
+    assert told.value.mend == "give a path, a PIL image or an array (H, W[, C])"
 
 
 def test_answers_come_as_they_are_ready(model: Model):

@@ -279,13 +279,19 @@ def in_int8(file: ModelFile[Preprocess], place: torch.device, pictures: Any) -> 
 
 
 def as_pictures(inputs: Any) -> Iterator[Picture]:
-    """Whatever a person hands in, as named pictures."""
+    """Whatever a person hands in, as named pictures. Raises InputError where it is none of the kinds of
+    `Model.predict`."""
     if isinstance(inputs, str | os.PathLike):
         yield from find_pictures([inputs])
     elif isinstance(inputs, np.ndarray):
         yield "array", lambda: inputs
     elif hasattr(inputs, "convert"):  # a PIL image
         yield getattr(inputs, "filename", "") or "image", lambda: as_bytes(inputs)
+    elif isinstance(inputs, bytes | io.IOBase | Tensor) or not isinstance(inputs, Iterable):
+        raise InputError(
+            f"a {type(inputs).__name__} where a picture is expected",
+            mend="give a path, a PIL image or an array (H, W[, C])",
+        )
     else:
         for number, one in enumerate(inputs):
             for name, read in as_pictures(one):
