@@ -2,6 +2,8 @@
 
 import io
 import zipfile
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +105,35 @@ def test_a_picture_in_memory_is_read_as_its_file_would_be(tmp_path: Path, model:
 def test_a_picture_in_memory_that_no_file_carries_is_read_as_colour(model: Model, mode: str):
     image = Image.fromarray(pixels()).convert(mode)
     assert same(model.predict(image)[0], model.predict(image.convert("RGB"))[0])
+
+
+@pytest.mark.parametrize(
+    ("dtype", "scale"),
+    [("float64", 1 / 255), ("float32", 1 / 255), ("float32", 1), ("int64", 1), ("uint16", 257), ("int32", 257)],
+)
+def test_the_numbers_of_an_array_are_taken_by_their_kind(model: Model, dtype: str, scale: float):
+    values = pixels()
+    (found,) = model.predict((values * np.float64(scale)).astype(dtype))
+    assert same(found, model.predict(values)[0])
+
+
+@pytest.mark.parametrize(
+    "values", [np.linspace(-2, 2.5, 48), np.linspace(-1, 1, 48), np.arange(48) * 6.0, np.full(48, 1000)]
+)
+def test_an_array_of_which_no_value_is_known_to_be_white_is_refused(model: Model, values: NDArray[Any]):
+    (found,) = model.predict(values.reshape(4, 4, 3))
+    assert found.error is not None
+    assert "values from" in found.error.cause
+    assert found.error.mend == "give uint8, or floats of 0 to 1"
+
+
+@pytest.mark.parametrize(("white", "values"), [(4095.0, np.arange(48) % 200), (1.0, np.linspace(-0.1, 1.4, 48))])
+def test_a_white_that_was_measured_is_that_of_arrays(white: float, values: NDArray[Any]):
+    rule = replace(RULE, white=white)
+    values = values.reshape(4, 4, 3)
+    image = Model(network(), "classify", LABELS, rule).read("array", lambda: values)
+    assert isinstance(image, Tensor)
+    assert torch.equal(image, rule.load(values))
 
 
 def test_a_picture_in_memory_is_turned_as_its_file_is(tmp_path: Path, model: Model):
@@ -341,9 +372,26 @@ def test_a_picture_that_cannot_be_read_has_an_error_and_the_others_an_answer(tmp
     assert same(answers[0], answers[4])
 
 
+def test_a_picture_of_a_phone_is_not_passed_over_in_a_folder(tmp_path: Path, model: Model):
+    save(tmp_path / "2.jpg")
+    (tmp_path / "1.heic").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0")
+    phone, other = model.predict(tmp_path)
+    assert phone.error is not None
+    assert phone.error.cause == "an HEIC picture, which is not read"
+    assert phone.error.mend == model.predict(tmp_path / "1.heic")[0].error.mend == "save it as JPEG or PNG"  # type: ignore[union-attr]
+    assert other.label
+
+
 def test_pictures_of_other_kinds_in_memory_are_refused_one_by_one(model: Model):
     bad = [np.zeros((0, 4, 3), np.uint8), np.zeros((4, 4, 7), np.uint8), np.full((4, 4), np.nan), pixels()]
     assert [answer.error is None for answer in model.predict(bad)] == [False, False, False, True]
+
+
+@pytest.mark.parametrize("kind", [torch.from_numpy, bytes, io.BytesIO, lambda pixels: [None]])
+def test_what_is_no_picture_at_all_is_refused_with_what_is(model: Model, kind: Callable[[NDArray[np.uint8]], Any]):
+    with pytest.raises(InputError, match="where a picture is expected") as told:
+        model.predict(kind(pixels()))
+    assert told.value.mend == "give a path, a PIL image or an array (H, W[, C])"
 
 
 def test_answers_come_as_they_are_ready(model: Model):

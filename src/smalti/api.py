@@ -1,6 +1,7 @@
 """The calls behind the commands: what `smalti X` does, `smalti.X(...)` does."""
 
 import os
+from dataclasses import replace
 from typing import Any, Literal
 
 from smalti import data
@@ -24,7 +25,16 @@ from smalti.ready import Model
 from smalti.ready_text import TextModel, no_beams
 from smalti.recipes.assemble import checked
 from smalti.recipes.quickstart import quickstart
-from smalti.recipes.remarks import cost_choice, known_as, left_out, not_labelled, part_of_other_data, speed_choice, tell
+from smalti.recipes.remarks import (
+    cost_choice,
+    known_as,
+    learned_from,
+    left_out,
+    not_labelled,
+    part_of_other_data,
+    speed_choice,
+    tell,
+)
 from smalti.recipes.run import resume, train
 from smalti.recipes.text.evaluate import TextEvaluation, evaluate_text
 from smalti.recipes.text.systems import is_text
@@ -108,15 +118,17 @@ def evaluate(
     options = {"device": device, "int8": int8, "patch_size": patch_size}
     ready = opened(model, merge=merge, **options)
     if isinstance(ready, TextModel):
-        return evaluate_text(ready, source, split, beams=beams, report=report)
+        return evaluate_text(ready, source, split, beams=beams, report=report, show=show)
     no_beams("pictures", beams)
     given = data.open(source, download=download, task=ready.task)  # type: ignore[arg-type]
     matched = match_labels(given, ready)
     found = checked(given, show=show)
+    given = replace(given, hashes=found.facts.hashes)
     about = {"seed": ready.provenance.get("seed", 0), "fraction": ready.provenance.get("fraction", 1.0)}
     parts = split_source(given, found.facts, **about)
-    tell((*left_out(found), *not_labelled(matched, ready), *part_of_other_data(given, parts, split, ready)), show)
-    indices = getattr(parts, split)
+    indices, known = getattr(parts, split), known_as(split, given.fingerprint, ready)
+    remarks = (*part_of_other_data(given, parts, split, ready), *learned_from(split, known, len(indices), "pictures"))
+    tell((*left_out(found), *not_labelled(matched, ready), *remarks), show)
     if not len(indices):
         raise InputError(f'no picture is in the split "{split}"', where=given.name, mend="choose another --split")
     pictures = Pictures(matched, ready.preprocess)
@@ -132,7 +144,7 @@ def evaluate(
             title=f"{ready.provenance.get('preset', 'model')} on {given.name}",
             task=given.task,
             metrics=result.metrics,
-            split=known_as(split, given.fingerprint, ready),
+            split=known,
             model=str(ready.provenance.get("preset", "")),
             parameters=ready.provenance.get("parameters") or sum(p.numel() for p in ready.module.parameters()),
             labels=result.labels,

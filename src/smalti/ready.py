@@ -4,7 +4,7 @@ import io
 import logging
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
@@ -14,6 +14,7 @@ from PIL import ImageOps
 from torch import Tensor, nn
 
 from smalti.configs import fit
+from smalti.data.decode import white_of
 from smalti.data.inputs import find_pictures
 from smalti.data.preprocess import Preprocess
 from smalti.data.source import Raw
@@ -152,7 +153,10 @@ class Model:
     def read(self, name: str, read: Callable[[], Raw]) -> Tensor | SmaltiError:
         """A picture as a tensor (C, H, W), not normalised yet; or why it cannot be read."""
         try:
-            return self.preprocess.load(read())
+            raw, rule = read(), self.preprocess
+            if isinstance(raw, np.ndarray):
+                rule = replace(rule, white=white_of(raw, rule.white))
+            return rule.load(raw)
         except SmaltiError as error:
             return error
         except OSError as error:
@@ -275,13 +279,19 @@ def in_int8(file: ModelFile[Preprocess], place: torch.device, pictures: Any) -> 
 
 
 def as_pictures(inputs: Any) -> Iterator[Picture]:
-    """Whatever a person hands in, as named pictures."""
+    """Whatever a person hands in, as named pictures. Raises InputError where it is none of the kinds of
+    `Model.predict`."""
     if isinstance(inputs, str | os.PathLike):
         yield from find_pictures([inputs])
     elif isinstance(inputs, np.ndarray):
         yield "array", lambda: inputs
     elif hasattr(inputs, "convert"):  # a PIL image
         yield getattr(inputs, "filename", "") or "image", lambda: as_bytes(inputs)
+    elif isinstance(inputs, bytes | io.IOBase | Tensor) or not isinstance(inputs, Iterable):
+        raise InputError(
+            f"a {type(inputs).__name__} where a picture is expected",
+            mend="give a path, a PIL image or an array (H, W[, C])",
+        )
     else:
         for number, one in enumerate(inputs):
             for name, read in as_pictures(one):

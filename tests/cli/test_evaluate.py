@@ -1,5 +1,6 @@
 import json
 import re
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,6 +16,7 @@ from smalti.errors import InputError, StorageError
 from smalti.evaluate.metrics import Metric
 from smalti.modelfile import ModelFile, write_model
 from smalti.models import create_model
+from smalti.recipes.assemble import open_data
 
 
 @pytest.fixture
@@ -91,6 +93,34 @@ def test_other_data_is_measured_as_a_whole_on_request(tmp_path: Path, capsys: py
     assert "trained on photos" in page
     assert "pictures of other data" in page
     assert measured("held") == (20, "")
+
+
+def test_a_copy_of_the_training_data_is_that_data_and_what_was_learned_is_not_new(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    for i, label in enumerate("ab" * 10):
+        (tmp_path / "photos" / label).mkdir(parents=True, exist_ok=True)
+        Image.new("L", (8, 8), 9 * i).save(tmp_path / "photos" / label / f"{i}.png")
+    words = {"task": None, "seed": 0, "fraction": 1.0, "bad_images": "stop", "leaks": "stop", "download": False}
+    source, _, _ = open_data(tmp_path / "photos", **words, show=False)
+    module = create_model("vit_nano_patch2_8", num_classes=2, in_chans=1).eval()
+    about = {"data": "photos", "fingerprint": source.fingerprint}
+    preprocess = Preprocess((8, 8), 1, (0.5,), (0.5,))
+    write_model(tmp_path / "m", ModelFile("vit", module, "classify", ("a", "b"), preprocess, provenance=about))
+    ready = smalti.load(tmp_path / "m")
+
+    def said(data: str, split: str) -> str:
+        smalti.evaluate(ready, tmp_path / data, split=split)  # type: ignore[arg-type]
+        return capsys.readouterr().err.strip()
+
+    shutil.make_archive(str(tmp_path / "packed"), "zip", tmp_path / "photos")
+    learned = "all: 20 pictures  (It learned from most of these pictures: new ones may be harder.)"
+    assert said("packed.zip", "all") == learned
+    shutil.copytree(tmp_path / "photos", tmp_path / "copy", copy_function=shutil.copyfile)  # with times of its own
+    (tmp_path / "copy" / "a" / "0.png").rename(tmp_path / "copy" / "a" / "00.png")
+    assert said("copy", "test") == ""
+    Image.new("L", (8, 8), 255).save(tmp_path / "copy" / "a" / "00.png")
+    assert "--split all measures every one" in said("copy", "test")
 
 
 def test_what_cannot_be_is_refused_before_anything_is_measured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):

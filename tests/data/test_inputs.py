@@ -11,7 +11,7 @@ from smalti.errors import InputError
 
 
 def test_files_folders_and_archives_in_the_order_given(tmp_path: Path) -> None:
-    for name in ("b/2.jpg", "b/1.png", "b/deep/3.webp", "b/notes.txt", "x.dat"):
+    for name in ("b/2.jpg", "b/1.png", "b/deep/3.webp", "b/4.HEIC", "b/notes.txt", "x.dat"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(name.encode())
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
@@ -23,6 +23,7 @@ def test_files_folders_and_archives_in_the_order_given(tmp_path: Path) -> None:
         (str(tmp_path / "x.dat"), b"x.dat"),
         (str(tmp_path / "b" / "1.png"), b"b/1.png"),
         (str(tmp_path / "b" / "2.jpg"), b"b/2.jpg"),
+        (str(tmp_path / "b" / "4.HEIC"), b"b/4.HEIC"),
         (str(tmp_path / "b" / "deep" / "3.webp"), b"b/deep/3.webp"),
         (str(tmp_path / "a.zip" / "cat/1.jpg"), b"zipped"),
     ]

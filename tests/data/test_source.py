@@ -41,6 +41,13 @@ def test_the_fingerprint_follows_all_that_is_learned_from(source, change):
     assert replace(source, name="other").fingerprint == source.fingerprint
 
 
+def test_of_what_has_been_looked_at_the_content_counts_not_what_stands_for_it(source):
+    seen = replace(source, hashes=np.arange(48, dtype=np.uint8).reshape(3, 16))
+    assert seen.fingerprint != replace(seen, hashes=seen.hashes[::-1]).fingerprint
+    assert seen.fingerprint != replace(seen, targets=np.array([1, 1, 0])).fingerprint
+    assert seen.fingerprint == replace(seen, names=["3", "4", "5"], storage=None).fingerprint
+
+
 def test_the_storage_is_asked_once(source):
     assert source.stored == source.stored == "1"
     assert source.fingerprint == source.fingerprint

@@ -1,6 +1,7 @@
 """A model measured on data: labels matched by name, the surest mistakes first, thumbnails that keep their shape."""
 
 from dataclasses import replace
+from unicodedata import normalize
 
 import numpy as np
 import pytest
@@ -61,6 +62,16 @@ def test_labels_are_matched_by_name(source):
         match_labels(source, Model(Brightness(), "classify", ("a", "b"), RULE))
     with pytest.raises(InputError, match="the data is for classify, the model for regress"):
         match_labels(source, Model(Brightness(), "regress", ("a",), RULE))
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_labels_are_the_same_however_their_accents_are_written(source, form):
+    ours, theirs = (tuple(normalize(one, label) for label in ("ä", "b", "ü")) for one in ("NFC", "NFD"))
+    if form == "NFD":
+        ours, theirs = theirs, ours
+    matched = match_labels(replace(source, labels=theirs), Model(Brightness(), "classify", ours, RULE))
+    assert matched.labels == ours
+    np.testing.assert_array_equal(matched.targets, source.targets)
 
 
 def test_labels_that_a_multi_label_set_lacks_are_not_measured(source):

@@ -165,6 +165,7 @@ def saved(save) -> bytes:
         ("a.safetensors", b"\x10\0\0\0\0\0\0\0{", "is damaged"),
         ("a.safetensors", b"hello, world", "is no file of weights"),
         ("a.pth", b"", "is no file of weights"),
+        ("notes.docx", b"PK\x03\x04" + bytes(300), r"is no file of weights \([^.]+\); name a file \(\.safetensors"),
     ],
 )
 def test_what_cannot_be_read_is_named(name, content, told, tmp_path):

@@ -12,7 +12,8 @@ Every route (training, evaluation, prediction, serving) turns a picture into uin
 6. `in_chans` 1 makes colour grey by the ITU-R 601 luma, (19595 R + 38470 G + 7471 B + 32768) >> 16; 3 repeats grey;
    4 keeps the alpha of an RGBA picture as a fourth channel. Any other count must be the count that is stored.
 
-Arrays of pixels take the same road: bool is 0 and 255, uint8 stays, other integers and floats are scaled by `white`.
+Arrays of pixels take the same road: bool is 0 and 255, uint8 stays, other integers and floats are scaled by `white`,
+which of an array that a person hands in `white_of` tells.
 
 Where the caller says which size it wants, a JPEG of twice that size or more is scaled down by 2, 4 or 8 while it is
 decoded.
@@ -34,7 +35,7 @@ from smalti.data.jpeg import Target, decode_jpeg, shrink
 from smalti.data.source import Raw
 from smalti.errors import InputError
 
-__all__ = ["FORMATS", "PICTURE_SUFFIXES", "Header", "decode", "examine", "probe"]
+__all__ = ["FORMATS", "HEIF_SUFFIXES", "PICTURE_SUFFIXES", "Header", "decode", "examine", "probe", "white_of"]
 
 # The formats that are tried, with their file name suffixes. Left out: those that start another program (EPS), that only
 # one vendor reads, or that have no signature, so that any file could pass for a picture (TGA).
@@ -53,8 +54,11 @@ FORMATS: dict[str, tuple[str, ...]] = {
     "QOI": (".qoi",),
 }
 PICTURE_SUFFIXES = frozenset(suffix for suffixes in FORMATS.values() for suffix in suffixes)
+HEIF_SUFFIXES = frozenset({".heic", ".heif", ".hif"})  # phones and cameras write them; pictures, but not read
 
 _TRIED = tuple(FORMATS)
+_DEEP = 1024  # of 65535: what stays below is nearly black, so rather of 8 bits than of 16
+
 _MEND = "save the picture again from its original, or remove it"
 
 _TIFF = "a TIFF picture that is damaged, or of a kind that is not read (over 4 bands, 64-bit numbers and the like)"
@@ -151,6 +155,29 @@ def examine(raw: Raw, *, max_pixels: int = 50_000_000) -> tuple[Header, NDArray[
         _check_finite(values)
         values = values.astype(np.float64)
     return header, np.atleast_3d(values).transpose(2, 0, 1)
+
+
+def white_of(values: NDArray[np.generic], white: float) -> float:
+    """The value that is white in an array a person hands in. Where it was measured, for pictures that are not 8-bit, it
+    is the model's, `white`. Where that says no more than 16 bits, which it does in models of 8-bit pictures too, other
+    integers and floats are told by their highest value: 1 up to 1, 255 up to 255.
+
+    Raises:
+        InputError: it cannot be told from the values, or `decode` could not read them.
+    """
+    _check_array(values)
+    if white != 65535.0 or values.dtype in (np.bool_, np.uint8, np.uint16):
+        return white
+    _check_finite(values)
+    low, peak = float(values.min()), float(values.max())
+    if peak >= _DEEP:
+        return white
+    if low < 0 or peak > 255:
+        raise InputError(
+            f"an array with values from {low:g} to {peak:g}, of which none is known to be white",
+            mend="give uint8, or floats of 0 to 1",
+        )
+    return 1.0 if peak <= 1 else 255.0
 
 
 @contextmanager
@@ -349,7 +376,7 @@ def _check_finite(values: NDArray[np.generic]) -> None:
         )
 
 
-def _check_array(values: NDArray[np.generic], max_pixels: int) -> None:
+def _check_array(values: NDArray[np.generic], max_pixels: int = 50_000_000) -> None:
     if values.dtype.kind not in "buif":
         raise InputError(f"pixels of type {values.dtype}", mend="give bool, integer or float pixels")
     if values.ndim not in (2, 3) or 0 in values.shape:

@@ -51,6 +51,7 @@ class Source:
         groups: (N,) int64, samples of one group must stay in one split; None where the data names no groups.
         notes: remarks on what was found ("classes.csv skipped: not a picture"), shown by the check.
         empty_classes: folders that stand for a class and hold no picture ("train/unicorn"), shown by the check.
+        hashes: (N, 16) uint8, of the content of each picture, once they have been looked at (`Facts.hashes`).
     """
 
     name: str
@@ -63,6 +64,7 @@ class Source:
     groups: NDArray[np.int64] | None = None
     notes: tuple[str, ...] = ()
     empty_classes: tuple[str, ...] = ()
+    hashes: NDArray[np.uint8] | None = None
 
     def __len__(self) -> int:
         return len(self.names)
@@ -85,12 +87,14 @@ class Source:
 
     @cached_property
     def fingerprint(self) -> str:
-        """A digest that changes when anything a model learns from does: what is stored, its names, targets, labels,
-        splits or groups. Where it lies does not count."""
+        """A digest that changes when anything a model learns from does: content, targets, labels, splits or groups.
+        Neither where it lies counts, nor its names and times; until the content has been looked at, those and the sizes
+        stand for it."""
+        content, names = (self.stored, self.names) if self.hashes is None else (self.hashes.tobytes(), ())
         arrays = [np.zeros(0) if array is None else array for array in (self.targets, self.splits, self.groups)]
         shapes = (f"{array.shape}{array.dtype}" for array in arrays)
-        start = (self.stored, self.task, str(len(self.labels)), *self.labels, *shapes)
-        return digest(chain(start, (array.tobytes() for array in arrays), self.names))
+        start = (content, self.task, str(len(self.labels)), *self.labels, *shapes)
+        return digest(chain(start, (array.tobytes() for array in arrays), names))
 
     def read(self, index: int) -> Raw:
         """The raw content of sample `index`: encoded bytes, or pixels (H, W[, C])."""

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
+from unicodedata import normalize
 
 import numpy as np
 import torch
@@ -99,6 +100,9 @@ def match_labels(source: Source, model: Model | TextModel) -> Source:
             where=source.name,
             mend="use data of the model's kind",
         )
+    spelled = {normalize("NFC", label): label for label in model.labels} | {label: label for label in model.labels}
+    names = (spelled.get(label, spelled.get(normalize("NFC", label), label)) for label in source.labels)
+    source = replace(source, labels=tuple(names))  # accents as the model has them: a Mac writes them apart
     unknown = [label for label in source.labels if label not in model.labels]
     if unknown:
         raise InputError(

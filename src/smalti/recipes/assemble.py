@@ -90,13 +90,14 @@ def open_data(
     download: bool,
     show: bool,
 ) -> tuple[Source, Check, Split]:
-    """Opens, checks and splits; raises InputError where training would make the result a lie."""
+    """Opens, checks and splits; raises InputError where training would make the result a lie. The source then knows
+    its content."""
     source = data.open(data_path, download=download, task=task)  # type: ignore[arg-type]
     found = checked(source, show=show)
     found.demand(bad_images=bad_images, leaks=leaks)  # type: ignore[arg-type]
     parts = split(source, found.facts, seed=seed, fraction=fraction)
     parts.demand_train(source.name)
-    return source, found, parts
+    return replace(source, hashes=found.facts.hashes), found, parts
 
 
 def checked(source: Source, *, show: bool) -> Check:

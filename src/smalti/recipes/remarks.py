@@ -11,6 +11,7 @@ from smalti.data.source import SPLITS, Source
 from smalti.data.split import Split
 from smalti.errors import counted, few
 from smalti.evaluate.evaluation import Evaluation
+from smalti.evaluate.headline import AUDIENCE
 from smalti.evaluate.speed import pictures_a_second
 from smalti.ready import Model
 from smalti.ready_text import TextModel
@@ -19,6 +20,7 @@ from smalti.recipes.recipe import Choice
 __all__ = [
     "cost_choice",
     "known_as",
+    "learned_from",
     "left_out",
     "not_labelled",
     "part_of_other_data",
@@ -58,6 +60,12 @@ def known_as(split: str, fingerprint: str, model: Model | TextModel) -> str:
     """What a split of the data with this fingerprint is to a model, for `Report.split`."""
     trained_on = model.provenance.get("fingerprint")
     return split if trained_on == fingerprint else "other" if trained_on else ""
+
+
+def learned_from(split: str, known: str, n: int, unit: str) -> tuple[Choice, ...]:
+    """What is said where n samples of a split are not new to a model, to which they are what `known_as` says."""
+    _, caution = AUDIENCE.get(known, ("", ""))
+    return (Choice(split, f"{n:,} {unit}", caution.format(unit=unit)),) if caution else ()
 
 
 def part_of_other_data(source: Source, parts: Split, split: str, model: Model) -> tuple[Choice, ...]:

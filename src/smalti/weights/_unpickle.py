@@ -52,7 +52,7 @@ def main(source: str, target: str) -> None:
         found = tensors(tree) if isinstance(tree, Mapping) else {}
     except Exception as error:  # a damaged or hostile file fails in any way
         reason = re.search(r"[Uu]nsupported .+?(?=\.\s|\n|$)", str(error))  # in the middle of advice
-        told = reason[0] if reason else str(error).split("\n")[0]
+        told = reason[0] if reason else re.split(r"\.\s|\n", str(error))[0]
         sys.exit(" ".join(told.split())[:300] or type(error).__name__)
     if not found:
         sys.exit("it holds no named tensors")

@@ -25,7 +25,8 @@ __all__ = ["Published", "read_published"]
 ONE, SHARDS = "model.safetensors", "model.safetensors.index.json"
 BEST_FIRST = (ONE, SHARDS, "pytorch_model.bin")
 PREFIXES = ("module.", "_orig_mod.", "backbone.")  # of wrappers: data parallel, compiled, DINO's
-KNOWN = ".safetensors, .npz, .pth, .pt, .bin, or a folder of one with a config.json"
+PICKLED = (".pth", ".pt", ".bin")
+KNOWN = f".safetensors, .npz, {', '.join(PICKLED)}, or a folder of one with a config.json"
 
 
 @dataclass(frozen=True)
@@ -147,13 +148,11 @@ def unpickle(path: Path, target: Path) -> None:
         raise InputError("takes too long to read", where=path, mend="copy it to a disk that answers") from error
     if done.returncode:
         told = done.stderr.strip().splitlines()
-        why = told[-1] if told else f"the process that read it ended with {done.returncode}"
-        raise InputError(
-            "its tensors cannot be read",
-            where=path,
-            why=printable(why),
-            mend="get it again, as safetensors if there is",
-        )
+        why = printable(told[-1] if told else f"the process that read it ended with {done.returncode}")
+        if path.suffix not in PICKLED:
+            raise InputError("is no file of weights", where=path, why=why, mend=f"name a file ({KNOWN})")
+        mend = "get it again, as safetensors if there is"
+        raise InputError("its tensors cannot be read", where=path, why=why, mend=mend)
 
 
 def read_arrays(path: Path) -> dict[str, np.ndarray]:

@@ -60,7 +60,7 @@ def test_all_of_a_data_set_is_its_parts_together(text_runs, task):
     assert whole > max(parts)
 
 
-def test_a_report_says_what_the_data_is_to_the_model(text_runs, tmp_path):
+def test_a_report_says_what_the_data_is_to_the_model(text_runs, tmp_path, capsys):
     data, result = text_runs["classify"]
     other = tmp_path / "other.csv"
     other.write_text(data.read_text() + "aaa,A\n")
@@ -69,7 +69,8 @@ def test_a_report_says_what_the_data_is_to_the_model(text_runs, tmp_path):
         (data, "all", "It learned from most of these texts"),
         (other, "test", "texts of other data"),
     ]:
-        smalti.evaluate(result.model, name, split=split, report=tmp_path / "r.html", show=False)
+        smalti.evaluate(result.model, name, split=split, report=tmp_path / "r.html")
+        assert ("It learned from most of these texts" in capsys.readouterr().err) == (split == "all")
         page = (tmp_path / "r.html").read_text()
         assert says in page
         assert f"trained on {data}" in page

@@ -11,7 +11,7 @@ from smalti.evaluate.metrics import Metric
 from smalti.evaluate.page import write_report
 from smalti.evaluate.report import DataSummary, Report
 from smalti.ready_text import TextModel, no_beams
-from smalti.recipes.remarks import known_as
+from smalti.recipes.remarks import known_as, learned_from, tell
 from smalti.recipes.text.pairs import Translation
 from smalti.recipes.text.recipe import TokensConfig
 from smalti.recipes.text.sentences import Labelling
@@ -46,9 +46,10 @@ def evaluate_text(
     *,
     beams: int = 1,
     report: str | os.PathLike[str] | None = None,
+    show: bool = True,
 ) -> TextEvaluation:
     """Measures `model` on "train", "val" or "test" of text, split as training on it would, or on "all" of it; what it
-    writes for pairs is found with so many `beams`.
+    writes for pairs is found with so many `beams`. What the model has learned from is told of on stderr, if `show`.
 
     Raises:
         InputError: the data is not for the model's task, holds what it has no id for, or has nothing in this part.
@@ -64,12 +65,14 @@ def evaluate_text(
     n, metrics = system.measure(model.module, split, **options)
     if not n:
         raise InputError(f'there is no text in the split "{split}"', where=system.name, mend="choose another --split")
+    known = known_as(split, system.fingerprint(), model)
+    tell(learned_from(split, known, n, system.unit), show)
     if report is not None:
         page = Report(
             title=f"{model.provenance.get('preset', 'model')} on {system.name}",
             task=model.task,
             metrics=metrics,
-            split=known_as(split, system.fingerprint(), model),
+            split=known,
             model=str(model.provenance.get("preset", "")),
             parameters=model.provenance.get("parameters") or sum(p.numel() for p in model.module.parameters()),
             labels=system.labels,
