@@ -50,7 +50,7 @@ SMALL = {  # image size: preset
 COARSE = {  # larger patches for the same pictures: a quarter of the tokens, twice the steps in the same time
     "cct_mini_patch4_32": "cct_mini_patch8_32",
 }
-ENOUGH_STEPS = 4000  # of a model of fine patches, to prefer it to one of coarse ones
+ENOUGH_STEPS = 5000  # of a model of fine patches, to prefer it to one of coarse ones
 PHOTOS = {128: "cct_mini_patch8_128", 64: "cct_mini_patch4_64"}  # where time allows, and else
 PHOTO = 72  # pictures with a longer short side than this are photographs, to be scaled down
 ENOUGH_EPOCHS = 40  # of large photographs, to prefer them to small ones
