@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from smalti.errors import InputError
-from smalti.evaluate.intervals import DRAWS, Floats, Interval, limits, mean_interval, mover, newcombe, wilson
+from smalti.evaluate.intervals import DRAWS, Floats, Interval, Z, limits, mean_interval, mover, newcombe, wilson
 from smalti.evaluate.metrics import Metric
 from smalti.evaluate.ranking import macro, roc_area
 
@@ -113,11 +113,16 @@ def _share(value: float, n: int) -> Metric:
 
 
 def _balanced_accuracy(counts: NDArray[np.int64]) -> Metric:
-    """Mean recall of the classes that occur; Wilson's interval of each, joined."""
+    """Mean recall of the classes that occur; Wilson's interval of each, joined, or the normal one where that is wider.
+
+    Wilson's reach far down and little up where a class has few pictures; joined, they would end below the truth.
+    """
     support = counts.sum(1)
     occurs = support > 0
     recall = counts.diagonal()[occurs] / support[occurs]
     value, low, high = mover(recall, *wilson(recall, support[occurs]))
+    half = Z * float(np.sqrt((recall * (1 - recall) / support[occurs]).sum())) / len(recall)
+    low, high = max(0.0, min(low, value - half)), min(1.0, max(high, value + half))
     return Metric(value, low, high, int(support.sum()), note=_left_out(occurs))
 
 
