@@ -69,6 +69,16 @@ def test_a_folder_takes_one_run_and_one_process(tmp_path):
     assert subprocess.run(call, capture_output=True, text=True).stdout == "in\n"
 
 
+def test_a_new_run_never_finds_the_weights_of_another(tmp_path):
+    """Killed between its first good model and its first checkpoint, a run leaves only the former."""
+    for folder in (RunFolder.create(tmp_path / "run"), RunFolder.create(tmp_path / "taught").teacher):
+        folder.checkpoints.mkdir(parents=True, exist_ok=True)
+        folder.best.touch()
+    for name in ("run", "taught"):
+        with pytest.raises(InputError, match="already holds a run"):
+            RunFolder.create(tmp_path / name)
+
+
 def test_folders_that_are_none(tmp_path):
     with pytest.raises(InputError, match="does not exist"):
         RunFolder.open(tmp_path / "nothing")

@@ -46,7 +46,7 @@ class RunFolder:
     def create(cls, path: str | os.PathLike[str]) -> "RunFolder":
         """A new run folder. Raises InputError where one is there already, StorageError where none can be made."""
         folder = cls(path)
-        kept = (folder.last, folder.model, folder.teacher.last)
+        kept = (folder.last, folder.best, folder.model, folder.teacher.last, folder.teacher.best)
         if any(file.exists() for file in kept):  # one that failed before it saved anything gives way
             raise InputError(
                 "already holds a run",
