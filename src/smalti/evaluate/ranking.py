@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 
 from smalti.evaluate.intervals import Floats, Z, mover
 
-__all__ = ["average_precision", "macro", "roc_area"]
+__all__ = ["average_precision", "macro", "over_labels", "roc_area"]
 
 Truth = NDArray[np.bool_]
+Figure = Callable[[NDArray[np.floating], Truth], tuple[float, Floats, float]]
 
 
 def roc_area(scores: NDArray[np.floating], truth: Truth) -> tuple[float, Floats, float]:
@@ -63,8 +64,25 @@ def average_precision(scores: NDArray[np.floating], truth: Truth) -> tuple[float
     return value, (truth * (precision[group] - value + gain) - loss) / total, bias
 
 
+def over_labels(figure: Figure, scores: NDArray[np.floating], truth: Truth) -> tuple[Floats, Floats, float]:
+    """A figure of each of K labels (K,), and of their mean the influence of each sample (N,) and the bias.
+
+    Args:
+        figure: `roc_area` or `average_precision`.
+        scores: (N, K).
+        truth: (N, K).
+    """
+    labels = scores.shape[1]
+    values, influence, bias = np.empty(labels), np.zeros(len(scores)), 0.0
+    for k in range(labels):
+        values[k], added, excess = figure(scores[:, k], truth[:, k])
+        influence += added / labels
+        bias += excess / labels
+    return values, influence, bias
+
+
 def macro(
-    figure: Callable[[NDArray[np.floating], Truth], tuple[float, Floats, float]],
+    figure: Figure,
     floor: Callable[[Floats], tuple[Floats, Floats]],
     scores: Floats,
     truth: Truth,
@@ -78,12 +96,7 @@ def macro(
         scores: (N, K).
         truth: (N, K).
     """
-    labels = scores.shape[1]
-    values, influence, bias = np.empty(labels), np.zeros(len(scores)), 0.0
-    for k in range(labels):
-        values[k], added, excess = figure(scores[:, k], truth[:, k])
-        influence += added / labels
-        bias += excess / labels
+    values, influence, bias = over_labels(figure, scores, truth)
     value, low, high = mover(values, *floor(values))
     half = Z * float(np.sqrt((influence**2).sum()))
     return value, max(0.0, min(low, value - half) - bias), min(1.0, max(high, value + half))
