@@ -156,6 +156,13 @@ def test_the_interval_of_balanced_accuracy_reaches_as_far_up_as_the_normal_one()
     assert m.low < 0.95 - half - 0.005  # Wilson's are wider there
 
 
+def test_the_interval_of_macro_f1_has_as_much_room_above_as_below():
+    y = np.repeat(np.arange(20), 5)
+    guess = np.where(np.arange(100) % 25 == 0, (y + 1) % 20, y)  # four mistakes
+    m = classification_metrics(np.eye(20)[guess], y, names(20))["macro_f1"]
+    assert m.high == pytest.approx(min(1.0, 2 * m.value - m.low))
+
+
 def test_ten_thousand_samples_take_no_time():
     p, y = draw(np.random.default_rng(0), 10_000, 10, 3.0)
     start = time.perf_counter()

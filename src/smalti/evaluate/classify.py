@@ -127,18 +127,19 @@ def _balanced_accuracy(counts: NDArray[np.int64]) -> Metric:
 
 
 def _macro_f1(counts: NDArray[np.int64], seed: int) -> Metric:
-    """Mean F1 of the classes that occur or are predicted; the interval from confusion matrices drawn like this one."""
+    """Mean F1 of the classes that occur or are predicted; the interval from confusion matrices drawn like this one.
+
+    A rare class loses much in a draw and gains little, so that the draws end below the truth: above there is at least
+    as much room as below.
+    """
     n, classes = int(counts.sum()), len(counts)
     occurs = (counts.sum(0) + counts.sum(1)) > 0
     value = float(_f1(counts[None])[0])
     low, high = _bootstrap_f1(counts, n, seed) if n > 1 and classes > 1 else (None, None)
-    return Metric(
-        value,
-        None if low is None else min(low, value),
-        None if high is None else max(high, value),
-        n,
-        note=_left_out(occurs),
-    )
+    if low is not None and high is not None:
+        low = min(low, value)
+        high = min(1.0, max(high, 2 * value - low))
+    return Metric(value, low, high, n, note=_left_out(occurs))
 
 
 def _bootstrap_f1(counts: NDArray[np.int64], n: int, seed: int) -> Interval:
