@@ -104,6 +104,17 @@ def test_a_size_that_patches_do_not_fill_is_refused(weights):
         published_model(weights, preset="vit_tiny_patch16_224", img_size=28)
 
 
+def test_mean_and_deviation_are_a_value_a_channel_or_one_for_all(weights, tmp_path):
+    out, preset = tmp_path / "m.safetensors", "vit_tiny_patch16_224"
+    for chans, mean in (3, (0.1, 0.2)), (3, (0.1, 0.2, 0.3, 0.4)), (1, (0.1, 0.2, 0.3)):
+        with pytest.raises(InputError, match=f"{len(mean)} values of mean do not fit {chans} channels"):
+            smalti.import_weights(weights, out, preset=preset, in_chans=chans, mean=mean)
+    with pytest.raises(InputError, match="2 values of std"):
+        smalti.import_weights(weights, out, preset=preset, std=(0.1, 0.2))
+    rule = smalti.import_weights(weights, out, preset=preset, mean=(0.1,), std=(0.2, 0.3, 0.4)).model.preprocess
+    assert (rule.mean, rule.std) == ((0.1,) * 3, (0.2, 0.3, 0.4))
+
+
 def test_a_folder_of_timm_says_what_it_is(theirs, weights, tmp_path):
     folder = tmp_path / "hub"
     folder.mkdir()

@@ -101,13 +101,15 @@ def import_weights(
             or of the folder.
         in_chans: channels it shall take; else as the folder says, or 3.
         labels: names of the outputs in order, or a text file with one a line; else as the folder says, or numbers.
-        mean: of the pixels, a value a channel; else as the folder says, or as the published models have it.
+        mean: of the pixels, a value a channel or one for all; else as the folder says, or as the published models have
+            it.
         std: their deviation, likewise.
         download: whether weights named on the hub may be fetched; without it nothing touches the network.
 
     Raises:
         DifferenceError: the weights are not those of the preset; it has a row for each tensor that differs.
-        InputError: they cannot be read, are not finite, or their folder tells of a model that smalti has not.
+        InputError: they cannot be read, are not finite, or their folder tells of a model that smalti has not; or there
+            are not as many values of `mean` or `std` as channels.
         StorageError: there is no room for them.
     """
     pictures = {"img_size": img_size, "in_chans": in_chans, "mean": mean, "std": std}
@@ -160,13 +162,17 @@ def published_model(
     if in_chans is not None:
         wanted["in_chans"] = in_chans
     family, config = preset_config(preset, **wanted)
+    chans: int = config.in_chans
+    for name, values in {"mean": mean, "std": std}.items():
+        if values is not None and len(values) not in (1, chans):
+            what = f"{len(values)} values of {name} do not fit {chans} channels"
+            raise InputError(what, mend="give a value a channel, or one for all")
     with Blank():
         module = build(family, config)
     load_strictly(module, fit_input(state, module), where=source)
     if not config.num_classes and "classifier.weight" in published.state:
         remarks.append(f"its head for classes is left out: it reads {OTHER_HEADS[family]}, which {preset} does not")
 
-    chans: int = config.in_chans
     found = find_normalisation(published, preset, bool(config.num_classes), mean, std, remarks)
     mean, std = (recycled(values, chans) for values in found)
     about = {"architecture": preset, **where_from(published)}

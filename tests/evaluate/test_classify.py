@@ -145,6 +145,24 @@ def test_intervals_cover_the_truth(classes, n, strength):
     assert np.mean(widths) < 0.2  # and they are no trivial intervals
 
 
+def test_the_interval_of_balanced_accuracy_reaches_as_far_up_as_the_normal_one():
+    """Where ten of ten are right in every other class, Wilson's have hardly any room above to join."""
+    y = np.repeat(np.arange(10), 10)
+    guess = np.where((np.arange(100) % 10 == 0) & (y % 2 == 0), 9, y)  # one mistake in every other class
+    m = classification_metrics(np.eye(10)[guess], y, names(10))["balanced_accuracy"]
+    half = 1.96 * np.sqrt(5 * 0.9 * 0.1 / 10) / 10
+    assert m.value == pytest.approx(0.95)
+    assert m.high == pytest.approx(0.95 + half, abs=1e-4)
+    assert m.low < 0.95 - half - 0.005  # Wilson's are wider there
+
+
+def test_the_interval_of_macro_f1_has_as_much_room_above_as_below():
+    y = np.repeat(np.arange(20), 5)
+    guess = np.where(np.arange(100) % 25 == 0, (y + 1) % 20, y)  # four mistakes
+    m = classification_metrics(np.eye(20)[guess], y, names(20))["macro_f1"]
+    assert m.high == pytest.approx(min(1.0, 2 * m.value - m.low))
+
+
 def test_ten_thousand_samples_take_no_time():
     p, y = draw(np.random.default_rng(0), 10_000, 10, 3.0)
     start = time.perf_counter()

@@ -45,6 +45,9 @@ def test_multilabel():
     p = 1 / (1 + np.exp(-logits))
     assert values["map"] == pytest.approx(sk.average_precision_score(y, p, average="macro"))
     assert values["loss"] == pytest.approx(-np.mean(y * np.log(p) + (1 - y) * np.log(1 - p)), rel=1e-5)
+    draws = np.random.default_rng(1).integers(30, size=(300, 30))
+    spread = np.std([sk.average_precision_score(y[i], p[i], average="macro") for i in draws])
+    assert values["map_error"] == pytest.approx(spread, rel=0.2)
     assert MultilabelEvaluator.best[0] in values
 
 

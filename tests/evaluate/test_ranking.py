@@ -30,7 +30,7 @@ def test_influence_is_the_derivative_by_the_weight_of_a_sample(figure, reference
     rng = np.random.default_rng(0)
     truth = rng.random(30) < 0.4
     scores = np.round(truth + rng.normal(size=30), decimals)
-    _, influence = figure(scores, truth)
+    _, influence, _ = figure(scores, truth)
     eps = 1e-5
     for i in range(30):
         up, down = (reference(truth, scores, sample_weight=1 + s * eps * (np.arange(30) == i)) for s in (1, -1))
@@ -42,3 +42,21 @@ def test_influences_sum_to_nothing(figure):
     rng = np.random.default_rng(1)
     truth = rng.random(200) < 0.3
     assert figure(rng.normal(size=200), truth)[1].sum() == pytest.approx(0, abs=1e-12)
+
+
+@pytest.mark.parametrize("decimals", [8, 1])
+@pytest.mark.parametrize("figure", [roc_area, average_precision])
+def test_the_bias_is_that_of_the_jackknife(figure, decimals):
+    rng = np.random.default_rng(2)
+    truth = np.arange(400) < 12
+    scores = np.round(truth + rng.normal(size=400), decimals)
+    value, _, bias = figure(scores, truth)
+    change = np.array([figure(np.delete(scores, i), np.delete(truth, i))[0] - value for i in range(400)])
+    jackknife = sum((kind.sum() - 1) * change[kind].mean() for kind in (truth, ~truth))
+    assert bias == pytest.approx(jackknife, rel=0.01, abs=1e-12)
+
+
+def test_a_single_positive_has_a_bias_where_it_is_not_the_first():
+    truth = np.array([False, True, False])
+    assert average_precision(np.array([3.0, 2.0, 1.0]), truth)[2] == 0.5  # without itself its precision is 0
+    assert average_precision(np.array([2.0, 3.0, 1.0]), truth)[2] == 0

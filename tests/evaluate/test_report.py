@@ -67,6 +67,12 @@ def test_the_headline_is_a_sentence_for_anyone():
     assert "The true value lies between 96.1 % and 99.0 % (95 % interval)." in text
 
 
+def test_the_headline_of_labels_says_what_f1_is():
+    figures = {"map": Metric(0.9, 0.8, 0.95, 60), "micro_f1": Metric(0.712, 0.6, 0.8, 60)}
+    text = Page(render(Report("t", "multilabel", figures, split="test"))).text
+    assert "precision and recall have a harmonic mean (micro F1) of 71.2 %." in text
+
+
 @pytest.mark.parametrize(
     ("split", "says"),
     [

@@ -183,6 +183,15 @@ def test_the_persons_word_stands():
     assert {"model", "image size", "batch size", "optimiser", "learning rate"} <= named
 
 
+@pytest.mark.parametrize(
+    ("name", "usual"), [("muon", 0.05), ("adamw", 0.05), ("adam", 0.0), ("sgd", 5e-4), ("rmsprop", 0.0)]
+)
+def test_weights_decay_as_is_usual_for_the_optimiser(name, usual):
+    """0.05 is AdamW's, whose decay is apart from the gradient; in the gradient (L2) it is a hundred times too much."""
+    settings = settle({"optim.name": name}, "--set")
+    assert choose(given(settings=settings)).recipe.optim.weight_decay == usual
+
+
 def test_what_the_person_named_is_told_as_theirs():
     wish = {
         "loop.precision": "fp32",

@@ -6,7 +6,7 @@ import torch
 from smalti.errors import DivergedError, InputError
 from smalti.objectives import Classify
 from smalti.train.budget import Budget
-from smalti.train.loop import LoopConfig, Stopped, crosses, fit, train_step
+from smalti.train.loop import LoopConfig, crosses, fit, train_step
 from tests.train.conftest import Silent
 
 
@@ -50,19 +50,42 @@ def test_minutes_follow_the_clock(setup):
     assert state.optimizers[0].param_groups[0]["lr"] < 2e-3 * 0.2  # the schedule followed the clock down
 
 
-@pytest.mark.parametrize(("steps", "first"), [(1, 2e-3), (20, 2e-3), (21, 0.0)])
-def test_a_step_is_not_spent_on_warming_up_where_there_are_few(setup, steps, first):
-    state, batches, objective, _ = setup("sgd")
+def rates(made, **options):
+    """The learning rates of a run's steps, as shares of the peak."""
+    found = []
 
-    class First(Silent):
+    class Rates(Silent):
         def on_step(self, state, progress, values):
-            self.lr = state.optimizers[0].param_groups[0]["lr"]
-            raise Stopped
+            found.append(state.optimizers[0].param_groups[0]["lr"] / 2e-3)
 
-    listener, config = First(), LoopConfig(batch_size=32, warmup=0.05)
-    with pytest.raises(Stopped):
-        go((state, batches, objective, None), steps=steps, config=config, listener=listener)
-    assert listener.lr == first
+    config = LoopConfig(batch_size=32, warmup=0.05, schedule="linear", evaluations=1)
+    go(made, config=config, listener=Rates(), **options)
+    return found
+
+
+@pytest.mark.parametrize(("steps", "first"), [(1, 0.5 / 0.95), (2, 0.75 / 0.95), (10, 1.0), (16, 0.625), (40, 0.25)])
+def test_a_step_has_the_rate_of_its_middle(setup, steps, first):
+    found = rates(setup("sgd"), steps=steps)
+    assert found[0] == pytest.approx(first)
+    assert found[-1] == pytest.approx(0.5 / steps / 0.95)
+
+
+@pytest.mark.parametrize(
+    ("length", "expected"), [(90.0, [0.5 / 0.95]), (24.0, [0.8 / 0.95, 0.4 / 0.95, 0.1 / 0.95]), (1.2, [0.2, 0.6, 1.0])]
+)
+def test_by_the_clock_too_where_a_step_may_be_all_there_is(setup, length, expected):
+    state, batches, objective, evaluator = setup("sgd")
+    now = 0.0
+
+    def timed(model, batch):
+        nonlocal now
+        now += length
+        return objective(model, batch)
+
+    made = state, batches, timed, evaluator
+    found = rates(made, budget=Budget(minutes=1), seconds=60.0, clock=lambda: now)
+    assert found[: len(expected)] == pytest.approx(expected)
+    assert min(found) > 0
 
 
 class Poisoned(Classify):

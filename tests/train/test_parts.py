@@ -10,6 +10,8 @@ import torch
 
 from smalti.errors import InputError
 from smalti.objectives import Classify
+from smalti.progress import TrainingBar
+from smalti.train import log
 from smalti.train.ema import EMA
 from smalti.train.folder import RunFolder
 from smalti.train.loop import LoopConfig
@@ -69,6 +71,30 @@ def test_a_folder_takes_one_run_and_one_process(tmp_path):
     with folder.lock():
         assert "another process is training" in subprocess.run(call, capture_output=True, text=True).stdout
     assert subprocess.run(call, capture_output=True, text=True).stdout == "in\n"
+
+
+def test_a_new_run_never_finds_the_weights_of_another(tmp_path):
+    """Killed between its first good model and its first checkpoint, a run leaves only the former."""
+    for folder in (RunFolder.create(tmp_path / "run"), RunFolder.create(tmp_path / "taught").teacher):
+        folder.checkpoints.mkdir(parents=True, exist_ok=True)
+        folder.best.touch()
+    for name in ("run", "taught"):
+        with pytest.raises(InputError, match="already holds a run"):
+            RunFolder.create(tmp_path / name)
+
+
+def test_a_run_cut_off_between_its_two_files_has_the_newer_metrics(tmp_path, setup, monkeypatch):
+    """A finished run that goes on writes no rows any more: they must be there before its checkpoint is."""
+
+    def cut(path, state):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(log, "save_checkpoint", cut)
+    state, folder = setup()[0], RunFolder.create(tmp_path / "run")
+    state.rows.append({"step": 1, "loss": 2.0})
+    with pytest.raises(KeyboardInterrupt):
+        log.RunLog(folder, TrainingBar(None, show=False), batch_size=1).save(state)
+    assert folder.metrics.read_text() == '{"step": 1, "loss": 2.0}\n'
 
 
 def test_folders_that_are_none(tmp_path):

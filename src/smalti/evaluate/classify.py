@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from smalti.errors import InputError
-from smalti.evaluate.intervals import DRAWS, Floats, Interval, limits, mean_interval, mover, newcombe, wilson
+from smalti.evaluate.intervals import DRAWS, Floats, Interval, Z, limits, mean_interval, mover, newcombe, wilson
 from smalti.evaluate.metrics import Metric
 from smalti.evaluate.ranking import macro, roc_area
 
@@ -113,27 +113,33 @@ def _share(value: float, n: int) -> Metric:
 
 
 def _balanced_accuracy(counts: NDArray[np.int64]) -> Metric:
-    """Mean recall of the classes that occur; Wilson's interval of each, joined."""
+    """Mean recall of the classes that occur; Wilson's interval of each, joined, or the normal one where that is wider.
+
+    Wilson's reach far down and little up where a class has few pictures; joined, they would end below the truth.
+    """
     support = counts.sum(1)
     occurs = support > 0
     recall = counts.diagonal()[occurs] / support[occurs]
     value, low, high = mover(recall, *wilson(recall, support[occurs]))
+    half = Z * float(np.sqrt((recall * (1 - recall) / support[occurs]).sum())) / len(recall)
+    low, high = max(0.0, min(low, value - half)), min(1.0, max(high, value + half))
     return Metric(value, low, high, int(support.sum()), note=_left_out(occurs))
 
 
 def _macro_f1(counts: NDArray[np.int64], seed: int) -> Metric:
-    """Mean F1 of the classes that occur or are predicted; the interval from confusion matrices drawn like this one."""
+    """Mean F1 of the classes that occur or are predicted; the interval from confusion matrices drawn like this one.
+
+    A rare class loses much in a draw and gains little, so that the draws end below the truth: above there is at least
+    as much room as below.
+    """
     n, classes = int(counts.sum()), len(counts)
     occurs = (counts.sum(0) + counts.sum(1)) > 0
     value = float(_f1(counts[None])[0])
     low, high = _bootstrap_f1(counts, n, seed) if n > 1 and classes > 1 else (None, None)
-    return Metric(
-        value,
-        None if low is None else min(low, value),
-        None if high is None else max(high, value),
-        n,
-        note=_left_out(occurs),
-    )
+    if low is not None and high is not None:
+        low = min(low, value)
+        high = min(1.0, max(high, 2 * value - low))
+    return Metric(value, low, high, n, note=_left_out(occurs))
 
 
 def _bootstrap_f1(counts: NDArray[np.int64], n: int, seed: int) -> Interval:

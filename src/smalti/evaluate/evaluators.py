@@ -65,20 +65,20 @@ class ClassifyEvaluator(_Evaluator):
 
 
 class MultilabelEvaluator(_Evaluator):
-    """Any of K: "loss" (binary cross-entropy) and "map" (mean average precision over the labels with positives)."""
+    """Any of K: "loss" (binary cross-entropy), "map" (mean average precision over the labels with positives), and its
+    standard error."""
 
     best: ClassVar[Best] = ("map", "max")
 
     def __call__(self, model: nn.Module) -> Iterator[tuple[str, float]]:
-        """Yields loss and mean average precision of `model`."""
+        """Yields loss, mean average precision and map_error of `model`."""
         outputs = self._collect(model, mean_sigmoid)
         logits, targets = torch.from_numpy(outputs.logits), torch.from_numpy(outputs.targets)
         yield "loss", float(F.binary_cross_entropy_with_logits(logits, targets))
         finite = bool(logits.isfinite().all())
-        yield (
-            "map",
-            mean_average_precision(outputs.logits, np.asarray(outputs.targets, bool)) if finite else float("nan"),
-        )
+        value, error = mean_average_precision(outputs.logits, targets.bool().numpy()) if finite else (math.nan, 0.0)
+        yield "map", value
+        yield "map_error", error
 
 
 class RegressEvaluator(_Evaluator):

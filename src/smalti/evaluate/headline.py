@@ -38,7 +38,8 @@ def headline(report: Report) -> dict[str, Any] | None:
         metric = metrics["map"]
         sentence = f"Mean average precision on {metric.n:,} {of}."
         if "micro_f1" in metrics:
-            sentence += f" At a threshold of one half, precision and recall balance at {metrics['micro_f1'].text}."
+            f1 = metrics["micro_f1"].text
+            sentence += f" At a threshold of one half, precision and recall have a harmonic mean (micro F1) of {f1}."
     elif "mae" in metrics:
         metric = metrics["mae"]
         sentence = f"Off by {metric.text} on average, over {metric.n:,} {of}."

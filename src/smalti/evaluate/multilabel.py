@@ -12,7 +12,7 @@ from smalti.errors import InputError
 from smalti.evaluate.classify import auroc, finite
 from smalti.evaluate.intervals import Floats, bootstrap_means, wilson
 from smalti.evaluate.metrics import Metric
-from smalti.evaluate.ranking import average_precision, macro
+from smalti.evaluate.ranking import average_precision, macro, over_labels
 
 __all__ = ["mean_average_precision", "multilabel_metrics", "per_label"]
 
@@ -55,12 +55,15 @@ def multilabel_metrics(probabilities: ArrayLike, targets: ArrayLike, *, seed: in
     return metrics
 
 
-def mean_average_precision(scores: NDArray[np.floating], targets: NDArray[np.bool_]) -> float:
-    """Mean average precision over the labels with positives, of (N, K) scores; NaN where none has any."""
-    seen = np.flatnonzero(targets.any(0))
-    return (
-        float(np.mean([average_precision(scores[:, k], targets[:, k])[0] for k in seen])) if len(seen) else float("nan")
-    )
+def mean_average_precision(scores: NDArray[np.floating], targets: NDArray[np.bool_]) -> tuple[float, float]:
+    """Mean average precision over the labels with positives, of (N, K) scores, and its standard error; NaN and 0 where
+    none has any.
+    """
+    seen = targets.any(0)
+    if not seen.any():
+        return float("nan"), 0.0
+    values, influence, _ = over_labels(average_precision, scores[:, seen], targets[:, seen])
+    return float(values.mean()), float(np.sqrt((influence**2).sum()))
 
 
 def per_label(

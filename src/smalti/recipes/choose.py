@@ -35,7 +35,7 @@ from smalti.recipes.teacher import AUTO, PRESET, TWO_HEADS, TeacherConfig, load_
 from smalti.recipes.transfer import TransferConfig, Tune, fitted_preprocess, freeze, kept_options
 from smalti.train.budget import Budget
 from smalti.train.loop import LoopConfig
-from smalti.train.optim import OptimConfig
+from smalti.train.optim import WEIGHT_DECAY, OptimConfig
 
 __all__ = ["Chosen", "Given", "choose", "is_measured", "rarity"]
 
@@ -362,7 +362,7 @@ def choose_optim(given: Given, batch_size: int, note: Note) -> OptimConfig:
     note("optimiser", name, "Muon for matrices of blocks and kernels of stems, else AdamW")
     if named_lr is not None or is_measured(name, given.setting("model", "preset") or TUNED):
         note("learning rate", f"{lr:.3g}", "measured for this family of models, scaled to the batch")
-    return OptimConfig(name=name, lr=lr, weight_decay=0.05)
+    return OptimConfig(name=name, lr=lr, weight_decay=WEIGHT_DECAY[name])
 
 
 def tune_optim(given: Given, batch_size: int, note: Note) -> OptimConfig:
@@ -379,7 +379,7 @@ def tune_optim(given: Given, batch_size: int, note: Note) -> OptimConfig:
     note("learning rate", f"{lr:.3g}", why)
     if decay < 1:
         note("layer decay", decay, "the rate falls by this from layer to layer, from the head down")
-    return OptimConfig(name=name, lr=lr, weight_decay=0.05, layer_decay=decay)
+    return OptimConfig(name=name, lr=lr, weight_decay=WEIGHT_DECAY[name], layer_decay=decay)
 
 
 def is_measured(optimizer: str, preset: str) -> bool:

@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
@@ -69,15 +68,4 @@ def unpack(tree: Any, tensors: dict[str, Tensor]) -> Any:
         return {key: unpack(value, tensors) for key, value in tree["dict"]}
     if isinstance(tree, list):
         return [unpack(value, tensors) for value in tree]
-    return tree
-
-
-def to_device(tree: Any, device: torch.device) -> Any:
-    """The tree with its tensors moved."""
-    if isinstance(tree, Tensor):
-        return tree.to(device)
-    if isinstance(tree, dict):
-        return {key: to_device(value, device) for key, value in tree.items()}
-    if isinstance(tree, list):
-        return [to_device(value, device) for value in tree]
     return tree

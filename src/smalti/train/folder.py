@@ -46,7 +46,7 @@ class RunFolder:
     def create(cls, path: str | os.PathLike[str]) -> "RunFolder":
         """A new run folder. Raises InputError where one is there already, StorageError where none can be made."""
         folder = cls(path)
-        kept = (folder.last, folder.model, folder.result, folder.teacher.last)
+        kept = (folder.last, folder.best, folder.model, folder.result, folder.teacher.last, folder.teacher.best)
         if any(file.exists() for file in kept):  # one that failed before it saved anything gives way
             raise InputError(
                 "already holds a run",
@@ -108,7 +108,9 @@ class RunFolder:
             os.close(handle)
 
     def write_metrics(self, rows: Sequence[dict[str, float]]) -> None:
-        """Replaces metrics.jsonl; it is written with the checkpoint, so the two never disagree."""
+        """Replaces metrics.jsonl. The checkpoint, which holds the rows too, is written next: a run cut off between the
+        two goes on from the older one and writes the rows again.
+        """
         write_durably(self.metrics, "".join(json.dumps(row) + "\n" for row in rows))
 
     def write_result(self, result: dict[str, Any]) -> None:

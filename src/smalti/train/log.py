@@ -47,6 +47,6 @@ class RunLog:
             save_checkpoint(self.folder.best, {"model": state.averaged.state_dict(), "step": state.step})
 
     def save(self, state: TrainState) -> None:
-        """Writes the checkpoint and the metrics that belong to it."""
-        save_checkpoint(self.folder.last, state.state_dict())
+        """Writes the metrics and the checkpoint that belongs to them."""
         self.folder.write_metrics(state.rows)
+        save_checkpoint(self.folder.last, state.state_dict())

@@ -42,8 +42,8 @@ class LoopConfig:
         batch_size: pictures a step.
         accumulate: parts a batch is cut into, for memory; the step is the same, but for losses of tokens, where a
             sample counts alike however many tokens of it do, and for statistics over a batch (batch norm).
-        warmup: share of the run over which the learning rate rises from 0; none where that is one step or less.
-        schedule: how it falls afterwards.
+        warmup: share of the run over which the learning rate rises from 0.
+        schedule: how it falls afterwards. A step has the rate of its middle, so neither the first nor the last is lost.
         ema_decay: keep a running mean of the weights with this decay; None for none.
         precision: of forward passes and gradients of activations; weights stay fp32.
         evaluations: how often over the run the validation pictures are looked at.
@@ -151,34 +151,36 @@ def fit(
     """
     keep_blocks()
     total = budget.total_steps(len(batches))
-    warmup = config.warmup if total is None or total * config.warmup > 1 else 0.0  # within one step nothing can rise
     started = clock() - state.seconds
     saved = clock()
 
-    def spent() -> float:
-        """Share of the budget that is used up."""
-        return state.step / total if total is not None else state.seconds / max(seconds, 1e-9)
+    def spent(steps: int) -> float:
+        """Share of the budget that is used up now, after so many steps."""
+        return steps / total if total is not None else (clock() - started) / max(seconds, 1e-9)
+
+    def rate() -> float:
+        """The learning rate of the step under way, whose gradient is there: now the clock knows how long it takes."""
+        middle = (progress + min(spent(state.step + 1), 1.0)) / 2
+        return lr * lr_factor(middle, warmup=config.warmup, schedule=config.schedule)
 
     def patient() -> bool:
         """Whether there is still hope for a better model."""
         return config.patience is None or state.since_best < config.patience
 
-    progress = spent()
+    progress = spent(state.step)
     with StopRequest() as stop:
         while progress < 1 and patient():
             epoch, start = divmod(state.step, len(batches))
             for batch in batches.epoch(epoch, start=start):
-                factor = lr_factor(min(progress, 1.0), warmup=warmup, schedule=config.schedule)
-                set_lr(state.optimizers, lr * factor)
                 torch.manual_seed(step_seed(seed, state.step))
                 batch = {name: tensor.to(state.device, non_blocking=True) for name, tensor in batch.items()}
-                values, finite = train_step(state, batch, objective, config, grad_clip)
+                values, finite = train_step(state, batch, objective, config, grad_clip, rate)
                 if not finite:
                     note_skipped(state, names(batch))
 
                 state.step += 1
                 state.seconds = clock() - started
-                before, progress = progress, spent()
+                before, progress = progress, spent(state.step)
                 listener.on_step(state, progress, values)
                 if crosses(before, progress, config.evaluations):
                     judge(state, evaluator, epoch, listener)
@@ -198,13 +200,19 @@ def fit(
 
 @fp32_products()
 def train_step(
-    state: TrainState, batch: Batch, objective: Objective, config: LoopConfig, grad_clip: float | None
+    state: TrainState,
+    batch: Batch,
+    objective: Objective,
+    config: LoopConfig,
+    grad_clip: float | None,
+    rate: Callable[[], float] | None = None,
 ) -> tuple[dict[str, float], bool]:
-    """One optimiser step on `batch`, in `config.accumulate` parts.
+    """One optimiser step on `batch`, in `config.accumulate` parts, at the learning rate that `rate` says once the
+    gradient is there; without one at that of the optimisers.
 
     Returns:
-        The means of loss and metrics over the batch, and whether they and the gradient were finite; if not, nothing
-        moved.
+        The means of loss and metrics over the batch, and whether the loss and the gradient were finite; if not,
+        nothing moved.
     """
     size = len(batch["target"])
     statistics = [buffer.clone() for buffer in state.model.buffers()]  # those of batch norm move in the forward pass
@@ -220,6 +228,8 @@ def train_step(
     norm = torch.nn.utils.get_total_norm(gradients)
     *numbers, norm_value = torch.stack([*totals.values(), norm]).tolist()  # the one wait for the device in a step
     values = dict(zip(totals, numbers, strict=True))
+    if rate is not None:
+        set_lr(state.optimizers, rate())
 
     finite = math.isfinite(values["loss"]) and math.isfinite(norm_value)
     if finite:

@@ -12,7 +12,7 @@ from smalti.configs import demand
 from smalti.nn import Block
 from smalti.train.muon import Muon
 
-__all__ = ["OptimConfig", "build_optimizers", "set_lr"]
+__all__ = ["WEIGHT_DECAY", "OptimConfig", "build_optimizers", "set_lr"]
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,9 @@ class OptimConfig:
             AdamW) and everything else by AdamW; the others are torch's.
         lr: peak learning rate of the schedule.
         weight_decay: of matrices and kernels, a table with a row a token or a position of a text among them; biases,
-            those of scores too, norms, gates, and positions and tokens of pictures are not decayed.
+            those of scores too, norms, gates, and positions and tokens of pictures are not decayed. Muon and AdamW
+            shrink the weights by lr times this; the others add this times the weights to the gradient (L2), where the
+            same number is far too much. `WEIGHT_DECAY` has what is usual.
         betas: of Adam and AdamW.
         momentum: of SGD and RMSprop.
         grad_clip: largest norm of the whole gradient; None for no clipping.
@@ -48,6 +50,9 @@ class OptimConfig:
         demand(0 < self.momentum < 1, "optim.momentum", self.momentum, "a number between 0 and 1")
         demand(self.grad_clip is None or self.grad_clip > 0, "optim.grad_clip", self.grad_clip, "above 0, or none")
         demand(0 < self.layer_decay <= 1, "optim.layer_decay", self.layer_decay, "above 0, at most 1")
+
+
+WEIGHT_DECAY = {"muon": 0.05, "adamw": 0.05, "adam": 0.0, "sgd": 5e-4, "rmsprop": 0.0}  # what is usual, by name
 
 
 def build_optimizers(model: nn.Module, config: OptimConfig) -> list[Optimizer]:

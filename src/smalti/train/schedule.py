@@ -12,7 +12,7 @@ def lr_factor(progress: float, *, warmup: float, schedule: ScheduleName) -> floa
     """Rises in a line over the first `warmup` of the run, then falls to zero.
 
     Args:
-        progress: share of the budget spent, in [0, 1].
+        progress: share of the budget spent, in [0, 1]: of a step that at its middle.
         warmup: share of the budget that warms up, in [0, 1).
         schedule: how it falls: "cosine" (arXiv:1608.03983), "linear", or "constant" for not at all.
     """

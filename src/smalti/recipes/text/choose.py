@@ -19,7 +19,7 @@ from smalti.recipes.text.systems import System
 from smalti.recipes.transfer import TransferConfig, kept_options
 from smalti.train.budget import Budget
 from smalti.train.loop import LoopConfig
-from smalti.train.optim import OptimConfig
+from smalti.train.optim import WEIGHT_DECAY, OptimConfig
 
 __all__ = ["choose_text"]
 
@@ -109,7 +109,7 @@ def choose_text(
         model=ModelConfig(preset, options),
         tokens=tokens,
         budget=budget,
-        optim=OptimConfig(name=name, lr=lr, weight_decay=0.05),
+        optim=OptimConfig(name=name, lr=lr, weight_decay=WEIGHT_DECAY[name]),
         loop=LoopConfig(batch_size=size, precision=precision, warmup=0.05),
         transfer=TransferConfig(str(settings.get("transfer", {}).get("start", ""))),
         seed=int(settings.get("seed", 0)),
