@@ -1,5 +1,6 @@
 import hashlib
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -87,6 +88,11 @@ def test_a_copy_under_another_label_is_a_conflict():
     assert found.problems[0].cause == "labelled 2, but the same picture 5.png is labelled 5"
     found = look(pictures, np.eye(10, 2, k=-4) + np.eye(10, 2), task="multilabel")
     assert found.problems[0].cause == "labelled [], but the same picture 5.png is labelled ['b']"
+
+
+def test_what_the_layout_shows_is_among_the_problems():
+    source = replace(source_of(noise(6)), problems=(Problem("left_out", "", "3 pictures", "call them", count=3),))
+    assert kinds(check(source)) == ["left_out"]
 
 
 @pytest.mark.parametrize(

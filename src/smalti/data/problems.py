@@ -5,28 +5,29 @@ Nothing is read here: a problem is judged from the index (`Source`) and from wha
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from os.path import splitext
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from smalti.data.decode import FORMATS, PICTURE_SUFFIXES
 from smalti.data.facts import Facts
-from smalti.data.source import SPLITS, UNASSIGNED, Source
+from smalti.data.source import SPLITS, UNASSIGNED, Problem, Source
 from smalti.data.split import roles
 
 __all__ = ["KINDS", "OVERSHOOT", "Problem", "find", "given", "in_order"]
 
 KINDS = (  # in the order they are reported
     "unreadable",
+    "unknown_split",
     "missing_split",
     "one_class",
     "unseen_class",
     "constant",
     "leak",
     "few",
+    "unread_format",
+    "left_out",
     "empty_class",
     "imbalance",
     "duplicate_conflict",
@@ -48,33 +49,6 @@ _LONG, _SMALL, _OFF = 4, 8, 10  # odd sizes: long over short side, pixels, times
 _LEFT_OUT = {True: ", or let smalti leave it out: --leaks drop", False: "; until then smalti leaves it out by itself"}
 
 
-@dataclass(frozen=True)
-class Problem:
-    """Something wrong with the data, or worth knowing.
-
-    Args:
-        kind: one of KINDS.
-        file: the name of the (first) sample; empty where it is about the whole.
-        cause: what is wrong, as a sentence without a full stop.
-        mend: what to do about it.
-        fatal: whether training on would make the result a lie.
-        count: the samples it is about.
-        others: the names of further ones, at most 20.
-    """
-
-    kind: str
-    file: str
-    cause: str
-    mend: str
-    fatal: bool = False
-    count: int = 1
-    others: tuple[str, ...] = ()
-
-    def to_dict(self) -> dict[str, Any]:
-        """The stable shape in `--json` output: kind, file, cause, mend, and more."""
-        return {**vars(self), "others": list(self.others)}
-
-
 def given(source: Source, facts: Facts) -> NDArray[np.int64]:
     """(N,) the split that the data gives each sample, UNASSIGNED where none; one past the last if it is unreadable."""
     places = roles(source, facts)
@@ -93,6 +67,7 @@ def find(
         counts: (4, K) samples of each class in train, val, test and in no split.
         channels: that the model will be given.
     """
+    yield from source.problems
     yield from _unreadable(source, facts)
     yield from _missing_splits(places)
     if source.task == "regress":
