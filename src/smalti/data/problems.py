@@ -3,6 +3,7 @@
 Nothing is read here: a problem is judged from the index (`Source`) and from what was seen of each picture (`Facts`).
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from os.path import splitext
@@ -28,6 +29,7 @@ KINDS = (  # in the order they are reported
     "few",
     "unread_format",
     "left_out",
+    "odd_label",
     "empty_class",
     "imbalance",
     "duplicate_conflict",
@@ -45,6 +47,8 @@ _LEARNED = (_TRAIN, UNASSIGNED)
 _LISTED = 1000  # problems of a kind
 _OTHERS = 20  # files named in one problem
 _IMBALANCE = 10  # largest class over smallest
+_NUMBER = re.compile(r"[-+]?\d+([.,]\d+)?")
+_MANY_CLASSES, _FEW_EACH = 20, 4  # more classes with fewer pictures each are likely to be no classes
 _LONG, _SMALL, _OFF = 4, 8, 10  # odd sizes: long over short side, pixels, times the median
 _LEFT_OUT = {True: ", or let smalti leave it out: --leaks drop", False: "; until then smalti leaves it out by itself"}
 
@@ -75,6 +79,7 @@ def find(
     else:
         yield from _poor_classes(source, counts)
         yield from _imbalance(source, counts)
+        yield from _odd_labels(source)
     yield from _equal_pictures(source, facts, places)
     yield from _divided_groups(source, places)
     yield from _wrong_extensions(source, facts)
@@ -163,6 +168,22 @@ def _imbalance(source: Source, counts: NDArray[np.int64]) -> Iterator[Problem]:
         yield Problem("imbalance", "", cause + f"{learned[least]:,}", mend)
 
 
+def _odd_labels(source: Source) -> Iterator[Problem]:
+    """Labels that are likely to be something else: amounts, or several labels in one."""
+    labels = source.labels
+    if source.task == "multilabel":
+        commas = [label for label in labels if "," in label]
+        if commas and (source.targets.sum(1) <= 1).all():
+            cause = f"no picture has two labels, but some have commas, as {commas[0]!r}"
+            yield Problem("odd_label", "", cause, "labels are separated by | or ;", count=len(commas))
+        return
+    many = len(labels) > max(_MANY_CLASSES, len(source) / _FEW_EACH)
+    if all(map(_NUMBER.fullmatch, labels)) and (many or not all(label.isdigit() for label in labels)):
+        cause = f"all {len(labels):,} classes are numbers, as {labels[0]!r}"
+        mend = "if they are amounts, call the column target, or give --task regress"
+        yield Problem("odd_label", "", cause, mend, count=len(labels))
+
+
 def _equal_pictures(source: Source, facts: Facts, places: NDArray[np.int64]) -> Iterator[Problem]:
     """Equal pictures: in two splits, under two labels, or merely more than once."""
     weakest = _VAL if (places == _TEST).any() else _TRAIN  # gives way, as in `split`
@@ -183,6 +204,9 @@ def _equal_pictures(source: Source, facts: Facts, places: NDArray[np.int64]) -> 
             twin, label = names[int(odd.argmax())], _label(source, members[odd][0])
             cause = f"labelled {_label(source, members[0])}, but the same picture {twin} is labelled {label}"
             mend = "keep the one that is right"
+            if twin == names[0]:
+                cause = f"named in several rows, labelled {_label(source, members[0])} and {label}"
+                mend = "keep the row that is right; for several labels, one row with labels = a|b"
             yield Problem("duplicate_conflict", names[0], cause, mend, False, len(members), others)
         elif len(where) == 1:
             more = f" and {len(members) - 2:,} more" if len(members) > 2 else ""
