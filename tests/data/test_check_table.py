@@ -50,6 +50,10 @@ def test_says_what_is_there():
     assert "train  test" in text
 
 
+def test_one_class_is_no_plural():
+    assert "1 class, one class a picture" in shown(look(labels=("a",)))
+
+
 def test_fits_80_columns_and_narrower():
     labels = tuple(f"a class with a rather long name, number {k}" for k in range(50))
     long = Problem("leak", "train/" + "x" * 300 + ".png", "the same picture is in test " * 9, "remove it " * 20, True)

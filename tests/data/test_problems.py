@@ -1,5 +1,6 @@
 import hashlib
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -87,6 +88,44 @@ def test_a_copy_under_another_label_is_a_conflict():
     assert found.problems[0].cause == "labelled 2, but the same picture 5.png is labelled 5"
     found = look(pictures, np.eye(10, 2, k=-4) + np.eye(10, 2), task="multilabel")
     assert found.problems[0].cause == "labelled [], but the same picture 5.png is labelled ['b']"
+
+
+def test_one_picture_in_several_rows_under_two_labels():
+    pictures = noise(10)
+    pictures[5] = pictures[2]
+    names = [f"{i}.png" for i in range(10)]
+    names[5] = names[2]
+    problem = only(look(pictures, names=names), "duplicate_conflict")
+    assert problem.cause == "named in several rows, labelled 'a' and 'b'"
+    assert "labels = a|b" in problem.mend
+
+
+@pytest.mark.parametrize(
+    ("labels", "n", "warned"),
+    [
+        (("0.5", "1"), 8, True),
+        (("0,5", "-3"), 8, True),
+        (("0", "1"), 8, False),
+        (("0.5", "a"), 8, False),
+        (tuple(map(str, range(30))), 60, True),
+        (tuple(map(str, range(30))), 120, False),
+    ],
+)
+def test_classes_that_may_be_amounts(labels, n, warned):
+    found = look(noise(n), np.arange(n) % len(labels), labels=labels)
+    assert ("odd_label" in kinds(found)) is warned
+    assert found.trainable
+
+
+def test_labels_that_may_be_several():
+    found = look(noise(6), np.eye(6, 2), task="multilabel", labels=("red, round", "b"))
+    assert only(found, "odd_label").cause == "no picture has two labels, but some have commas, as 'red, round'"
+    assert kinds(look(noise(6), np.ones((6, 2)), task="multilabel", labels=("red, round", "b"))) == []
+
+
+def test_what_the_layout_shows_is_among_the_problems():
+    source = replace(source_of(noise(6)), problems=(Problem("left_out", "", "3 pictures", "call them", count=3),))
+    assert kinds(check(source)) == ["left_out"]
 
 
 @pytest.mark.parametrize(

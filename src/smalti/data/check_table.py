@@ -73,9 +73,9 @@ def _target(check: Check) -> str:
     count = len(check.labels)
     if check.task == "regress":
         return f"{_TASKS['regress']}: {', '.join(printable(label, 40) for label in check.labels[:4])}"
-    what = "classes" if check.task == "classify" else "labels"
+    one, more = ("class", "classes") if check.task == "classify" else ("label", "labels")
     uneven = f", largest {check.imbalance:.3g} times the smallest" if check.imbalance >= 1.05 else ""
-    return f"{count:,} {what}, {_TASKS[check.task]}{uneven}"
+    return f"{count:,} {one if count == 1 else more}, {_TASKS[check.task]}{uneven}"
 
 
 def _classes(check: Check) -> Table:

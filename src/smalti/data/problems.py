@@ -3,30 +3,33 @@
 Nothing is read here: a problem is judged from the index (`Source`) and from what was seen of each picture (`Facts`).
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from os.path import splitext
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from smalti.data.decode import FORMATS, PICTURE_SUFFIXES
 from smalti.data.facts import Facts
-from smalti.data.source import SPLITS, UNASSIGNED, Source
+from smalti.data.source import SPLITS, UNASSIGNED, Problem, Source
 from smalti.data.split import roles
 
 __all__ = ["KINDS", "OVERSHOOT", "Problem", "find", "given", "in_order"]
 
 KINDS = (  # in the order they are reported
     "unreadable",
+    "unknown_split",
     "missing_split",
     "one_class",
     "unseen_class",
     "constant",
     "leak",
     "few",
+    "unread_format",
+    "left_out",
+    "odd_label",
     "empty_class",
     "imbalance",
     "duplicate_conflict",
@@ -44,35 +47,10 @@ _LEARNED = (_TRAIN, UNASSIGNED)
 _LISTED = 1000  # problems of a kind
 _OTHERS = 20  # files named in one problem
 _IMBALANCE = 10  # largest class over smallest
+_NUMBER = re.compile(r"[-+]?\d+([.,]\d+)?")
+_MANY_CLASSES, _FEW_EACH = 20, 4  # more classes with fewer pictures each are likely to be no classes
 _LONG, _SMALL, _OFF = 4, 8, 10  # odd sizes: long over short side, pixels, times the median
 _LEFT_OUT = {True: ", or let smalti leave it out: --leaks drop", False: "; until then smalti leaves it out by itself"}
-
-
-@dataclass(frozen=True)
-class Problem:
-    """Something wrong with the data, or worth knowing.
-
-    Args:
-        kind: one of KINDS.
-        file: the name of the (first) sample; empty where it is about the whole.
-        cause: what is wrong, as a sentence without a full stop.
-        mend: what to do about it.
-        fatal: whether training on would make the result a lie.
-        count: the samples it is about.
-        others: the names of further ones, at most 20.
-    """
-
-    kind: str
-    file: str
-    cause: str
-    mend: str
-    fatal: bool = False
-    count: int = 1
-    others: tuple[str, ...] = ()
-
-    def to_dict(self) -> dict[str, Any]:
-        """The stable shape in `--json` output: kind, file, cause, mend, and more."""
-        return {**vars(self), "others": list(self.others)}
 
 
 def given(source: Source, facts: Facts) -> NDArray[np.int64]:
@@ -93,6 +71,7 @@ def find(
         counts: (4, K) samples of each class in train, val, test and in no split.
         channels: that the model will be given.
     """
+    yield from source.problems
     yield from _unreadable(source, facts)
     yield from _missing_splits(places)
     if source.task == "regress":
@@ -100,6 +79,7 @@ def find(
     else:
         yield from _poor_classes(source, counts)
         yield from _imbalance(source, counts)
+        yield from _odd_labels(source)
     yield from _equal_pictures(source, facts, places)
     yield from _divided_groups(source, places)
     yield from _wrong_extensions(source, facts)
@@ -188,6 +168,22 @@ def _imbalance(source: Source, counts: NDArray[np.int64]) -> Iterator[Problem]:
         yield Problem("imbalance", "", cause + f"{learned[least]:,}", mend)
 
 
+def _odd_labels(source: Source) -> Iterator[Problem]:
+    """Labels that are likely to be something else: amounts, or several labels in one."""
+    labels = source.labels
+    if source.task == "multilabel":
+        commas = [label for label in labels if "," in label]
+        if commas and (source.targets.sum(1) <= 1).all():
+            cause = f"no picture has two labels, but some have commas, as {commas[0]!r}"
+            yield Problem("odd_label", "", cause, "labels are separated by | or ;", count=len(commas))
+        return
+    many = len(labels) > max(_MANY_CLASSES, len(source) / _FEW_EACH)
+    if all(map(_NUMBER.fullmatch, labels)) and (many or not all(label.isdigit() for label in labels)):
+        cause = f"all {len(labels):,} classes are numbers, as {labels[0]!r}"
+        mend = "if they are amounts, call the column target, or give --task regress"
+        yield Problem("odd_label", "", cause, mend, count=len(labels))
+
+
 def _equal_pictures(source: Source, facts: Facts, places: NDArray[np.int64]) -> Iterator[Problem]:
     """Equal pictures: in two splits, under two labels, or merely more than once."""
     weakest = _VAL if (places == _TEST).any() else _TRAIN  # gives way, as in `split`
@@ -208,6 +204,9 @@ def _equal_pictures(source: Source, facts: Facts, places: NDArray[np.int64]) -> 
             twin, label = names[int(odd.argmax())], _label(source, members[odd][0])
             cause = f"labelled {_label(source, members[0])}, but the same picture {twin} is labelled {label}"
             mend = "keep the one that is right"
+            if twin == names[0]:
+                cause = f"named in several rows, labelled {_label(source, members[0])} and {label}"
+                mend = "keep the row that is right; for several labels, one row with labels = a|b"
             yield Problem("duplicate_conflict", names[0], cause, mend, False, len(members), others)
         elif len(where) == 1:
             more = f" and {len(members) - 2:,} more" if len(members) > 2 else ""

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["SPLITS", "UNASSIGNED", "Raw", "Source", "Storage", "Task", "digest"]
+__all__ = ["SPLITS", "UNASSIGNED", "Problem", "Raw", "Source", "Storage", "Task", "digest"]
 
 Task = Literal["classify", "multilabel", "regress"]
 Raw = bytes | NDArray[np.generic]  # an encoded picture, or its pixels as (H, W) or (H, W, C)
@@ -37,6 +37,33 @@ class Storage(Protocol):
 
 
 @dataclass(frozen=True)
+class Problem:
+    """Something wrong with the data, or worth knowing.
+
+    Args:
+        kind: one of `problems.KINDS`.
+        file: the name of the (first) sample; empty where it is about the whole.
+        cause: what is wrong, as a sentence without a full stop.
+        mend: what to do about it.
+        fatal: whether training on would make the result a lie.
+        count: the samples it is about.
+        others: the names of further ones, at most 20.
+    """
+
+    kind: str
+    file: str
+    cause: str
+    mend: str
+    fatal: bool = False
+    count: int = 1
+    others: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """The stable shape in `--json` output: kind, file, cause, mend, and more."""
+        return {**vars(self), "others": list(self.others)}
+
+
+@dataclass(frozen=True)
 class Source:
     """An opened data set: N samples by position.
 
@@ -51,6 +78,7 @@ class Source:
         groups: (N,) int64, samples of one group must stay in one split; None where the data names no groups.
         notes: remarks on what was found ("classes.csv skipped: not a picture"), shown by the check.
         empty_classes: folders that stand for a class and hold no picture ("train/unicorn"), shown by the check.
+        problems: what the layout alone shows to be wrong (pictures that it leaves out), shown by the check.
         hashes: (N, 16) uint8, of the content of each picture, once they have been looked at (`Facts.hashes`).
     """
 
@@ -64,6 +92,7 @@ class Source:
     groups: NDArray[np.int64] | None = None
     notes: tuple[str, ...] = ()
     empty_classes: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
     hashes: NDArray[np.uint8] | None = None
 
     def __len__(self) -> int:

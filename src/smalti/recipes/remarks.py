@@ -42,10 +42,16 @@ def tell(choices: tuple[Choice, ...], show: bool) -> None:
 
 
 def left_out(found: Check) -> tuple[Choice, ...]:
-    """What is said of pictures that cannot be read; nothing where all can be."""
+    """What is said of pictures that cannot be read or that the layout leaves out; nothing where there are none."""
     n = found.n - int(found.splits.sum())
     bad = [problem.file for problem in found.problems if problem.kind == "unreadable"]
-    return (Choice("left out", counted(n, "picture"), f"cannot be read: {few(bad)}"),) if n else ()
+    told = [Choice("left out", counted(n, "picture"), f"cannot be read: {few(bad)}")] if n else []
+    told += [
+        Choice("left out", problem.cause, problem.mend)
+        for problem in found.problems
+        if problem.kind in ("unread_format", "left_out")
+    ]
+    return tuple(told)
 
 
 def not_labelled(source: Source, model: Model) -> tuple[Choice, ...]:

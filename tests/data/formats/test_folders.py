@@ -72,8 +72,63 @@ def test_what_is_left_out_is_counted_and_named() -> None:
         )
     )
     assert set(summary(source)) == {"train/a/1.jpg", "train/b/1.jpg"}
-    assert "3 pictures left out, in no class folder: other/x.png, test/1.jpg, top.gif" in source.notes
+    (left_out,) = source.problems
+    assert (left_out.kind, left_out.count, left_out.fatal) == ("left_out", 3, False)
+    assert left_out.cause == "3 pictures in no class folder: other/x.png, test/1.jpg, top.gif"
     assert "2 files left out, not pictures: classes.csv, train/a/notes.txt" in source.notes
+
+
+@pytest.mark.parametrize("base", ["", "wrapper/"])
+def test_folders_of_class_folders_beside_splits_are_named(base: str) -> None:
+    paths = (f"{base}{split}/{c}/{i}.jpg" for split in ("Train", "Eval", "holdout") for c in "ab" for i in range(2))
+    source = class_folders(tree(*paths, f"{base}Eval/x.jpg"))
+    assert source.splits.tolist() == [0] * 4
+    (left_out,) = source.problems
+    assert (left_out.kind, left_out.count) == ("left_out", 9)
+    assert left_out.cause == "9 pictures below Eval/, holdout/, which are no split names"
+    assert left_out.mend == "if these are splits, call them train, val or test"
+
+
+@pytest.mark.parametrize("words", [("Trainingsdaten", "Validierung", "Testdaten"), ("Lernen", "Pru\u0308fung")])
+def test_a_few_folders_over_the_same_folders_are_unnamed_splits(words: tuple[str, ...]) -> None:
+    paths = [f"{word}/{c}/1.jpg" for word in words for c in ("B\u00e4r", "cat")]
+    paths[0] = paths[0].replace("\u00e4", "a\u0308")
+    (problem,) = class_folders(tree(*paths, f"{words[0]}/only here/1.jpg")).problems
+    assert (problem.kind, problem.fatal) == ("unknown_split", True)
+    assert problem.cause == f"{', '.join(sorted(words))} look like splits over the classes B\u00e4r, cat"
+    assert class_folders(tree(*(f"train/{path}" for path in paths))).problems == ()  # said to be the classes
+
+
+@pytest.mark.parametrize(
+    "paths",
+    [
+        ("cat/big/1.jpg", "cat/small/1.jpg", "dog/big/1.jpg"),
+        ("cat/big/1.jpg", "cat/small/1.jpg", "dog/big/1.jpg", "dog/small/1.jpg", "dog/1.jpg"),
+        tuple(f"{c}/{session}/1.jpg" for c in range(10) for session in ("monday", "friday")),
+    ],
+)
+def test_folders_below_classes_are_no_splits(paths: tuple[str, ...]) -> None:
+    assert class_folders(tree(*paths)).problems == ()
+
+
+def test_pictures_of_formats_that_are_not_read_are_counted() -> None:
+    source = class_folders(tree("a/1.jpg", "b/1.jpg", "a/1.HEIC", "b/2.heic", "b/3.NEF", "b/3.mov"))
+    assert [(p.kind, p.count, p.cause) for p in source.problems] == [
+        ("unread_format", 2, "2 HEIC pictures, a format that is not read: a/1.HEIC, b/2.heic"),
+        ("unread_format", 1, "1 NEF picture, a format that is not read: b/3.NEF"),
+    ]
+    assert source.notes == ("1 file left out, not pictures: b/3.mov",)
+    with pytest.raises(InputError, match=r"DATA: 2 HEIC pictures, a format that is not read: .*; export them as JPEG"):
+        class_folders(tree("a/1.heic", "b/2.heic"))
+
+
+def test_a_table_beside_one_folder_of_pictures_is_pointed_to() -> None:
+    (problem,) = class_folders(tree("my table.csv", "images/1.jpg", "images/2.jpg")).problems
+    assert (problem.kind, problem.fatal) == ("one_class", True)
+    assert problem.mend == "`smalti check 'DATA/my table.csv'` reads the labels from that table"
+    assert class_folders(tree("classes.csv", "a/1.jpg", "b/2.jpg")).problems == ()
+    with pytest.raises(InputError, match=r"2 pictures but no class folders.*`smalti check DATA/x.tsv` reads"):
+        class_folders(tree("x.tsv", "1.jpg", "2.jpg"))
 
 
 def test_empty_class_folders_are_told() -> None:

@@ -37,7 +37,21 @@ def test_order_does_not_depend_on_the_order_given(names: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("word", "split"), [("Train", 0), ("TRAINING", 0), ("valid", 1), ("validation", 1), (" test ", 2), ("cat", None)]
+    ("word", "split"),
+    [
+        ("Train", 0),
+        ("TRAINING", 0),
+        ("valid", 1),
+        ("validation", 1),
+        (" test ", 2),
+        ("cat", None),
+        ("test_set", 2),
+        ("Trainset", 0),
+        ("training data", 0),
+        ("val-images", 1),
+        ("contest", None),
+        ("test_cat", None),
+    ],
 )
 def test_words_for_splits(word: str, split: int | None) -> None:
     assert split_of(word) == split
@@ -47,6 +61,12 @@ def test_targets_are_mapped_by_name_whatever_the_split() -> None:
     labels, targets = class_targets(["b", "a", "c", "a"], splits(TRAIN, TRAIN, TRAIN, TEST), "data")
     assert labels == ("a", "b", "c")
     assert [labels[t] for t in targets] == ["b", "a", "c", "a"]
+
+
+def test_both_spellings_of_an_umlaut_are_one_class() -> None:
+    labels, targets = class_targets(["Bu\u0308hne", "B\u00fchne", "a"], splits(TRAIN, TEST, TRAIN), "data")
+    assert labels == ("B\u00fchne", "a")
+    assert targets.tolist() == [0, 0, 1]
 
 
 @pytest.mark.parametrize("split", [VAL, TEST])

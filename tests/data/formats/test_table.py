@@ -10,6 +10,13 @@ def test_columns_are_lower_case_and_rows_know_their_lines():
     assert list(rows) == [(4, {"text": "a;\nb", "label": "x"}), (5, {"text": "c", "label": "y"})]
 
 
+@pytest.mark.parametrize("sign", [";", ",", "\t"])
+def test_the_line_that_names_the_separator_is_left_out(sign: str):
+    columns, rows = parse(f"\ufeffsep={sign}\r\nPath{sign}Label\r\na{sign}b\r\n".encode(), "t.csv")
+    assert (columns, rows.header) == (("path", "label"), ("Path", "Label"))
+    assert list(rows) == [(3, {"path": "a", "label": "b"})]
+
+
 def test_json_lines_may_have_columns_of_their_own():
     columns, rows = parse(b'{"A": 1}\n\n{"b": [2]}', "t.jsonl")
     assert columns == ("a", "b")
@@ -41,6 +48,7 @@ def test_rows_can_be_gone_through_again(name: str, content: bytes):
 
 def test_the_first_line_gives_the_columns_though_the_rest_is_cut_off():
     assert first_columns(b'text,label\n"half a', "t.csv") == ("text", "label")
+    assert first_columns(b'sep=;\ntext;label\n"half a', "t.csv") == ("text", "label")
     assert first_columns(b'{"text": "a", "label": 1}\n{"text": "ha', "t.jsonl") == ("text", "label")
 
 

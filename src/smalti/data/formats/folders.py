@@ -1,14 +1,18 @@
 """Class folders: `<class>/**/picture`, or the same under `train/`, `val/` and `test/`, in a folder or an archive."""
 
+import shlex
 from array import array
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
-from smalti.data.formats.labels import class_targets, split_of
-from smalti.data.formats.tree import Tree, is_picture
+from smalti.data.formats.labels import class_targets, composed, split_of
+from smalti.data.formats.table import MANIFEST_SUFFIXES
+from smalti.data.formats.tree import Tree, is_picture, is_unread_picture, suffix_of
+from smalti.data.formats.walk import Files
 from smalti.data.names import Names
-from smalti.data.source import UNASSIGNED, Source
+from smalti.data.source import UNASSIGNED, Problem, Source
 from smalti.errors import InputError, counted, few, printable
 
 __all__ = ["class_folders"]
@@ -17,6 +21,7 @@ _LAYOUTS = (
     "arrange them as <class>/<picture>, or as train/<class>/<picture> and test/<class>/<picture>, "
     "or name them in a manifest.csv with the columns path and label"
 )
+_SPLITS_AT_MOST = 5  # train, val, test and a little more, or the folds of a cross-validation
 _IMAGES = {"images", "image", "imgs", "img", "jpegimages"}
 _MASKS = {"masks", "mask", "semantic_masks", "segmentationclass", "labels", "annotations"}
 
@@ -26,6 +31,7 @@ def class_folders(tree: Tree, remarks: tuple[str, ...] = ()) -> Source:
 
     The class is the first folder, or the first one below a split; deeper folders belong to it. One folder around
     everything is looked through. `<class>/<split>/<picture>` is read as well.
+    Pictures that are left out, and folders that look like splits under other names, are among the source's problems.
 
     Args:
         tree: the files.
@@ -37,8 +43,9 @@ def class_folders(tree: Tree, remarks: tuple[str, ...] = ()) -> Source:
     pictures, folder_of, folders = _by_folder(tree)
     others = tree.paths.take(np.delete(np.arange(len(tree.paths)), pictures))
     _refuse_other_tasks(tree.name, folders, others)
+    unread = [*_unread(others)]
     if not len(pictures):
-        raise _no_pictures(tree, remarks)
+        raise _no_pictures(tree, unread, remarks)
     base = _base(folders)
     split_at, class_at = _columns(folders, base)
     splits = [UNASSIGNED if split_at is None or len(f) <= split_at else split_of(f[split_at]) for f in folders]
@@ -51,18 +58,24 @@ def class_folders(tree: Tree, remarks: tuple[str, ...] = ()) -> Source:
             raise InputError("no classes found", where=tree.name, why="; ".join(remarks), mend=mend)
         why = f"the pictures lie together, as {few([tree.paths[pictures[0]]])}"
         raise InputError(
-            f"{counted(len(pictures), 'picture')} but no class folders", where=tree.name, why=why, mend=_LAYOUTS
+            f"{counted(len(pictures), 'picture')} but no class folders",
+            where=tree.name,
+            why=why,
+            mend=_from_table(tree, others) or _LAYOUTS,
         )
     notes = [*tree.notes]
     if base:
         notes.append(f"read below {printable('/'.join(base))}/, which holds everything")
-    if len(outside):
-        left_out = few(tree.paths.take(outside))
-        notes.append(f"{counted(len(outside), 'picture')} left out, in no class folder: {left_out}")
-    if others:
-        notes.append(f"{counted(len(others), 'file')} left out, not pictures: {few(others)}")
+    if no_pictures := [path for path in others if not is_unread_picture(path)]:
+        notes.append(f"{counted(len(no_pictures), 'file')} left out, not pictures: {few(no_pictures)}")
     split_array = np.asarray([UNASSIGNED if s is None else s for s in splits], np.int8)[folder_of]
     labels, targets = class_targets(map(classes.__getitem__, folder_of.tolist()), split_array, tree.name)
+    problems = [*unread, *_outside(tree.paths.take(outside), len(base), split_at)]
+    if split_at is None:
+        problems += _unnamed_splits(folders, len(base))
+    if len(labels) == 1 and (mend := _from_table(tree, others)):
+        cause = "there is only one class, and a table beside it that is not read"
+        problems.append(Problem("one_class", "", cause, mend, fatal=True))
     holding = {"/".join(f[: max(class_at, split_at or 0) + 1]) for f in folders}
     return Source(
         name=tree.name,
@@ -76,6 +89,7 @@ def class_folders(tree: Tree, remarks: tuple[str, ...] = ()) -> Source:
         empty_classes=tuple(
             folder for folder in _class_folders(tree, base, split_at, class_at) if folder not in holding
         ),
+        problems=tuple(problems),
     )
 
 
@@ -132,7 +146,65 @@ def _class_folders(tree: Tree, base: list[str], split_at: int | None, class_at: 
     return found
 
 
-def _no_pictures(tree: Tree, remarks: tuple[str, ...]) -> InputError:
+def _outside(outside: Names, depth: int, split_at: int | None) -> Iterator[Problem]:
+    """Pictures that are left out since they lie in no class folder.
+
+    Args:
+        outside: their paths.
+        depth: of the folders around everything.
+        split_at: which part of the path names the split.
+    """
+    parts = [path.split("/")[depth:] for path in outside]
+    strange = {p[0] for p in parts if split_at == depth and len(p) > 2 and split_of(p[0]) is None}
+    if below := [path for path, p in zip(outside, parts, strict=True) if p[0] in strange]:
+        where = few(f"{name}/" for name in sorted(strange))
+        cause = f"{counted(len(below), 'picture')} below {where}, which are no split names"
+        mend = "if these are splits, call them train, val or test"
+        yield Problem("left_out", "", cause, mend, count=len(below))
+    if loose := [path for path, p in zip(outside, parts, strict=True) if p[0] not in strange]:
+        cause = f"{counted(len(loose), 'picture')} in no class folder: {few(loose)}"
+        yield Problem("left_out", "", cause, "put them into the folders of their classes", count=len(loose))
+
+
+def _unread(others: Names) -> Iterator[Problem]:
+    """Pictures that are left out since their format is not read, a problem a format."""
+    formats: dict[str, list[str]] = {}
+    for path in filter(is_unread_picture, others):
+        formats.setdefault(suffix_of(path)[1:].upper(), []).append(path)
+    for name, paths in formats.items():
+        cause = f"{counted(len(paths), f'{name} picture')}, a format that is not read: {few(paths)}"
+        yield Problem("unread_format", "", cause, "export them as JPEG", count=len(paths))
+
+
+def _unnamed_splits(folders: list[list[str]], depth: int) -> Iterator[Problem]:
+    """A few folders that hold nothing but folders, the same ones in each: splits that are not called so, more likely
+    than classes."""
+    below: dict[str, set[str]] = {}
+    for parts in folders:
+        if len(parts) < depth + 2:
+            return
+        below.setdefault(parts[depth], set()).add(composed(parts[depth + 1]))
+    shared = sorted(set.intersection(*below.values()))
+    if 1 < len(below) <= _SPLITS_AT_MOST and len(shared) > 1:
+        cause = f"{few(sorted(below), _SPLITS_AT_MOST)} look like splits over the classes {few(shared)}"
+        mend = "call them train, val and test; if they are the classes, put them all into a folder called train"
+        yield Problem("unknown_split", "", cause, mend, fatal=True)
+
+
+def _from_table(tree: Tree, others: Names) -> str:
+    """How the labels are read from a table beside the pictures; empty where there is none."""
+    table = next((path for path in others if path.lower().endswith(MANIFEST_SUFFIXES)), None)
+    if table is None:
+        return ""
+    if not isinstance(tree.storage, Files):
+        return f"if {printable(table)} has the labels, call it manifest.csv"
+    path = shlex.quote(f"{tree.name.rstrip('/')}/{table}")
+    return f"`smalti check {printable(path)}` reads the labels from that table"
+
+
+def _no_pictures(tree: Tree, unread: list[Problem], remarks: tuple[str, ...]) -> InputError:
+    if unread:
+        return InputError(unread[0].cause, where=tree.name, mend=unread[0].mend)
     why = f"it holds {few(tree.paths)}" if tree.paths else "it is empty"
     return InputError("no pictures found", where=tree.name, why="; ".join([why, *remarks]), mend=_LAYOUTS)
 

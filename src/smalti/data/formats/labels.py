@@ -1,6 +1,8 @@
 """Names of splits and classes: which words mean a split, in which order classes stand, how samples map onto them."""
 
+import re
 from collections.abc import Iterable
+from unicodedata import normalize
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,18 +10,26 @@ from numpy.typing import NDArray
 from smalti.data.source import SPLITS, UNASSIGNED
 from smalti.errors import InputError, printable
 
-__all__ = ["SPLIT_WORDS", "class_targets", "in_order", "split_of"]
+__all__ = ["SPLIT_WORDS", "class_targets", "composed", "in_order", "split_of"]
 
 SPLIT_WORDS = {
     **dict.fromkeys(("train", "training"), 0),
     **dict.fromkeys(("val", "valid", "validation", "dev"), 1),
     **dict.fromkeys(("test", "testing"), 2),
 }
+_SPLIT = re.compile(rf"({'|'.join(SPLIT_WORDS)})([ _-]?(set|data|dataset|images))?")
 
 
 def split_of(name: str) -> int | None:
-    """The position in SPLITS that a folder or column value means, in any case; None where it means none."""
-    return SPLIT_WORDS.get(name.strip().lower())
+    """The position in SPLITS that a folder or column value means ("train", "Test set", "val_images"), in any case; None
+    where it means none."""
+    found = _SPLIT.fullmatch(name.strip().lower())
+    return SPLIT_WORDS[found[1]] if found else None
+
+
+def composed(name: str) -> str:
+    """A name as most systems write it: "ü" is one character, where a Mac stores the letter and its marks one by one."""
+    return normalize("NFC", name)
 
 
 def in_order(names: Iterable[str]) -> tuple[str, ...]:
@@ -40,9 +50,9 @@ def class_targets(
     """
     numbers: dict[str, int] = {}  # in the order they occur
     found = np.fromiter((numbers.setdefault(name, len(numbers)) for name in names), np.int64)
-    labels = in_order(numbers)
+    labels = in_order(map(composed, numbers))
     place = {label: i for i, label in enumerate(labels)}
-    targets = np.asarray([place[name] for name in numbers], np.int64)[found]
+    targets = np.asarray([place[composed(name)] for name in numbers], np.int64)[found]
     learned = (splits == 0) | (splits == UNASSIGNED)
     if learned.any():
         unseen = np.setdiff1d(targets, targets[learned])

@@ -9,19 +9,20 @@ import math
 import os
 import posixpath
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
+from pathlib import PurePath
 from typing import Any
 
 import numpy as np
 
-from smalti.data.formats.labels import class_targets, in_order, split_of
+from smalti.data.formats.labels import class_targets, composed, in_order, split_of
 from smalti.data.formats.table import MANIFEST_SUFFIXES, PATH_COLUMNS, Rows, parse, stated_split
 from smalti.data.formats.tree import Tree, is_picture, suffix_of
 from smalti.data.formats.walk import Files
 from smalti.data.names import Names
-from smalti.data.source import UNASSIGNED, Source, Storage, Task
+from smalti.data.source import UNASSIGNED, Problem, Source, Storage, Task
 from smalti.errors import InputError, counted, few, printable
 
 __all__ = ["Found", "find", "read_file", "read_tree"]
@@ -44,6 +45,10 @@ class _Table:
     split: int
     columns: tuple[str, ...]
     rows: Rows
+
+    @property
+    def shown(self) -> str:
+        return few(self.rows.header, 12)
 
     @property
     def path_column(self) -> str | None:
@@ -88,9 +93,9 @@ def find(tree: Tree) -> Found:
         if table.path_column and table.answers:
             tables.append(table)
         elif table.path_column:
-            remarks.append(f"{printable(path)} has no label or target column; its columns are {few(table.columns, 12)}")
+            remarks.append(f"{printable(path)} has no label or target column; its columns are {table.shown}")
         else:
-            remarks.append(f"{printable(path)} has no path column; its columns are {few(table.columns, 12)}")
+            remarks.append(f"{printable(path)} has no path column; its columns are {table.shown}")
     if len(tables) > 1 and (
         any(table.split == UNASSIGNED for table in tables) or len({table.split for table in tables}) < len(tables)
     ):
@@ -108,19 +113,22 @@ def read_tree(tree: Tree, tables: Sequence[_Table], task: Task | None) -> Source
     rows = _AllRows(tables)
     if isinstance(tree.storage, Files):  # written by the person on this machine: any path is theirs to give
         root = tree.storage.root
-        names = Names(_on_disk(root, row) for row in rows)
+        names = Names(map(_on_disk(root), rows))
         storage: Storage = Files(root, names)
         _require_some(names, (os.path.exists(os.path.join(root, name)) for name in names), tree.name)
     else:
         names = Names(map(_in_archive, rows))
-        places = {path: i for i, path in enumerate(tree.paths)}
-        positions = np.fromiter((places.get(name, -1) for name in names), np.int64, len(names))
+        places = {composed(path): i for i, path in enumerate(tree.paths)}
+        places |= {path: i for i, path in enumerate(tree.paths)}
+        found = (places.get(name, places.get(composed(name), -1)) for name in names)
+        positions = np.fromiter(found, np.int64, len(names))
         _require_some(names, iter(positions >= 0), tree.name)
         storage = tree.storage.select(positions)
-    listed = set(names)
-    rest = Names(path for path in tree.paths if is_picture(path) and path not in listed)
-    notes = [*tree.notes, *([f"{counted(len(rest), 'picture')} left out, in no manifest: {few(rest)}"] if rest else [])]
-    return _source(tree.name, rows, names, storage, task, notes)
+    listed = set(map(composed, names))
+    rest = Names(path for path in tree.paths if is_picture(path) and composed(path) not in listed)
+    cause = f"{counted(len(rest), 'picture')} in no manifest: {few(rest)}"
+    left_out = Problem("left_out", "", cause, "give each a row, if it is to be used", count=len(rest))
+    return _source(tree.name, rows, names, storage, task, tree.notes, (left_out,) if rest else ())
 
 
 def read_file(path: str | os.PathLike[str], name: str, task: Task | None) -> Source:
@@ -136,16 +144,16 @@ def read_file(path: str | os.PathLike[str], name: str, task: Task | None) -> Sou
     if not table.path_column or not table.answers:
         lacks = "path column" if not table.path_column else "label or target column"
         mend = (
-            f"name it {' or '.join(PATH_COLUMNS)}"
+            f"the first row must name the columns, e.g. path,label; path may be {' or '.join(PATH_COLUMNS[1:])} too"
             if not table.path_column
             else "name the column of the answer label, labels or target"
         )
-        raise InputError(f"no {lacks}; the columns are {few(table.columns, 12)}", where=name, mend=mend)
+        raise InputError(f"no {lacks}; the columns are {table.shown}", where=name, mend=mend)
     rows = _AllRows([table])
     root = os.path.dirname(os.path.abspath(path))
-    names = Names(_on_disk(root, row) for row in rows)
+    names = Names(map(_on_disk(root), rows))
     _require_some(names, (os.path.exists(os.path.join(root, file)) for file in names), name)
-    return _source(name, rows, names, Files(root, names), task, [])
+    return _source(name, rows, names, Files(root, names), task)
 
 
 @dataclass(slots=True)
@@ -202,12 +210,35 @@ def _given_path(row: _Row) -> str:
     return value.strip()
 
 
-def _on_disk(root: str, row: _Row) -> str:
-    """The path as given, from `root`; absolute paths and `..` are allowed."""
-    path = os.path.normpath(os.path.join(row.table.folder, _given_path(row)))
-    if "\\" in path and os.sep == "/" and not os.path.exists(os.path.join(root, path)):  # written on Windows
-        path = os.path.normpath(path.replace("\\", "/"))
-    return path
+def _on_disk(root: str) -> Callable[[_Row], str]:
+    """Gives the path of a row, from `root`; absolute paths and `..` are allowed. A name that is not there, but is in
+    the other spelling that Unicode has of it (see `composed`), is given as it is there.
+    """
+
+    @cache
+    def stored(folder: str) -> dict[str, str]:
+        try:
+            return {composed(name): name for name in os.listdir(folder)}
+        except OSError:
+            return {}
+
+    def on_disk(row: _Row) -> str:
+        path = os.path.normpath(os.path.join(row.table.folder, _given_path(row)))
+        if "\\" in path and os.sep == "/" and not os.path.exists(os.path.join(root, path)):  # written on Windows
+            path = os.path.normpath(path.replace("\\", "/"))
+        return path if path.isascii() or os.path.exists(os.path.join(root, path)) else respelled(path)
+
+    def respelled(path: str) -> str:
+        there = ""
+        for part in PurePath(path).parts:
+            folder = os.path.join(root, there)
+            name = part if os.path.lexists(os.path.join(folder, part)) else stored(folder).get(composed(part))
+            if name is None:
+                return path
+            there = os.path.join(there, name)
+        return there
+
+    return on_disk
 
 
 def _in_archive(row: _Row) -> str:
@@ -236,7 +267,13 @@ def _require_some(names: Sequence[str], exist: Iterator[bool], where: str) -> No
 
 
 def _source(
-    name: str, rows: _AllRows, names: Names, storage: Storage, task: Task | None, notes: Sequence[str]
+    name: str,
+    rows: _AllRows,
+    names: Names,
+    storage: Storage,
+    task: Task | None,
+    notes: tuple[str, ...] = (),
+    problems: tuple[Problem, ...] = (),
 ) -> Source:
     tables = rows.tables
     splits = np.fromiter(map(_split, rows), np.int8, len(names))
@@ -248,7 +285,7 @@ def _source(
         column = next((c for c in _ANSWERS[task] if all(c in table.columns for table in tables)), None)
         if column is None:
             raise InputError(
-                f"no column for the task {task}; the columns are {few(tables[0].columns, 12)}",
+                f"no column for the task {task}; the columns are {tables[0].shown}",
                 where=name,
                 mend=f"name the column of the answer {_ANSWERS[task][0]}",
             )
@@ -263,7 +300,7 @@ def _source(
             targets = np.zeros((len(names), len(labels)), np.float32)
             for target, row in zip(targets, rows, strict=True):
                 target[[place[label] for label in read(row)]] = 1
-    return Source(name, task, labels, names, targets, splits, storage, groups, tuple(notes))
+    return Source(name, task, labels, names, targets, splits, storage, groups, notes, problems=problems)
 
 
 def _task(name: str, tables: Sequence[_Table]) -> Task:
@@ -302,7 +339,7 @@ def _names(row: _Row, *, column: str, separate: bool) -> list[str]:
     found = [str(v) for v in value] if isinstance(value, list) else [row.text(column)]
     if separate and not isinstance(value, list):
         found = re.split(r"[|;]", found[0])
-    return [printable(text.strip(), 300) for text in found if text.strip()]
+    return [printable(composed(text.strip()), 300) for text in found if text.strip()]
 
 
 def _single(row: _Row, found: list[str]) -> str:
@@ -327,9 +364,7 @@ def _numbers(rows: _AllRows, n: int) -> tuple[tuple[str, ...], np.ndarray[Any, n
         values = np.fromiter((_number(row, row.values.get(c)) for row in rows for c in columns), np.float32)
         return columns, values.reshape(n, len(columns))
     if column is None:
-        raise InputError(
-            f"no target column; the columns are {few(first.columns, 12)}", where=first.name, mend="name it target"
-        )
+        raise InputError(f"no target column; the columns are {first.shown}", where=first.name, mend="name it target")
     count = len(_several_numbers(next(iter(rows)), column))
     values = np.fromiter((number for row in rows for number in _as_many(row, column, count)), np.float32)
     labels = (column,) if count == 1 else tuple(f"target_{i}" for i in range(count))
@@ -356,12 +391,12 @@ def _several_numbers(row: _Row, column: str) -> list[float]:
 
 def _number(row: _Row, value: object) -> float:
     try:
-        number = float(value)  # type: ignore[arg-type]
+        written = value.replace(row.table.rows.decimal, ".") if isinstance(value, str) else value
+        number = float(written)  # type: ignore[arg-type]
     except (TypeError, ValueError, OverflowError):
         number = math.nan
     if not math.isfinite(number) or abs(number) > _LARGEST:
         shown = "empty" if value is None or not str(value).strip() else repr(printable(value, 40))
-        raise InputError(
-            f"target {shown} is not a finite number", where=row.where, mend="give a number, or remove the row"
-        )
+        mend = "give a number such as 0.53, with a point and without unit or thousands separator, or remove the row"
+        raise InputError(f"target {shown} is not a finite number", where=row.where, mend=mend)
     return number

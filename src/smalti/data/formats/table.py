@@ -5,11 +5,11 @@ import difflib
 import io
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from smalti.data.formats.labels import SPLIT_WORDS, split_of
+from smalti.data.formats.labels import SPLIT_WORDS, composed, split_of
 from smalti.data.formats.tree import suffix_of
 from smalti.errors import InputError, printable
 
@@ -23,16 +23,24 @@ Row = tuple[int, dict[str, Any]]  # line number, column to value
 
 @dataclass(frozen=True)
 class Rows:
-    """The rows of a table, parsed anew each time they are gone through: a table takes no more than its text."""
+    """The rows of a table, parsed anew each time they are gone through: a table takes no more than its text.
+
+    Args:
+        parsed: gives them.
+        header: the columns as they are written (of JSONL in lower case).
+        decimal: the sign before the fraction of a number: a comma where semicolons divide the values.
+    """
 
     parsed: Callable[[], Iterator[Row]]
+    header: tuple[str, ...] = ()
+    decimal: str = "."
 
     def __iter__(self) -> Iterator[Row]:
         return self.parsed()
 
 
 def parse(content: bytes, name: str) -> tuple[tuple[str, ...], Rows]:
-    """The columns and rows of a table; blank lines are left out.
+    """The columns and rows of a table; blank lines and Excel's first line `sep=;` are left out.
 
     Raises:
         InputError: not UTF-8 or not a table; it names the file, and the line. Of a row, when it is come to.
@@ -43,13 +51,16 @@ def parse(content: bytes, name: str) -> tuple[tuple[str, ...], Rows]:
         raise InputError("not UTF-8 text", where=name, why=f"at byte {error.start}", mend="save it as UTF-8") from error
     if suffix_of(name) == ".jsonl":
         rows = Rows(partial(_jsonl, content, name))
-        return tuple(dict.fromkeys(key for _, row in rows for key in row)), rows
-    return _header(content, name), Rows(partial(_csv, content, name))
+        columns = tuple(dict.fromkeys(key for _, row in rows for key in row))
+        return columns, replace(rows, header=columns)
+    header, decimal = _header(content, name), "," if _delimiter(content, name) == ";" else "."
+    return _columns(header, name), Rows(partial(_csv, content, name), header, decimal)
 
 
 def first_columns(start: bytes, name: str) -> tuple[str, ...]:
-    """The columns that the first line of a table has, from the bytes it starts with. Raises InputError as `parse`."""
-    return parse(start.split(b"\n", 1)[0], name)[0]
+    """The columns that a table has, from the bytes it starts with. Raises InputError as `parse`."""
+    first, second, *_ = *start.split(b"\n", 2), b""
+    return parse(first, name)[0] or parse(second, name)[0]  # the first line may be `sep=;`
 
 
 def stated_split(text: str, where: str) -> int:
@@ -81,7 +92,7 @@ def _reader(content: bytes, name: str) -> Iterator[tuple[int, list[str]]]:
     reader, begun = csv.reader(_lines(content, ""), delimiter=_delimiter(content, name), strict=True), 1
     try:
         for row in reader:
-            if any(value.strip() for value in row):
+            if any(value.strip() for value in row) and row != ["sep=", ""]:
                 yield reader.line_num, row
             begun = reader.line_num + 1
     except csv.Error as error:
@@ -91,7 +102,11 @@ def _reader(content: bytes, name: str) -> Iterator[tuple[int, list[str]]]:
 
 def _header(content: bytes, name: str) -> tuple[str, ...]:
     _, header = next(_reader(content, name), (0, []))
-    columns = tuple(column.strip().lower() for column in header)
+    return tuple(column.strip() for column in header)
+
+
+def _columns(header: tuple[str, ...], name: str) -> tuple[str, ...]:
+    columns = tuple(composed(column.lower()) for column in header)
     double = next((column for column in columns if column and columns.count(column) > 1), None)
     if double is not None:
         raise InputError(
@@ -101,7 +116,7 @@ def _header(content: bytes, name: str) -> tuple[str, ...]:
 
 
 def _csv(content: bytes, name: str) -> Iterator[Row]:
-    columns = _header(content, name)
+    columns = _columns(_header(content, name), name)
     rows = _reader(content, name)
     next(rows, None)
     for line, row in rows:
@@ -130,4 +145,4 @@ def _jsonl(content: bytes, name: str) -> Iterator[Row]:
                 where=f"{name}, line {line}",
                 mend='write {"column": value, ...} in every line',
             )
-        yield line, {str(key).strip().lower(): value for key, value in row.items()}
+        yield line, {composed(str(key).strip().lower()): value for key, value in row.items()}

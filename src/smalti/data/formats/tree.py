@@ -14,9 +14,10 @@ from smalti.data.names import Names
 from smalti.data.source import Raw
 from smalti.errors import InputError
 
-__all__ = ["FileStorage", "Tree", "is_ignored", "is_picture", "suffix_of"]
+__all__ = ["FileStorage", "Tree", "is_ignored", "is_picture", "is_unread_picture", "suffix_of"]
 
 _IGNORED = frozenset({"__macosx", "thumbs.db", "desktop.ini", "@eadir"})  # what systems leave behind
+_UNREAD = (".heic", ".heif", ".cr2", ".cr3", ".nef", ".arw", ".dng", ".raf", ".orf", ".rw2")
 
 
 class FileStorage(Protocol):
@@ -83,3 +84,8 @@ def is_picture(path: str) -> bool:
     """Whether the suffix of a path is that of a picture format."""
     dot = path.rfind(".")
     return dot >= 0 and path[dot:].lower() in PICTURE_SUFFIXES
+
+
+def is_unread_picture(path: str) -> bool:
+    """Whether the suffix of a path is that of a picture format which is not read: HEIC of phones, raw of cameras."""
+    return path.lower().endswith(_UNREAD)
