@@ -1,4 +1,4 @@
-"""Speed beside named peers: runs the parts one after the other and, once a day's rows are of all parts, writes the table
+"""Speed beside named peers: runs the parts one after the other and, once a day has rows of all parts, writes the table
 of docs/performance.md. Contenders work turn by turn, each in a process of its own (interleaved.py).
 
     python benchmarks/speed/bench.py [--only training,inference,families,language,images,start,memory] [--rounds 7]
