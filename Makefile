@@ -41,8 +41,9 @@ lint: .venv/.installed-tests
 bench: .venv/.installed-tests
 	$(BIN)/python benchmarks/speed/bench.py
 
+# What most people ask first, in less than ten minutes; docs/performance.md says how that was reckoned.
 bench-quick: .venv/.installed-tests
-	$(BIN)/python benchmarks/speed/bench.py --rounds 3
+	$(BIN)/python benchmarks/speed/bench.py --only training,inference,start --rounds 2
 
 # One command installs everything, so that the torch that suits the package suits the test tools too.
 .venv/.installed: pyproject.toml | .venv

@@ -15,6 +15,7 @@ from smalti.models import preset_config
 from smalti.nn.inference import for_inference
 
 CASES = [("base", 1), ("base", 8), ("small", 1), ("small", 8), ("small", 32), ("tiny", 8)]
+CLASSES = 1000  # of every head: presets that are published without one get one too
 
 
 def measure(rounds: int) -> Iterator[dict]:
@@ -28,24 +29,26 @@ def measure(rounds: int) -> Iterator[dict]:
             yield {"work": f"inference: ViT-{size[0].upper()}/16, batch {batch}", **found}
 
 
-def contenders_of(name: str, batch: int) -> dict[str, Maker]:
+def contenders_of(name: str, batch: int, **options: int) -> dict[str, Maker]:
+    """Of a preset that has the same name at timm, with fields replaced on both sides."""
     return {
-        "timm, fp32": partial(theirs, name, batch),
-        "timm, bf16 autocast": partial(theirs, name, batch, autocast=True),
-        "smalti, fp32": partial(ours, name, batch, "fp32"),
-        "smalti, bf16": partial(ours, name, batch, "bf16"),
+        "timm, fp32": partial(theirs, name, batch, **options),
+        "timm, bf16 autocast": partial(theirs, name, batch, autocast=True, **options),
+        "smalti, fp32": partial(ours, name, batch, "fp32", **options),
+        "smalti, bf16": partial(ours, name, batch, "bf16", **options),
     }
 
 
-def ours(name: str, batch: int, precision: Literal["fp32", "bf16", "int8"]) -> Work:
+def ours(name: str, batch: int, precision: Literal["fp32", "bf16", "int8"], **options: int) -> Work:
     """smalti's model made ready as `smalti.load` does."""
-    images = random_images(name, batch)
+    images = random_images(name, batch, **options)
+    model = smalti.create_model(name, num_classes=CLASSES, **options)
     example = torch.randn(16, *images.shape[1:]) if precision == "int8" else images
-    return inferring(for_inference(smalti.create_model(name), example, precision), images)
+    return inferring(for_inference(model, example, precision), images)
 
 
-def theirs(name: str, batch: int, *, autocast: bool = False) -> Work:
-    return inferring(timm_model(name), random_images(name, batch), autocast=autocast)
+def theirs(name: str, batch: int, *, autocast: bool = False, **options: int) -> Work:
+    return inferring(timm_model(name, **options), random_images(name, batch, **options), autocast=autocast)
 
 
 def inferring(model: nn.Module, images: Tensor, *, autocast: bool = False) -> Work:
@@ -57,18 +60,18 @@ def inferring(model: nn.Module, images: Tensor, *, autocast: bool = False) -> Wo
     return work
 
 
-def random_images(name: str, batch: int) -> Tensor:
+def random_images(name: str, batch: int, **options: int) -> Tensor:
     """(B, C, H, W) of the size that a preset takes."""
     torch.manual_seed(0)
-    _, config = preset_config(name)
+    _, config = preset_config(name, **options)
     return torch.randn(batch, config.in_chans, *config.size)
 
 
-def timm_model(name: str) -> nn.Module:
+def timm_model(name: str, **options: int) -> nn.Module:
     import timm
 
     torch.manual_seed(0)
-    return timm.create_model(name, num_classes=1000).eval()
+    return timm.create_model(name, num_classes=CLASSES, **options).eval()
 
 
 def openvino(name: str, batch: int, kind: str) -> Work:

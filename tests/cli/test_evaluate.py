@@ -5,6 +5,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -13,6 +14,7 @@ from smalti import api
 from smalti.cli import run
 from smalti.data.preprocess import Preprocess
 from smalti.errors import InputError, StorageError
+from smalti.evaluate.classify import confusion, per_class
 from smalti.evaluate.metrics import Metric
 from smalti.modelfile import ModelFile, write_model
 from smalti.models import create_model
@@ -49,12 +51,70 @@ def test_the_words_of_the_command_line_reach_the_library(calls: dict[str, Any]):
     }
 
 
-def test_json_is_n_and_metrics(calls: dict[str, Any], capsys: pytest.CaptureFixture[str]):
+def measured(monkeypatch: pytest.MonkeyPatch, targets: list[int], predicted: list[int], labels: list[str]) -> None:
+    """Lets `evaluate` find these answers."""
+    found = SimpleNamespace(
+        n=len(targets),
+        metrics={"accuracy": Metric(float(np.mean(np.equal(targets, predicted))), 0.1, 0.9, len(targets))},
+        table=per_class(targets, predicted, labels),
+        confusion=confusion(targets, predicted, len(labels)),
+    )
+    monkeypatch.setattr(api, "evaluate", lambda *_, **__: found)
+
+
+def test_json_is_n_metrics_classes_and_confusion(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    measured(monkeypatch, [0, 0, 1, 1], [0, 1, 1, 1], ["a", "b"])
+    assert run(["evaluate", "runs/a", "pictures", "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert list(said) == ["n", "metrics", "classes", "confusion"]
+    assert said["metrics"]["accuracy"] == {"value": 0.75, "low": 0.1, "high": 0.9, "n": 4}
+    assert said["classes"] == [
+        {"label": "a", "precision": 1.0, "recall": 0.5, "f1": pytest.approx(2 / 3), "support": 2},
+        {"label": "b", "precision": pytest.approx(2 / 3), "recall": 1.0, "f1": 0.8, "support": 2},
+    ]
+    assert said["confusion"] == [[1, 1], [0, 2]]
+
+
+def test_the_classes_stand_below_the_headline_weakest_first(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    measured(monkeypatch, [0, 0, 1, 1], [0, 0, 1, 0], ["a", "b"])
+    assert run(["evaluate", "runs/a", "pictures"]) == 0
+    headline, classes = capsys.readouterr().out.split("\n\n")
+    assert "accuracy" in headline
+    heading, _, *rows = (re.split(r"  +", line.strip()) for line in classes.strip().splitlines())
+    assert heading == ["label", "precision", "recall", "95 % interval", "f1", "pictures"]
+    assert rows == [
+        ["b", "100.0 %", "50.0 %", "9–91", "66.7 %", "2"],
+        ["a", "66.7 %", "100.0 %", "34–100", "80.0 %", "2"],
+    ]
+
+
+def test_of_many_classes_the_weakest_are_shown_and_their_names_do_no_harm(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setenv("COLUMNS", "140")
+    labels = [f"class {k}" for k in range(23)] + ["[red]not[/red]\x1b[31m\n\u202e", "x" * 500]
+    answers = list(range(25))
+    measured(monkeypatch, answers * 2, [*answers, *answers[:23], 24, 23], labels)
+    assert run(["evaluate", "runs/a", "pictures"]) == 0
+    classes = capsys.readouterr().out.split("\n\n")[1].splitlines()
+    assert classes[-1] == "the weakest 20 of 25; all of them: --report FILE or --json"
+    assert len([line for line in classes if line.rstrip().endswith(" 2")]) == 20
+    assert sum("50.0 %" in line for line in classes) == 2
+    assert any(line.startswith(r"[red]not[/red]\x1b[31m\n\u202e  ") for line in classes)
+    assert any(f"{'x' * 30}…{'x' * 30}  " in line for line in classes)
+    assert all(line.isprintable() for line in classes)
+
+
+def test_json_of_what_has_no_classes(calls: dict[str, Any], capsys: pytest.CaptureFixture[str]):
     assert run(["evaluate", "runs/a", "pictures", "--json"]) == 0
     assert calls["split"] == "test"
     assert json.loads(capsys.readouterr().out) == {
         "n": 360,
         "metrics": {"accuracy": {"value": 0.983, "low": 0.971, "high": 0.99, "n": 360}},
+        "classes": [],
+        "confusion": None,
     }
 
 

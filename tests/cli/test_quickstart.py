@@ -1,4 +1,5 @@
 import json
+import re
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -9,6 +10,7 @@ from smalti import api
 from smalti.cli import run
 from smalti.evaluate.metrics import Metric
 from smalti.ready import Prediction
+from smalti.recipes import quickstart as recipe
 
 
 @pytest.fixture
@@ -49,3 +51,15 @@ def test_json_is_the_object_of_train(calls: dict[str, Any], capsys: pytest.Captu
     said = json.loads(capsys.readouterr().out)
     assert set(said) == {"run", "model", "task", "metrics"}
     assert said["metrics"]["accuracy"]["n"] == 360
+
+
+def test_the_whole_job_in_two_steps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    train = recipe.train
+    monkeypatch.setattr(recipe, "train", lambda source, *, epochs, **given: train(source, steps=2, **given))
+    assert run(["quickstart", "--out", str(tmp_path / "run")]) == 0
+    out = capsys.readouterr().out
+    assert "Handwritten digits it has not seen" in out
+    assert len(re.findall(r", a \d +\d +0\.\d{4}", out)) == 6  # an answer each
+    assert {"model.safetensors", "report.html", "result.json"} <= {path.name for path in (tmp_path / "run").iterdir()}

@@ -1,7 +1,9 @@
 import pytest
+import torch
+from torch import nn
 
 from smalti.errors import InputError
-from smalti.models import FAMILIES, list_models, preset_config
+from smalti.models import FAMILIES, create_model, list_models, preset_config
 from smalti.models.sizes import TABLE, count_size, kept_sizes, preset_size, table
 
 DUE = "python -m smalti.models.sizes writes the table anew"
@@ -15,6 +17,17 @@ def test_the_table_has_every_preset():
 def test_the_table_holds_what_is_counted(family):
     smallest = min(FAMILIES[family].presets, key=lambda name: preset_size(name).macs)
     assert count_size(*preset_config(smallest)) == preset_size(smallest), DUE
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_preset_has_the_parameters_of_the_table(family, monkeypatch):
+    for name in vars(nn.init):
+        if name.endswith("_") and not name.startswith("_"):  # first values take longer than to build
+            monkeypatch.setattr(nn.init, name, lambda tensor, *args, **kwargs: tensor)
+    for name in FAMILIES[family].presets:
+        with torch.device("meta"):
+            model = create_model(name)
+        assert sum(p.numel() for p in model.parameters()) == preset_size(name).parameters, f"{name}: {DUE}"
 
 
 @pytest.mark.slow

@@ -1,14 +1,20 @@
 """`smalti evaluate`."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
 from smalti.cli.options import Beams, Data, Device, Download, Int8, Json, Merge, Model, PatchSize
-from smalti.cli.output import metrics_dict, metrics_table, show, write_json
+from smalti.cli.output import metrics_dict, metrics_table, show, table, write_json
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 __all__ = ["evaluate"]
+
+FEW = 20  # rows that people read
 
 
 def evaluate(
@@ -28,7 +34,7 @@ def evaluate(
     download: Download = False,
     json: Json = False,
 ) -> None:
-    """Measure a trained model: metrics with 95 % intervals."""
+    """Measure a trained model: metrics with 95 % intervals, then precision, recall and F1 of each class."""
     from smalti import api
 
     result = api.evaluate(
@@ -43,9 +49,33 @@ def evaluate(
         download=download,
         report=report,
     )
+    rows, confusion = getattr(result, "table", ()), getattr(result, "confusion", None)  # text has neither
     if json:
-        write_json({"n": result.n, "metrics": metrics_dict(result.metrics)})
+        counts = None if confusion is None else confusion.tolist()
+        metrics = metrics_dict(result.metrics)
+        write_json({"n": result.n, "metrics": metrics, "classes": list(rows), "confusion": counts})
         return
     show(metrics_table(f"{split}: {result.n:,} samples", result.metrics))
+    if len(rows) > 1:
+        show("", weakest(rows))
+    if len(rows) > FEW:
+        show(f"the weakest {FEW} of {len(rows)}; all of them: --report FILE or --json")
     if report is not None:
         show(f"report: {report}")
+
+
+def weakest(rows: Sequence[Mapping[str, Any]]) -> "Table":
+    """The weakest classes, labels or targets first, as in the report; the interval is that of recall."""
+    from smalti.evaluate.figures import per_class_table
+
+    found = per_class_table(rows)
+    assert found is not None
+    columns = ["label", *(title.lower() for title in found["columns"][1:])]
+    cells = [row for row, _ in found["rows"][:FEW]]
+    texts = [[text for text, _ in row] for row in cells]
+    if "recall" in columns:
+        place = columns.index("recall")
+        columns.insert(place + 1, "95 % interval")
+        for row, text in zip(cells, texts, strict=True):
+            text.insert(place + 1, row[place][1])
+    return table("", columns, texts)
