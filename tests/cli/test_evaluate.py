@@ -2,7 +2,6 @@ import json
 import re
 import shutil
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,19 +14,21 @@ from smalti.cli import run
 from smalti.data.preprocess import Preprocess
 from smalti.errors import InputError, StorageError
 from smalti.evaluate.classify import confusion, per_class
+from smalti.evaluate.evaluation import Evaluation
 from smalti.evaluate.metrics import Metric
 from smalti.modelfile import ModelFile, write_model
 from smalti.models import create_model
 from smalti.recipes.assemble import open_data
+from smalti.recipes.text.evaluate import TextEvaluation
 
 
 @pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     made: dict[str, Any] = {}
 
-    def evaluate(model: str, data: str, **given: Any) -> SimpleNamespace:
+    def evaluate(model: str, data: str, **given: Any) -> TextEvaluation:
         made.update(model=model, data=data, **given)
-        return SimpleNamespace(n=360, metrics={"accuracy": Metric(0.983, 0.971, 0.99, 360)})
+        return TextEvaluation(360, {"accuracy": Metric(0.983, 0.971, 0.99, 360)})
 
     monkeypatch.setattr(api, "evaluate", evaluate)
     return made
@@ -53,7 +54,9 @@ def test_the_words_of_the_command_line_reach_the_library(calls: dict[str, Any]):
 
 def measured(monkeypatch: pytest.MonkeyPatch, targets: list[int], predicted: list[int], labels: list[str]) -> None:
     """Lets `evaluate` find these answers."""
-    found = SimpleNamespace(
+    about: Any = {"mistakes": (), "outputs": None, "labels": tuple(labels)}
+    found = Evaluation(
+        **about,
         n=len(targets),
         metrics={"accuracy": Metric(float(np.mean(np.equal(targets, predicted))), 0.1, 0.9, len(targets))},
         table=per_class(targets, predicted, labels),
@@ -107,14 +110,12 @@ def test_of_many_classes_the_weakest_are_shown_and_their_names_do_no_harm(
     assert all(line.isprintable() for line in classes)
 
 
-def test_json_of_what_has_no_classes(calls: dict[str, Any], capsys: pytest.CaptureFixture[str]):
+def test_json_of_text_is_n_and_metrics(calls: dict[str, Any], capsys: pytest.CaptureFixture[str]):
     assert run(["evaluate", "runs/a", "pictures", "--json"]) == 0
     assert calls["split"] == "test"
     assert json.loads(capsys.readouterr().out) == {
         "n": 360,
         "metrics": {"accuracy": {"value": 0.983, "low": 0.971, "high": 0.99, "n": 360}},
-        "classes": [],
-        "confusion": None,
     }
 
 

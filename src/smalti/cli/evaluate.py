@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Parameter
 
 from smalti.cli.options import Beams, Data, Device, Download, Int8, Json, Merge, Model, PatchSize
-from smalti.cli.output import metrics_dict, metrics_table, show, table, write_json
+from smalti.cli.output import metrics_table, show, table, write_json
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -49,12 +49,10 @@ def evaluate(
         download=download,
         report=report,
     )
-    rows, confusion = getattr(result, "table", ()), getattr(result, "confusion", None)  # text has neither
     if json:
-        counts = None if confusion is None else confusion.tolist()
-        metrics = metrics_dict(result.metrics)
-        write_json({"n": result.n, "metrics": metrics, "classes": list(rows), "confusion": counts})
+        write_json(result.to_dict())
         return
+    rows = result.table if isinstance(result, api.Evaluation) else ()
     show(metrics_table(f"{split}: {result.n:,} samples", result.metrics))
     if len(rows) > 1:
         show("", weakest(rows))

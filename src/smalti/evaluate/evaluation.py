@@ -62,7 +62,12 @@ class Evaluation:
 
     def to_dict(self) -> dict[str, Any]:
         """The stable shape of `evaluate --json`."""
-        return {"n": self.n, "metrics": {name: metric.to_dict() for name, metric in self.metrics.items()}}
+        return {
+            "n": self.n,
+            "metrics": {name: metric.to_dict() for name, metric in self.metrics.items()},
+            "classes": list(self.table),
+            "confusion": None if self.confusion is None else self.confusion.tolist(),
+        }
 
 
 def evaluate_on(

@@ -217,8 +217,8 @@ def class_weights(source: Source, parts: Split) -> list[float]:
 
 
 def must_find_lr(recipe: Recipe, settings: Mapping[str, Any]) -> bool:
-    """Whether the rule's rate was measured for other models or another optimiser, and the person named none. A test
-    would spoil what a model knows already, so there is none for one that does."""
+    """Whether the rule's rate was measured for other models or another optimiser, and the person named none. A model
+    that knows something already takes the rule's rate untested: no range test of tuning was measured."""
     measured = is_measured(recipe.optim.name, recipe.model.preset) or bool(recipe.transfer.start)
     return not measured and "lr" not in settings.get("optim", {})
 
