@@ -19,7 +19,14 @@ from smalti.cli import run
 from smalti.errors import InputError
 from smalti.importing import find_labels, find_normalisation, published_model
 from smalti.modelfile import read_model
-from smalti.weights import HUGGINGFACE, DifferenceError, Published, options_from_timm, refuse_others
+from smalti.weights import (
+    HUGGINGFACE,
+    DifferenceError,
+    Published,
+    options_from_huggingface,
+    options_from_timm,
+    refuse_others,
+)
 from tests.hub_cache import COMMIT, NAME, timm_files
 
 timm = pytest.importorskip("timm")
@@ -64,6 +71,32 @@ def test_another_size_or_channel_count(options, weights, tmp_path):
     assert model.preprocess.in_chans == options.get("in_chans", 3)
     assert len(model.preprocess.mean) == model.preprocess.in_chans
     assert model.predict(PICTURE)[0].label in model.labels
+
+
+def test_windows_of_another_size_have_the_biases_they_were_trained_with(tmp_path):
+    preset = "swinv2_mini_patch2_window4_32"
+    torch.manual_seed(0)
+    trained = smalti.create_model(preset)
+    torch.nn.init.normal_(trained.layers[2].blocks[0].attn.rel_bias.mlp[2].weight)
+    save_file(trained.state_dict(), tmp_path / "v2.safetensors")
+    other = published_model(tmp_path / "v2.safetensors", preset=preset, img_size=16).model.module
+    old, new = (model.layers[2].blocks[0].attn for model in (trained, other))
+    assert (old.window, new.window) == ((4, 4), (2, 2))
+    for token, same in ((1, 1), (2, 4), (3, 5)):  # to the right, below, both
+        torch.testing.assert_close(new.rel_bias()[..., 0, token], old.rel_bias()[..., 0, same])
+
+
+@pytest.mark.parametrize(
+    ("told", "windows"),
+    [
+        ({"pretrained_window_sizes": [0] * 4}, (8, 8, 8, 7)),
+        ({"pretrained_window_sizes": [12, 12, 12, 6]}, (12, 12, 12, 6)),
+    ],
+)
+def test_a_folder_of_transformers_says_the_windows_of_a_swin_v2(told, windows):
+    about = {"model_type": "swinv2", "image_size": 224, "patch_size": 4, "window_size": 8, "depths": [2, 2, 6, 2]}
+    assert options_from_huggingface({**about, **told})["trained_windows"] == windows
+    assert "trained_windows" not in options_from_huggingface({"model_type": "swinv2"})
 
 
 def test_a_folder_of_timm_says_what_it_is(theirs, weights, tmp_path):
