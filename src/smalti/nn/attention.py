@@ -71,6 +71,11 @@ def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None, *, causa
     return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=causal)
 
 
+def split_heads(x: Tensor, num_heads: int, parts: int = 1) -> tuple[Tensor, ...]:
+    """What one projection gives, (B, N, parts * D), as its parts (B, H, N, K) each."""
+    return x.unflatten(-1, (parts, num_heads, -1)).permute(2, 0, 3, 1, 4).unbind(0)
+
+
 class Attention(nn.Module):
     """Multi-head self-attention with one merged projection for queries, keys and values (arXiv:1706.03762).
 
@@ -133,7 +138,7 @@ class Attention(nn.Module):
 
     def project(self, x: Tensor, rope: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
         """Queries, keys and values of tokens (B, N, D), each (B, H, N, K), normed and rotated."""
-        q, k, v = self.qkv(x).unflatten(-1, (3, self.num_heads, self.head_dim)).permute(2, 0, 3, 1, 4).unbind(0)
+        q, k, v = split_heads(self.qkv(x), self.num_heads, 3)
         q, k = self.q_norm(q), self.k_norm(k)
         if rope is not None:
             q, k = self.rotation(q, rope), self.rotation(k, rope)
@@ -194,11 +199,11 @@ class CrossAttention(Attention):
 
     def queries(self, x: Tensor) -> Tensor:
         """Tokens (B, N, D) to queries (B, H, N, K)."""
-        return self.q(x).unflatten(-1, (self.num_heads, self.head_dim)).transpose(1, 2)
+        return split_heads(self.q(x), self.num_heads)[0]
 
     def context(self, source: Tensor, mask: Tensor | None = None) -> Context:
         """What there is to read of a sequence (B, M, D): computed once, whoever reads it how often."""
-        k, v = self.kv(source).unflatten(-1, (2, self.num_heads, self.head_dim)).permute(2, 0, 3, 1, 4).unbind(0)
+        k, v = split_heads(self.kv(source), self.num_heads, 2)
         return Context(k, v, mask)
 
     def weights(self, x: Tensor, *, context: Context) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
