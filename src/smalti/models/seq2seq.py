@@ -25,7 +25,7 @@ from smalti.models.text import (
     check_length,
     last_norm,
 )
-from smalti.nn import Cache, Context, CrossAttention, DecoderBlock, LastLinear, Transformer
+from smalti.nn import Cache, Context, CrossAttention, DecoderBlock, LastLinear, Transformer, xavier_
 
 __all__ = ["PRESETS", "Seq2Seq", "Seq2SeqConfig", "Seq2SeqMemory"]
 
@@ -130,11 +130,9 @@ class Seq2Seq(nn.Module):
 
     def init_weights(self) -> None:
         """Xavier-uniform linear layers, embeddings so that logits and scaled tokens are of size one."""
-        for module in self.modules():
+        for name, module in self.named_modules():
             if isinstance(module, nn.Linear):
-                nn.init.xavier_uniform_(module.weight)
-                if module.bias is not None:
-                    nn.init.zeros_(module.bias)
+                xavier_(name, module)
         nn.init.normal_(self.token_embed.weight, std=self.config.embed_dim**-0.5)
 
 

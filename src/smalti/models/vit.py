@@ -41,6 +41,7 @@ from smalti.nn import (
     sincos_2d,
     sixteen_grid,
     turn_grid,
+    xavier_,
 )
 
 __all__ = ["PRESETS", "ViT", "ViTConfig"]
@@ -207,11 +208,9 @@ class ViT(Transformer):
         Convolutions of a stem are He-normal (arXiv:1502.01852), since ReLU follows them. A mimetic start gives learned
         positions half of the fixed ones, which attention can tell apart at once.
         """
-        for module in self.modules():
+        for name, module in self.named_modules():
             if isinstance(module, nn.Linear):
-                nn.init.xavier_uniform_(module.weight)
-                if module.bias is not None:
-                    nn.init.zeros_(module.bias)
+                xavier_(name, module)
             elif isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight)
         if isinstance(self.patch_embed, PatchEmbed):

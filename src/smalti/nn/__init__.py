@@ -33,6 +33,7 @@ from smalti.nn.recurrent import FUSED, Recurrence
 from smalti.nn.residual import DropPath, LayerScale, PostNormResidual, Residual, SumNormResidual
 from smalti.nn.transformer import Block, DecoderBlock, Transformer
 from smalti.nn.window import WindowAttention
+from smalti.nn.xavier import xavier_
 
 __all__ = [
     "FUSED",
@@ -76,4 +77,5 @@ __all__ = [
     "sixteen_grid",
     "token_grid",
     "turn_grid",
+    "xavier_",
 ]
