@@ -34,9 +34,10 @@ class DifferenceError(InputError):
 def fit_input(state: Mapping[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
     """A state dict of the model's family, for its image size and channels.
 
-    Learned positions are resized bicubically, as timm and big_vision do it; biases of offsets too. The weights of
-    colour channels are summed for one channel, and repeated at equal brightness for any other number of them.
-    The grid the weights were learned for is taken to be a square unless it has the model's number of tokens.
+    Learned positions are resized bicubically, as timm and big_vision do it. Biases of offsets are stretched bicubically
+    too, where timm spaces them geometrically. The weights of colour channels are summed for one channel, and repeated
+    at equal brightness for any other number of them. The grid the weights were learned for is taken to be a square
+    unless it has the model's number of tokens.
     """
     wanted = dict(model.state_dict())
     fitted = dict(state)
