@@ -19,7 +19,7 @@ from smalti.nn import (
     ContinuousBias,
     Mlp,
     NoKeyBias,
-    PostNormResidual,
+    ResPostNormResidual,
     ScaledUnitNorm,
     UnitNorm,
     WindowAttention,
@@ -97,7 +97,7 @@ def build_block(config: SwinV2Config, stage: int, index: int, grid_size: tuple[i
         ),
         nn.LayerNorm(D),
         Mlp(D, int(D * config.mlp_ratio), drop=config.drop_rate),
-        residual=PostNormResidual(drop_path),
+        residual=ResPostNormResidual(drop_path),
     )
 
 

@@ -30,7 +30,7 @@ from smalti.nn.position import (
 )
 from smalti.nn.precision import ExactLinear, LastLinear
 from smalti.nn.recurrent import FUSED, Recurrence
-from smalti.nn.residual import DropPath, LayerScale, PostNormResidual, Residual, SumNormResidual
+from smalti.nn.residual import DropPath, LayerScale, PostNormResidual, Residual, ResPostNormResidual
 from smalti.nn.transformer import Block, DecoderBlock, Transformer
 from smalti.nn.window import WindowAttention
 from smalti.nn.xavier import xavier_
@@ -53,9 +53,9 @@ __all__ = [
     "PostNormResidual",
     "Recurrence",
     "RelativeBias",
+    "ResPostNormResidual",
     "Residual",
     "ScaledUnitNorm",
-    "SumNormResidual",
     "SwiGLU",
     "Transformer",
     "UnitNorm",
