@@ -291,3 +291,8 @@ def test_help_does_not_wait_for_torch(arguments: list[str]):
 def test_using_a_model_loads_no_training_code():
     code = "import smalti.ready; import sys; assert not {'smalti.train', 'smalti.cli'} & set(sys.modules)"
     assert "torch" in loaded_by(code)
+
+
+def test_no_command_waits_for_the_compiler():
+    code = "import smalti.answering, smalti.api, smalti.recipes; import sys; assert 'torch._dynamo' not in sys.modules"
+    assert "torch" in loaded_by(code)

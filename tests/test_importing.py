@@ -21,7 +21,15 @@ from smalti.errors import InputError
 from smalti.importing import find_labels, find_normalisation, published_model
 from smalti.modelfile import read_model, write_model
 from smalti.models import FAMILIES, preset_config
-from smalti.weights import HUGGINGFACE, DifferenceError, Published, options_from_timm, reading, refuse_others
+from smalti.weights import (
+    HUGGINGFACE,
+    DifferenceError,
+    Published,
+    options_from_huggingface,
+    options_from_timm,
+    reading,
+    refuse_others,
+)
 from smalti.weights._unpickle import tensors
 from tests.hub_cache import COMMIT, NAME, timm_files
 
@@ -113,6 +121,32 @@ def test_mean_and_deviation_are_a_value_a_channel_or_one_for_all(weights, tmp_pa
         smalti.import_weights(weights, out, preset=preset, std=(0.1, 0.2))
     rule = smalti.import_weights(weights, out, preset=preset, mean=(0.1,), std=(0.2, 0.3, 0.4)).model.preprocess
     assert (rule.mean, rule.std) == ((0.1,) * 3, (0.2, 0.3, 0.4))
+
+
+def test_windows_of_another_size_have_the_biases_they_were_trained_with(tmp_path):
+    preset = "swinv2_mini_patch2_window4_32"
+    torch.manual_seed(0)
+    trained = smalti.create_model(preset)
+    torch.nn.init.normal_(trained.layers[2].blocks[0].attn.rel_bias.mlp[2].weight)
+    save_file(trained.state_dict(), tmp_path / "v2.safetensors")
+    other = published_model(tmp_path / "v2.safetensors", preset=preset, img_size=16).model.module
+    old, new = (model.layers[2].blocks[0].attn for model in (trained, other))
+    assert (old.window, new.window) == ((4, 4), (2, 2))
+    for token, same in ((1, 1), (2, 4), (3, 5)):  # to the right, below, both
+        torch.testing.assert_close(new.rel_bias()[..., 0, token], old.rel_bias()[..., 0, same])
+
+
+@pytest.mark.parametrize(
+    ("told", "windows"),
+    [
+        ({"pretrained_window_sizes": [0] * 4}, (8, 8, 8, 7)),
+        ({"pretrained_window_sizes": [12, 12, 12, 6]}, (12, 12, 12, 6)),
+    ],
+)
+def test_a_folder_of_transformers_says_the_windows_of_a_swin_v2(told, windows):
+    about = {"model_type": "swinv2", "image_size": 224, "patch_size": 4, "window_size": 8, "depths": [2, 2, 6, 2]}
+    assert options_from_huggingface({**about, **told})["trained_windows"] == windows
+    assert "trained_windows" not in options_from_huggingface({"model_type": "swinv2"})
 
 
 def test_a_folder_of_timm_says_what_it_is(theirs, weights, tmp_path):

@@ -34,7 +34,7 @@ CASES = {  # preset, options, kinds
     "deit": ("deit_tiny_distilled_patch16_224", {**TINY, "img_size": 64}, ("timm", "hf")),
     "beit": ("beit_base_patch16_224", {**TINY, "img_size": 64}, ("timm", "hf")),
     "swin": ("swin_tiny_patch4_window7_224", {**SWIN, "img_size": 56}, ("timm", "hf")),
-    "swinv2": ("swinv2_tiny_window8_256", {**SWIN, "img_size": 64}, ("timm", "hf")),
+    "swinv2": ("swinv2_tiny_window8_256", {**SWIN, "img_size": 64, "trained_windows": (8, 4)}, ("timm", "hf")),
 }
 ALL = [(name, kind) for name, (_, _, kinds) in CASES.items() for kind in kinds]
 
@@ -135,7 +135,7 @@ ODD = {  # preset, options
     "another norm": ("vit_tiny_patch16_224", {**TINY, "img_size": 32, "norm_eps": 1e-3}),
     "normed queries": ("beit_base_patch16_224", {**TINY, "img_size": 32, "qk_norm": True}),
     "windows": ("swin_tiny_patch4_window7_224", {**SWIN, "img_size": 64}),
-    "windows, V2": ("swinv2_tiny_window8_256", {**SWIN, "img_size": 48}),
+    "windows, V2": ("swinv2_tiny_window8_256", {**SWIN, "img_size": 48, "trained_windows": ()}),
 }
 
 

@@ -167,6 +167,21 @@ def test_outputs_are_of_the_type_of_the_images(name: str, dtype: torch.dtype):
     assert relative(found.float(), exact) <= 0.03
 
 
+@pytest.mark.parametrize("name", ["gpt_char_mini", "bert_mini"])
+def test_a_text_has_tokens_and_no_maps(name: str):
+    model, ids = stir(create_model(name, vocab_size=11)), torch.randint(11, (2, 6))
+    with torch.inference_mode():
+        expected = model.forward_features(ids)
+        last = intermediates(model, ids, norm=True, maps=False)[-1]
+        fast = intermediates(for_inference(copy.deepcopy(model), ids, "fp32"), ids, norm=True, maps=False)[-1]
+        rounded = intermediates(for_inference(copy.deepcopy(model), ids, "bf16"), ids, blocks=[0], maps=False)[0]
+    assert torch.equal(last, expected)
+    assert relative(fast, expected) <= 1e-5
+    assert rounded.dtype == torch.bfloat16
+    with pytest.raises(InputError, match="a text has no maps; ask for its tokens"):
+        intermediates(model, ids)
+
+
 def test_a_flexivit_that_trains_gives_the_grid_it_drew():
     model = create_model("flexivit_mini_32", img_size=(16, 32), patch_size=8).train()
     seen = set()

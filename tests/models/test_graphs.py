@@ -17,7 +17,7 @@ PICTURES = {
     "BEiT": ("beit_base_patch16_224", VIT),
     "FlexiViT": ("flexivit_mini_32", {**VIT, "patch_sizes": (2, 4)}),
     "Swin": ("swin_mini_patch2_window4_32", SWIN),
-    "Swin V2": ("swinv2_mini_patch2_window4_32", SWIN),
+    "Swin V2": ("swinv2_mini_patch2_window4_32", {**SWIN, "trained_windows": ()}),
     "CNN": ("cnn_small_8", {"img_size": 16, "widths": (2, 3, 4), "num_classes": 5}),
     "MLP": ("mlp_small_8", {"img_size": 16, "num_classes": 5}),
 }

@@ -41,6 +41,11 @@ def test_a_preset_that_the_table_lacks_is_counted(monkeypatch):
     assert preset_size("vit_mini_patch4_32") == kept
 
 
+def test_fixed_positions_are_not_learned():
+    counts = [count_size(*preset_config("vit_nano_patch4_32", pos_embed=one)).parameters for one in ("sincos", "none")]
+    assert counts[0] == counts[1]
+
+
 def test_no_size_of_an_unknown_preset():
     with pytest.raises(InputError, match="no model is named"):
         preset_size("vit_enormous")

@@ -5,10 +5,18 @@ import torch
 import torch.nn.functional as F
 
 from smalti.errors import InputError
-from smalti.models import create_model, list_models
+from smalti.models import create_model, list_models, preset_config
 from smalti.nn import ExactLinear
 
-TINY = {"img_size": 32, "embed_dim": 16, "depths": (2, 2), "num_heads": (2, 4), "window": 4, "num_classes": 5}
+TINY = {
+    "img_size": 32,
+    "embed_dim": 16,
+    "depths": (2, 2),
+    "num_heads": (2, 4),
+    "window": 4,
+    "num_classes": 5,
+    "trained_windows": (),
+}
 
 
 def tiny(**options):
@@ -63,3 +71,10 @@ def test_every_preset_runs(name):
 def test_windows_of_pre_training_are_one_a_stage():
     with pytest.raises(InputError, match="trained_windows"):
         tiny(trained_windows=(4, 4, 4))
+
+
+@pytest.mark.parametrize("name", [name for name in list_models("swinv2*") if "to" not in name])
+def test_windows_of_pre_training_are_those_of_a_presets_own_size(name):
+    config = preset_config(name)[1]
+    grids = [config.size[0] // config.patch_size // 2**stage for stage in range(len(config.depths))]
+    assert config.trained_windows == tuple(min(config.window, grid) for grid in grids)

@@ -87,6 +87,20 @@ def test_which_kernel_a_cpu_takes(monkeypatch: pytest.MonkeyPatch, intel: bool, 
     assert len(calls) == fused
 
 
+@pytest.mark.parametrize("causal", [False, True])
+def test_who_may_see_nothing_gets_nothing_whatever_the_kernel(causal: bool):
+    q, k, v = torch.randn(3, 1, 2, 9, 8)
+    mask = torch.rand(9, 9) > 0.3
+    mask[:, 0], mask[3], mask[4, :5] = True, False, False  # the fifth sees only those behind it
+    nothing = [3, 4] if causal else [3]
+    fused = attend(q, k, v, mask, causal=causal)
+    given = [one.requires_grad_() for one in (q, k, v)]
+    plain = attend(*given, mask, causal=causal)
+    torch.testing.assert_close(plain.detach(), fused, rtol=1e-5, atol=1e-6)
+    assert not plain[:, :, nothing].any()
+    assert all(one.isfinite().all() for one in torch.autograd.grad(plain.square().sum(), given))
+
+
 def test_causal_attention_does_not_see_the_future(tokens):
     attention = Attention(16, 4, causal=True).eval()
     changed = tokens.clone()
@@ -161,6 +175,21 @@ def test_dropout_acts_on_the_weights_in_training_only(tokens):
     plain.load_state_dict(attention.state_dict())
     torch.testing.assert_close(attention.eval()(tokens), plain.eval()(tokens), rtol=1e-5, atol=1e-6)
     assert (attention.train()(tokens) - plain(tokens)).abs().max() > 1e-3
+
+
+def test_dropout_that_rests_leaves_the_kernel_alone(monkeypatch: pytest.MonkeyPatch):
+    real, rates = F.scaled_dot_product_attention, []
+    monkeypatch.setattr(
+        F, "scaled_dot_product_attention", lambda *a, **k: rates.append(k["dropout_p"]) or real(*a, **k)
+    )
+    attention, x = Attention(16, 4, attn_drop=0.5), torch.randn(1, 3, 16)
+    with torch.no_grad():
+        attention.eval()(x)
+        assert rates == [0]
+        attention.train()(x)  # on a CPU the kernel has none
+        assert rates == [0]
+        attention.to("meta")(x.to("meta"))
+    assert rates == [0, 0.5]
 
 
 def test_rotation_keeps_lengths_and_depends_on_distance_only():

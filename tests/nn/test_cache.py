@@ -1,5 +1,6 @@
 """A cache gives back what was put in, and takes memory seldom."""
 
+import pytest
 import torch
 
 from smalti.nn import Attention, Cache
@@ -17,6 +18,14 @@ def test_it_gives_back_all_that_came_in_order():
         pointers.add(k.data_ptr())
     assert cache.length == 300
     assert len(pointers) == 4  # room for 64, 128, 256 and 300
+
+
+@pytest.mark.parametrize(("dtype", "kept"), [(torch.float64, torch.float64), (torch.bfloat16, torch.float32)])
+def test_it_is_as_exact_as_the_tokens_and_fp32_at_least(dtype: torch.dtype, kept: torch.dtype):
+    k, v = torch.randn(2, 1, 1, 3, 4, dtype=dtype)
+    for found, given in zip(KeyValues(9).extend(k, v), (k, v), strict=True):
+        assert found.dtype == kept
+        assert torch.equal(found, given.to(kept))
 
 
 def test_room_is_doubled_up_to_the_end():

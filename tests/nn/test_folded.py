@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from smalti.models import create_model
-from smalti.nn import Attention, Block, LayerScale, Mlp, PostNormResidual, attention_maps
+from smalti.nn import Attention, Block, LayerScale, Mlp, ResPostNormResidual, attention_maps
 from smalti.nn.folded import FixedBias, folded
 
 IMAGES = torch.randn(3, 3, 32, 32, generator=torch.Generator().manual_seed(1))
@@ -60,7 +60,7 @@ def test_a_gate_behind_a_norm_stays_where_it_is():
         Mlp(8, 16),
         ls1=gates[0],
         ls2=gates[1],
-        residual=PostNormResidual(),
+        residual=ResPostNormResidual(),
     )
     x = torch.randn(2, 5, 8)
     expected = block(x)

@@ -12,7 +12,7 @@ from smalti.nn import (
     Mlp,
     PostNormResidual,
     Residual,
-    SumNormResidual,
+    ResPostNormResidual,
     Transformer,
 )
 
@@ -45,7 +45,7 @@ def test_the_residual_is_the_formula():
 def test_the_post_norm_residual_is_the_formula():
     norm, fn, gate = nn.LayerNorm(8), nn.Linear(8, 8), LayerScale(8, 0.3)
     x = torch.randn(2, 3, 8)
-    torch.testing.assert_close(PostNormResidual()(x, norm, fn, gate), x + 0.3 * norm(fn(x)))
+    torch.testing.assert_close(ResPostNormResidual()(x, norm, fn, gate), x + 0.3 * norm(fn(x)))
 
 
 def test_a_gate_of_zero_is_the_identity():
@@ -54,7 +54,7 @@ def test_a_gate_of_zero_is_the_identity():
 
 
 def test_another_wiring_is_another_small_class():
-    made = block(residual=SumNormResidual()).eval()
+    made = block(residual=PostNormResidual()).eval()
     x = torch.randn(2, 6, 16)
     middle = made.norm1(x + made.attn(x))
     torch.testing.assert_close(made(x), made.norm2(middle + made.mlp(middle)))

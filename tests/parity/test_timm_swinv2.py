@@ -27,7 +27,7 @@ CASES = {  # ours, timm's
 def pair(name: str):
     ours, theirs = CASES[name]
     torch.manual_seed(0)
-    a = create_model("swinv2_tiny_window8_256", **SIZES, **ours).eval()
+    a = create_model("swinv2_tiny_window8_256", **{**SIZES, "trained_windows": (), **ours}).eval()
     b = timm.create_model("swinv2_tiny_window8_256", **SIZES, **theirs).eval()
     randomise(b)
     return a, b

@@ -65,6 +65,7 @@ CASES = {  # kind: (class, config, our family, our preset, our options)
             "depths": (2, 2, 2),
             "num_heads": (2, 4, 4),
             "window": 4,
+            "trained_windows": (),
             "num_classes": 5,
         },
     ),

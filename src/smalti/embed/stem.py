@@ -12,15 +12,14 @@ __all__ = ["ConvStem"]
 
 
 class ConvStem(nn.Module):
-    """Convolution, ReLU and a max-pool of stride 2, repeated until one token stands for `patch_size` x `patch_size`
-    pixels.
+    """A 3 x 3 convolution, ReLU and a max-pool of stride 2, repeated until one token stands for `patch_size` x
+    `patch_size` pixels.
 
     Args:
         img_size: (H, W) of the images.
         patch_size: pixels a side for one token: a power of two, 2 or more.
         in_chans: channels C of the images.
         embed_dim: width D of the tokens.
-        kernel_size: side of the convolutions.
         hidden_dim: channels between the convolutions.
     """
 
@@ -31,7 +30,6 @@ class ConvStem(nn.Module):
         in_chans: int,
         embed_dim: int,
         *,
-        kernel_size: int = 3,
         hidden_dim: int = 64,
     ) -> None:
         super().__init__()
@@ -44,7 +42,7 @@ class ConvStem(nn.Module):
         stages = []
         for before, after in pairwise(widths):
             stages += [
-                nn.Conv2d(before, after, kernel_size, padding=kernel_size // 2, bias=False),
+                nn.Conv2d(before, after, kernel_size=3, padding=1, bias=False),
                 nn.ReLU(),
                 nn.MaxPool2d(kernel_size=3, stride=2, padding=1),
             ]

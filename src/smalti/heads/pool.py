@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from smalti.nn import Mlp, attend
+from smalti.nn import CrossAttention, Mlp
 
 __all__ = ["ClsPool", "MapPool", "MeanPool", "SeqPool"]
 
@@ -40,24 +40,22 @@ class SeqPool(nn.Module):
         return (self.attention(x).softmax(1).transpose(1, 2).to(x.dtype) @ x).squeeze(1)
 
 
-class MapPool(nn.Module):
+class MapPool(CrossAttention):
     """A learned query attends to all tokens, then an MLP (multi-head attention pooling, arXiv:1810.00825 and
     arXiv:2106.04560).
     """
 
     def __init__(self, dim: int, num_heads: int, *, hidden_dim: int, norm: nn.Module) -> None:
-        super().__init__()
-        self.num_heads = num_heads
+        super().__init__(dim, num_heads)
         self.latent = nn.Parameter(torch.empty(1, 1, dim).normal_(std=dim**-0.5))
-        self.q = nn.Linear(dim, dim)
-        self.kv = nn.Linear(dim, 2 * dim)
-        self.proj = nn.Linear(dim, dim)
         self.norm = norm
         self.mlp = Mlp(dim, hidden_dim)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride] - it brings the query
         """Tokens (B, N, D) to (B, D)."""
-        q = self.q(self.latent).expand(x.shape[0], -1, -1).unflatten(-1, (self.num_heads, -1)).transpose(1, 2)
-        k, v = self.kv(x).unflatten(-1, (2, self.num_heads, -1)).permute(2, 0, 3, 1, 4).unbind(0)  # (B, H, N, K)
-        y = self.proj(attend(q, k, v).transpose(1, 2).flatten(2))  # (B, 1, D)
+        y = super().forward(self.latent.expand(x.shape[0], -1, -1), context=self.context(x))  # (B, 1, D)
         return (y + self.mlp(self.norm(y))).squeeze(1)
+
+    def weights(self, x: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """The attention map (B, H, 1, N) of tokens (B, N, D)."""
+        return super().weights(self.latent.expand(x.shape[0], -1, -1), context=self.context(x))

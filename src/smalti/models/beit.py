@@ -4,13 +4,12 @@ The class is `models.vit.ViT`: no positions on the tokens, a learned bias on the
 mean of the patches in front of the head. `weights.timm` has the names of the published checkpoints.
 """
 
-from smalti.models.vit import ViTConfig
+from smalti.models.vit import TRUNKS, ViTConfig
 
 __all__ = ["PRESETS"]
 
 BEIT = {"pool": "mean", "pos_embed": "none", "rel_bias": True}
-BASE = {"embed_dim": 768, "depth": 12, "num_heads": 12}
-LARGE = {"embed_dim": 1024, "depth": 24, "num_heads": 16}
+BASE, LARGE = TRUNKS["base"], TRUNKS["large"]
 
 PRESETS = {
     "beit_base_patch16_224": ViTConfig(224, 16, **BASE, **BEIT, layer_scale=0.1),

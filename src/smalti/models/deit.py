@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from smalti.configs import demand
-from smalti.models.vit import ViT, ViTConfig
+from smalti.models.vit import TRUNKS, ViT, ViTConfig
 from smalti.nn import LastLinear
 
 __all__ = ["PRESETS", "DeiT", "DeiTConfig"]
@@ -66,8 +66,8 @@ class DeiT(ViT):
 
 
 PRESETS = {
-    "deit_tiny_distilled_patch16_224": DeiTConfig(224, 16, embed_dim=192, depth=12, num_heads=3),
-    "deit_small_distilled_patch16_224": DeiTConfig(224, 16, embed_dim=384, depth=12, num_heads=6),
-    "deit_base_distilled_patch16_224": DeiTConfig(224, 16, embed_dim=768, depth=12, num_heads=12),
-    "deit_base_distilled_patch16_384": DeiTConfig(384, 16, embed_dim=768, depth=12, num_heads=12),
+    "deit_tiny_distilled_patch16_224": DeiTConfig(224, 16, **TRUNKS["tiny"]),
+    "deit_small_distilled_patch16_224": DeiTConfig(224, 16, **TRUNKS["small"]),
+    "deit_base_distilled_patch16_224": DeiTConfig(224, 16, **TRUNKS["base"]),
+    "deit_base_distilled_patch16_384": DeiTConfig(384, 16, **TRUNKS["base"]),
 }

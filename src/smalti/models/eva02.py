@@ -5,15 +5,15 @@ The class is `models.vit.ViT`. `weights.timm` has the names of the published che
 
 from typing import Any
 
-from smalti.models.vit import ViTConfig
+from smalti.models.vit import TRUNKS, ViTConfig
 
 __all__ = ["PRESETS"]
 
 EVA02: dict[str, Any] = {"pool": "mean", "k_bias": False, "rope": True, "rope_kind": "sixteen", "mlp_ratio": 8 / 3}
-TINY = {**EVA02, "embed_dim": 192, "depth": 12, "num_heads": 3, "mlp": "swiglu"}
-SMALL = {**EVA02, "embed_dim": 384, "depth": 12, "num_heads": 6, "mlp": "swiglu"}
-BASE = {**EVA02, "embed_dim": 768, "depth": 12, "num_heads": 12, "mlp": "swiglu_norm"}
-LARGE = {**EVA02, "embed_dim": 1024, "depth": 24, "num_heads": 16, "mlp": "swiglu_norm"}
+TINY = {**EVA02, **TRUNKS["tiny"], "mlp": "swiglu"}
+SMALL = {**EVA02, **TRUNKS["small"], "mlp": "swiglu"}
+BASE = {**EVA02, **TRUNKS["base"], "mlp": "swiglu_norm"}
+LARGE = {**EVA02, **TRUNKS["large"], "mlp": "swiglu_norm"}
 
 PRESETS = {  # those of 224 pixels were published without a head
     "eva02_tiny_patch14_224": ViTConfig(224, 14, num_classes=0, **TINY),

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from smalti.errors import InputError
 from smalti.nn import Block, WindowAttention
 from smalti.nn.merge import MergingBlocks
+from smalti.nn.precision import cast
 
 __all__ = ["intermediates"]
 
@@ -21,25 +22,28 @@ def intermediates(
     norm: bool = False,
     maps: bool = True,
 ) -> list[Tensor]:
-    """The outputs of some blocks of a ViT, DeiT, BEiT or Swin, or stages of a convolutional network, in the order asked
-    for.
+    """The outputs of some blocks of a ViT, DeiT, BEiT, Swin, GPT or BERT, or stages of a convolutional network, in the
+    order asked for.
 
     Gradients flow where they are on. Outputs are of the type of the images; a model made ready for inference takes fp32
-    as it does elsewhere. A FlexiViT that trains gives a map of the grid it has drawn.
+    as it does elsewhere. Those for a text are of the type the model computes in. A FlexiViT that trains gives a map of
+    the grid it has drawn.
 
     Args:
         model: plain, or from `nn.inference.for_inference`.
-        images: (B, C, H, W), normalised.
+        images: (B, C, H, W), normalised; for a text its ids (B, N).
         blocks: their numbers, negative ones from the end; None for all. Those of Swin are counted through its stages.
         norm: send each through the norm behind the last block (Swin: where it is as wide as the last stage);
             convolutional networks have none.
-        maps: a map (B, D, h, w) of the patches; else all tokens (B, N, D), prefix first.
+        maps: a map (B, D, h, w) of the patches; else all tokens (B, N, D), prefix first, which is all a text has.
 
     Raises:
-        InputError: the model has no such blocks, or merges tokens.
+        InputError: the model has no such blocks, merges tokens, or is to give maps of a text.
     """
     if any(isinstance(part, MergingBlocks) for part in model.modules()):
         raise InputError("a model that merges tokens has no maps inside", mend="take the model without merging")
+    if maps and hasattr(model, "token_embed"):
+        raise InputError("a text has no maps", mend="ask for its tokens with maps=False")
     found = getattr(model, "stages", None) or [part for part in model.modules() if type(part) is Block]
     chosen = range(len(found)) if blocks is None else blocks
     wrong = [number for number in chosen if not -len(found) <= number < len(found)]
@@ -54,7 +58,7 @@ def intermediates(
     hooks = [found[number].register_forward_hook(keep) for number in set(chosen)]
     trunk: Any = model
     try:
-        last = trunk.forward_features(images.to(getattr(model, "dtype", images.dtype)))
+        last = trunk.forward_features(cast(images, getattr(model, "dtype", images.dtype)))
     finally:
         for hook in hooks:
             hook.remove()
@@ -67,7 +71,7 @@ def intermediates(
             output = as_map(trunk, block, output) if maps else output
         elif not maps:
             output = output.flatten(2).transpose(1, 2)
-        results.append(output.to(images.dtype))
+        results.append(output.to(images.dtype) if images.is_floating_point() else output)
     return results
 
 

@@ -93,7 +93,7 @@ class RecurrentSeq2Seq(nn.Module):
 
     def forward_features(self, source: Tensor, tokens: Tensor) -> Tensor:
         """A source (B, M) and ids (B, N) to (B, N, D)."""
-        return self.write(tokens, *self.read(source))[0]
+        return self.decode(tokens, *self.read(source))[0]
 
     def forward_head(self, x: Tensor) -> Tensor:
         """What was said (B, N, D) to logits (B, N, V)."""
@@ -109,10 +109,10 @@ class RecurrentSeq2Seq(nn.Module):
 
     def extend(self, tokens: Tensor, memory: RecurrentSeq2SeqMemory) -> tuple[Tensor, RecurrentSeq2SeqMemory]:
         """Ids (B, N) that come behind those written to logits (B, N, V), and the memory with them."""
-        x, state = self.write(tokens, *memory)
+        x, state = self.decode(tokens, *memory)
         return self.forward_head(x), memory._replace(state=state)
 
-    def write(self, tokens: Tensor, source: Context, state: Tensor) -> tuple[Tensor, Tensor]:
+    def decode(self, tokens: Tensor, source: Context, state: Tensor) -> tuple[Tensor, Tensor]:
         """Ids (B, N) behind those of `state` to (B, N, D) and the state (S, B, D) behind them."""
         x = self.embed_drop(self.token_embed(tokens))
         said, state = self.decoder(x, state, tokens >= 0 if is_padded(tokens) else None)

@@ -25,7 +25,7 @@ from smalti.models.text import (
     check_length,
     last_norm,
 )
-from smalti.nn import Cache, Context, CrossAttention, DecoderBlock, LastLinear, Transformer
+from smalti.nn import Cache, Context, CrossAttention, DecoderBlock, LastLinear, Transformer, xavier_
 
 __all__ = ["PRESETS", "Seq2Seq", "Seq2SeqConfig", "Seq2SeqMemory"]
 
@@ -95,7 +95,7 @@ class Seq2Seq(nn.Module):
 
     def forward_features(self, source: Tensor, tokens: Tensor) -> Tensor:
         """A source (B, M) and ids (B, N) to (B, N, D)."""
-        return self.write(tokens, self.understand(source))
+        return self.decode(tokens, self.encode(source))
 
     def forward_head(self, x: Tensor) -> Tensor:
         """Tokens (B, N, D) to logits (B, N, V)."""
@@ -104,15 +104,15 @@ class Seq2Seq(nn.Module):
     @torch.no_grad()
     def read(self, source: Tensor) -> Seq2SeqMemory:
         """A source (B, M) to the memory that `extend` starts with. For sampling: there are no gradients."""
-        return Seq2SeqMemory(self.understand(source), Cache(self.config.decoder_depth, self.config.max_len))
+        return Seq2SeqMemory(self.encode(source), Cache(self.config.decoder_depth, self.config.max_len))
 
     @torch.no_grad()
     def extend(self, tokens: Tensor, memory: Seq2SeqMemory) -> tuple[Tensor, Seq2SeqMemory]:
         """Ids (B, N) that come behind those written to logits (B, N, V), and the memory with them; the one given is
         used up. Raises InputError where the text is longer than max_len."""
-        return self.forward_head(self.write(tokens, *memory)), memory
+        return self.forward_head(self.decode(tokens, *memory)), memory
 
-    def understand(self, source: Tensor) -> tuple[Context, ...]:
+    def encode(self, source: Tensor) -> tuple[Context, ...]:
         """A source (B, M) to what each block of the decoder reads of it."""
         check_length(self.config, source.shape[1])
         place, mask = placed(source)
@@ -121,7 +121,7 @@ class Seq2Seq(nn.Module):
         blocks: Any = self.decoder.blocks
         return tuple(block.cross.context(x, mask) for block in blocks)
 
-    def write(self, tokens: Tensor, source: tuple[Context, ...], written: Cache | None = None) -> Tensor:
+    def decode(self, tokens: Tensor, source: tuple[Context, ...], written: Cache | None = None) -> Tensor:
         """Ids (B, N) behind those `written` to (B, N, D)."""
         check_length(self.config, tokens.shape[1] + (0 if written is None else len(written)))
         place, mask = placed(tokens, written)
@@ -130,11 +130,9 @@ class Seq2Seq(nn.Module):
 
     def init_weights(self) -> None:
         """Xavier-uniform linear layers, embeddings so that logits and scaled tokens are of size one."""
-        for module in self.modules():
+        for name, module in self.named_modules():
             if isinstance(module, nn.Linear):
-                nn.init.xavier_uniform_(module.weight)
-                if module.bias is not None:
-                    nn.init.zeros_(module.bias)
+                xavier_(name, module)
         nn.init.normal_(self.token_embed.weight, std=self.config.embed_dim**-0.5)
 
 

@@ -50,7 +50,7 @@ def count_size(family: str, config: Any) -> Size:
         features = model.forward_features(*example)
         model.forward_head(features)
     tokens = features.shape[1] if features.ndim == 3 else 0
-    return Size(sum(p.numel() for p in model.parameters()), tokens, counter.get_total_flops() // 2)
+    return Size(sum(p.numel() for p in model.parameters() if p.requires_grad), tokens, counter.get_total_flops() // 2)
 
 
 @cache

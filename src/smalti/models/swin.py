@@ -168,7 +168,8 @@ class Swin(nn.Module):
         return self.forward_features(images).mean(1)
 
     def init_weights(self) -> None:
-        """The paper's initialisation: deviation 0.02, truncated; zero biases, zero head."""
+        """The paper's initialisation: deviation 0.02, truncated, and zero biases. Patches begin so too, and the head at
+        zero, which the authors leave to torch and to that deviation."""
         for module in self.modules():
             if isinstance(module, nn.Linear | nn.Conv2d):
                 nn.init.trunc_normal_(module.weight, std=0.02)

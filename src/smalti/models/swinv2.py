@@ -19,7 +19,7 @@ from smalti.nn import (
     ContinuousBias,
     Mlp,
     NoKeyBias,
-    PostNormResidual,
+    ResPostNormResidual,
     ScaledUnitNorm,
     UnitNorm,
     WindowAttention,
@@ -33,7 +33,8 @@ class SwinV2Config(SwinConfig):
     """A `SwinConfig`; `qkv_bias` is one on queries and values.
 
     Args:
-        trained_windows: side of the windows of each stage in pre-training, where they were others; empty where not.
+        trained_windows: side of the windows of each stage in pre-training, whose offsets are the unit of the bias;
+            empty where they are those of this size.
     """
 
     img_size: int | tuple[int, int] = 256
@@ -96,25 +97,30 @@ def build_block(config: SwinV2Config, stage: int, index: int, grid_size: tuple[i
         ),
         nn.LayerNorm(D),
         Mlp(D, int(D * config.mlp_ratio), drop=config.drop_rate),
-        residual=PostNormResidual(drop_path),
+        residual=ResPostNormResidual(drop_path),
     )
 
 
-FROM_192: dict[str, Any] = {"trained_windows": (12, 12, 12, 6)}  # the last grid of 192 pixels has 6 x 6 tokens
+# Windows of pre-training, the last no larger than the last grid. Every preset names them, so that weights in a model of
+# another size still mean the same offsets.
+IN_8: dict[str, Any] = {"window": 8, "trained_windows": (8, 8, 8, 8)}
+IN_16: dict[str, Any] = {"window": 16, "trained_windows": (16, 16, 16, 8)}
+FROM_192: dict[str, Any] = {"trained_windows": (12, 12, 12, 6)}
+IN_4: dict[str, Any] = {"window": 4, "trained_windows": (4, 4, 4)}
 
 PRESETS = {
-    "swinv2_tiny_window8_256": SwinV2Config(256, **TINY, window=8),
-    "swinv2_tiny_window16_256": SwinV2Config(256, **TINY, window=16),
-    "swinv2_small_window8_256": SwinV2Config(256, **SMALL, window=8),
-    "swinv2_small_window16_256": SwinV2Config(256, **SMALL, window=16),
-    "swinv2_base_window8_256": SwinV2Config(256, **BASE, window=8),
-    "swinv2_base_window16_256": SwinV2Config(256, **BASE, window=16),
-    "swinv2_base_window12_192": SwinV2Config(192, num_classes=21841, **BASE, window=12),
+    "swinv2_tiny_window8_256": SwinV2Config(256, **TINY, **IN_8),
+    "swinv2_tiny_window16_256": SwinV2Config(256, **TINY, **IN_16),
+    "swinv2_small_window8_256": SwinV2Config(256, **SMALL, **IN_8),
+    "swinv2_small_window16_256": SwinV2Config(256, **SMALL, **IN_16),
+    "swinv2_base_window8_256": SwinV2Config(256, **BASE, **IN_8),
+    "swinv2_base_window16_256": SwinV2Config(256, **BASE, **IN_16),
+    "swinv2_base_window12_192": SwinV2Config(192, num_classes=21841, **BASE, window=12, **FROM_192),
     "swinv2_base_window12to16_192to256": SwinV2Config(256, **BASE, window=16, **FROM_192),
     "swinv2_base_window12to24_192to384": SwinV2Config(384, **BASE, window=24, **FROM_192),
-    "swinv2_large_window12_192": SwinV2Config(192, num_classes=21841, **LARGE, window=12),
+    "swinv2_large_window12_192": SwinV2Config(192, num_classes=21841, **LARGE, window=12, **FROM_192),
     "swinv2_large_window12to16_192to256": SwinV2Config(256, **LARGE, window=16, **FROM_192),
     "swinv2_large_window12to24_192to384": SwinV2Config(384, **LARGE, window=24, **FROM_192),
-    "swinv2_mini_patch2_window4_32": SwinV2Config(32, 2, **MINI, window=4),
-    "swinv2_mini_patch4_window4_64": SwinV2Config(64, 4, **MINI, window=4),
+    "swinv2_mini_patch2_window4_32": SwinV2Config(32, 2, **MINI, **IN_4),
+    "swinv2_mini_patch4_window4_64": SwinV2Config(64, 4, **MINI, **IN_4),
 }

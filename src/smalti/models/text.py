@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from smalti.configs import demand
 from smalti.embed import AddedPositions, RotaryPositions
 from smalti.errors import InputError
-from smalti.nn import Attention, Block, Mlp, Residual, SumNormResidual, SwiGLU, rope_1d, sincos_1d
+from smalti.nn import Attention, Block, Mlp, PostNormResidual, Residual, SwiGLU, rope_1d, sincos_1d
 
 __all__ = [
     "ACTS",
@@ -156,4 +156,4 @@ POSITIONS: dict[str, Callable[[Any], nn.Module]] = {
     "rope": rotary_positions,
     "none": lambda config: NoPositions(),
 }
-WIRINGS: dict[str, Callable[[], nn.Module]] = {"pre": Residual, "post": SumNormResidual}
+WIRINGS: dict[str, Callable[[], nn.Module]] = {"pre": Residual, "post": PostNormResidual}

@@ -41,6 +41,7 @@ from smalti.nn import (
     sincos_2d,
     sixteen_grid,
     turn_grid,
+    xavier_,
 )
 
 __all__ = ["PRESETS", "ViT", "ViTConfig"]
@@ -207,11 +208,9 @@ class ViT(Transformer):
         Convolutions of a stem are He-normal (arXiv:1502.01852), since ReLU follows them. A mimetic start gives learned
         positions half of the fixed ones, which attention can tell apart at once.
         """
-        for module in self.modules():
+        for name, module in self.named_modules():
             if isinstance(module, nn.Linear):
-                nn.init.xavier_uniform_(module.weight)
-                if module.bias is not None:
-                    nn.init.zeros_(module.bias)
+                xavier_(name, module)
             elif isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight)
         if isinstance(self.patch_embed, PatchEmbed):
@@ -360,20 +359,26 @@ ROPES = {
     "sixteen": Rope(partial(rope_2d, place=sixteen_grid, temperature=10_000.0), rotate_neighbours),
 }
 
+TRUNKS: dict[str, dict[str, Any]] = {  # of every published family
+    "tiny": {"embed_dim": 192, "depth": 12, "num_heads": 3},
+    "small": {"embed_dim": 384, "depth": 12, "num_heads": 6},
+    "medium": {"embed_dim": 512, "depth": 12, "num_heads": 8},
+    "base": {"embed_dim": 768, "depth": 12, "num_heads": 12},
+    "large": {"embed_dim": 1024, "depth": 24, "num_heads": 16},
+    "huge": {"embed_dim": 1280, "depth": 32, "num_heads": 16},
+    "giant": {"embed_dim": 1536, "depth": 40, "num_heads": 24, "mlp": "swiglu", "mlp_ratio": 8 / 3},
+}
+SMALL: dict[str, dict[str, Any]] = {  # for pictures of 8 to 128 pixels
+    "nano": {"embed_dim": 64, "depth": 6, "num_heads": 4, "mlp_ratio": 2.0},
+    "mini": {"embed_dim": 128, "depth": 4, "num_heads": 4, "mlp_ratio": 2.0},
+    "midi": {"embed_dim": 192, "depth": 9, "num_heads": 3, "mlp_ratio": 4.0},
+}
+
 
 def presets() -> dict[str, ViTConfig]:
     """The published sizes over patch and image sizes, then sizes for pictures of 8 to 128 pixels."""
-    trunks: dict[str, dict[str, Any]] = {
-        "tiny": {"embed_dim": 192, "depth": 12, "num_heads": 3},
-        "small": {"embed_dim": 384, "depth": 12, "num_heads": 6},
-        "medium": {"embed_dim": 512, "depth": 12, "num_heads": 8},
-        "base": {"embed_dim": 768, "depth": 12, "num_heads": 12},
-        "large": {"embed_dim": 1024, "depth": 24, "num_heads": 16},
-        "huge": {"embed_dim": 1280, "depth": 32, "num_heads": 16},
-        "giant": {"embed_dim": 1536, "depth": 40, "num_heads": 24, "mlp": "swiglu", "mlp_ratio": 8 / 3},
-    }
     table = {
-        f"vit_{name}_patch{patch}_{size}": ViTConfig(size, patch, **trunks[name])
+        f"vit_{name}_patch{patch}_{size}": ViTConfig(size, patch, **TRUNKS[name])
         for name in ("tiny", "small", "base", "large", "huge")
         for patch in (8, 14, 16, 32)
         for size in (224, 384)
@@ -381,17 +386,17 @@ def presets() -> dict[str, ViTConfig]:
     }
 
     for name, size in (("tiny", 224), ("small", 224), ("base", 224), ("base", 384)):
-        table[f"deit_{name}_patch16_{size}"] = ViTConfig(size, 16, **trunks[name])
+        table[f"deit_{name}_patch16_{size}"] = ViTConfig(size, 16, **TRUNKS[name])
     deit3: dict[str, Any] = {"layer_scale": 1e-6, "pos_prefix": False}
     for name in ("small", "base", "large"):
         for size in (224, 384):
-            table[f"deit3_{name}_patch16_{size}"] = ViTConfig(size, 16, **trunks[name], **deit3)
-    table["deit3_medium_patch16_224"] = ViTConfig(224, 16, **trunks["medium"], **deit3)
-    table["deit3_huge_patch14_224"] = ViTConfig(224, 14, **trunks["huge"], **deit3)
+            table[f"deit3_{name}_patch16_{size}"] = ViTConfig(size, 16, **TRUNKS[name], **deit3)
+    table["deit3_medium_patch16_224"] = ViTConfig(224, 16, **TRUNKS["medium"], **deit3)
+    table["deit3_huge_patch14_224"] = ViTConfig(224, 14, **TRUNKS["huge"], **deit3)
 
     features: dict[str, Any] = {"num_classes": 0, "layer_scale": 1e-5}  # no head was published
     for name in ("small", "base", "large", "giant"):
-        plain = ViTConfig(518, 14, **trunks[name], **features)
+        plain = ViTConfig(518, 14, **TRUNKS[name], **features)
         table[f"vit_{name}_patch14_dinov2"] = plain
         table[f"vit_{name}_patch14_reg4_dinov2"] = replace(plain, reg_tokens=4, pos_prefix=False)
 
@@ -407,26 +412,14 @@ def presets() -> dict[str, ViTConfig]:
     }
     plus = {"embed_dim": 1280, "depth": 32, "num_heads": 20}
     for name in ("small", "base", "large"):
-        table[f"vit_{name}_patch16_dinov3"] = ViTConfig(256, 16, **trunks[name], **dinov3)
-    table["vit_small_plus_patch16_dinov3"] = ViTConfig(256, 16, **trunks["small"], **dinov3, mlp="swiglu")
+        table[f"vit_{name}_patch16_dinov3"] = ViTConfig(256, 16, **TRUNKS[name], **dinov3)
+    table["vit_small_plus_patch16_dinov3"] = ViTConfig(256, 16, **TRUNKS["small"], **dinov3, mlp="swiglu")
     table["vit_huge_plus_patch16_dinov3"] = ViTConfig(256, 16, **plus, **dinov3, mlp="swiglu")
     for name in [name for name in table if name.endswith("_dinov3")]:
         table[f"{name}_qkvb"] = replace(table[name], qkv_bias=True, k_bias=False)  # as the authors' files have it
 
-    small = {  # embed_dim, depth, num_heads, mlp_ratio
-        "nano": (64, 6, 4, 2.0),
-        "mini": (128, 4, 4, 2.0),
-        "midi": (192, 9, 3, 4.0),
-    }
-    for name, (dim, depth, heads, ratio) in small.items():
-        trunk: dict[str, Any] = {
-            "num_classes": 10,
-            "embed_dim": dim,
-            "depth": depth,
-            "num_heads": heads,
-            "mlp_ratio": ratio,
-            "init": "mimetic",
-        }
+    for name in SMALL:
+        trunk: dict[str, Any] = {**SMALL[name], "num_classes": 10, "init": "mimetic"}
         for size in (8, 16, 28, 32, 48, 64, 96, 128):
             for patch in (2, 4, 8):
                 if size % patch == 0 and 4 <= size // patch <= 16:

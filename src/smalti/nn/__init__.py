@@ -30,9 +30,10 @@ from smalti.nn.position import (
 )
 from smalti.nn.precision import ExactLinear, LastLinear
 from smalti.nn.recurrent import FUSED, Recurrence
-from smalti.nn.residual import DropPath, LayerScale, PostNormResidual, Residual, SumNormResidual
+from smalti.nn.residual import DropPath, LayerScale, PostNormResidual, Residual, ResPostNormResidual
 from smalti.nn.transformer import Block, DecoderBlock, Transformer
 from smalti.nn.window import WindowAttention
+from smalti.nn.xavier import xavier_
 
 __all__ = [
     "FUSED",
@@ -52,9 +53,9 @@ __all__ = [
     "PostNormResidual",
     "Recurrence",
     "RelativeBias",
+    "ResPostNormResidual",
     "Residual",
     "ScaledUnitNorm",
-    "SumNormResidual",
     "SwiGLU",
     "Transformer",
     "UnitNorm",
@@ -76,4 +77,5 @@ __all__ = [
     "sixteen_grid",
     "token_grid",
     "turn_grid",
+    "xavier_",
 ]

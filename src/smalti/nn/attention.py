@@ -42,18 +42,24 @@ def attention_weights(q: Tensor, k: Tensor, mask: Tensor | None = None, *, causa
         causal: the queries are those of the last N keys, and see none behind their own.
 
     Returns:
-        (B, H, N, M), each row sums to one.
+        (B, H, N, M), each row sums to one; to zero, as with the fused kernels, where a boolean mask allows no key.
     """
     scores = (q * q.shape[-1] ** -0.5) @ k.transpose(-2, -1)
-    if causal and q.shape[-2] > 1:
+    N, M = scores.shape[-2:]
+    if mask is not None and mask.dtype == torch.bool:
+        allowed = mask & causal_mask(N, mask.device, num_keys=M) if causal else mask
+        some = allowed.any(-1, keepdim=True)
+        return scores.masked_fill(~allowed & some, -torch.inf).softmax(-1).masked_fill(~some, 0)
+    if causal and N > 1:
         scores += causal_bias(scores)
-    if mask is not None:
-        scores = scores.masked_fill(~mask, -torch.inf) if mask.dtype == torch.bool else scores + mask
-    return scores.softmax(-1)
+    return (scores if mask is None else scores + mask).softmax(-1)
 
 
-def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None, *, causal: bool = False) -> Tensor:
-    """The weighted mean of the values, (B, H, N, K), by the kernel that is fastest here.
+def attend(
+    q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None, *, causal: bool = False, drop: float = 0.0
+) -> Tensor:
+    """The weighted mean of the values, (B, H, N, K), by the kernel that is fastest here; a share `drop` of the weights
+    is dropped.
 
     On a CPU the fused kernel has no bf16 matrix product. Its backward in fp32 does without N x M weights from the
     forward pass, but is as fast as plain matrix products only where MKL is at home and keys are many (docs/log.md).
@@ -62,13 +68,18 @@ def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None, *, causa
     learns = torch.is_grad_enabled() and any(one.requires_grad for one in (q, k, v))
     learns_bias = torch.is_grad_enabled() and mask is not None and mask.requires_grad
     slow = learns and not (is_intel() and M >= MANY)
-    if q.device.type == "cpu" and (q.dtype != torch.float32 or learns_bias or slow):
-        return attention_weights(q, k, mask, causal=causal).to(v.dtype) @ v
+    if q.device.type == "cpu" and (q.dtype != torch.float32 or learns_bias or slow or drop):
+        return F.dropout(attention_weights(q, k, mask, causal=causal), drop).to(v.dtype) @ v
     if causal and (mask is not None or N < M):  # the kernels know the order only where it is all there is
         causal, mask = False, combine(mask, causal_mask(N, q.device, num_keys=M)) if N > 1 else mask
     if mask is not None and mask.dtype != torch.bool:
         mask = mask.to(q.dtype)  # which the fused kernels ask for
-    return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=causal)
+    return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=drop, is_causal=causal)
+
+
+def split_heads(x: Tensor, num_heads: int, parts: int = 1) -> tuple[Tensor, ...]:
+    """What one projection gives, (B, N, parts * D), as its parts (B, H, N, K) each."""
+    return x.unflatten(-1, (parts, num_heads, -1)).permute(2, 0, 3, 1, 4).unbind(0)
 
 
 class Attention(nn.Module):
@@ -133,7 +144,7 @@ class Attention(nn.Module):
 
     def project(self, x: Tensor, rope: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
         """Queries, keys and values of tokens (B, N, D), each (B, H, N, K), normed and rotated."""
-        q, k, v = self.qkv(x).unflatten(-1, (3, self.num_heads, self.head_dim)).permute(2, 0, 3, 1, 4).unbind(0)
+        q, k, v = split_heads(self.qkv(x), self.num_heads, 3)
         q, k = self.q_norm(q), self.k_norm(k)
         if rope is not None:
             q, k = self.rotation(q, rope), self.rotation(k, rope)
@@ -194,11 +205,11 @@ class CrossAttention(Attention):
 
     def queries(self, x: Tensor) -> Tensor:
         """Tokens (B, N, D) to queries (B, H, N, K)."""
-        return self.q(x).unflatten(-1, (self.num_heads, self.head_dim)).transpose(1, 2)
+        return split_heads(self.q(x), self.num_heads)[0]
 
     def context(self, source: Tensor, mask: Tensor | None = None) -> Context:
         """What there is to read of a sequence (B, M, D): computed once, whoever reads it how often."""
-        k, v = self.kv(source).unflatten(-1, (2, self.num_heads, self.head_dim)).permute(2, 0, 3, 1, 4).unbind(0)
+        k, v = split_heads(self.kv(source), self.num_heads, 2)
         return Context(k, v, mask)
 
     def weights(self, x: Tensor, *, context: Context) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
@@ -228,21 +239,26 @@ class NoKeyBias(nn.Linear):
 
 
 class DroppedAttend(nn.Module):
-    """`attend` with dropout on the attention weights."""
+    """`attend` with dropout on the attention weights, in training."""
 
     def __init__(self, rate: float, *, causal: bool = False) -> None:
         super().__init__()
-        self.drop = nn.Dropout(rate)
+        self.rate = rate
         self.causal = causal
 
     def forward(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> Tensor:
-        """As `attend`, whatever the kernel."""
-        return self.drop(attention_weights(q, k, mask, causal=self.causal)).to(v.dtype) @ v
+        """As `attend`."""
+        return attend(q, k, v, mask, causal=self.causal, drop=self.rate if self.training else 0.0)
+
+    def extra_repr(self) -> str:
+        """The rate, for printing."""
+        return f"rate={self.rate:g}"
 
 
 @contextmanager
 def attention_maps(model: nn.Module) -> Iterator[dict[str, Tensor]]:
-    """Collects the attention map (B, H, N, N) of every attention in `model` by module name while the context is open.
+    """Collects the attention map (B, H, N, M) of every attention in `model` by module name while the context is open;
+    of attention in windows those of all windows, (B * n, H, M, M).
 
     Each forward pass replaces the maps. They are fp32, computed beside the fast kernels, which stay in use:
 

@@ -1,8 +1,8 @@
 """What a causal Transformer remembers of the tokens it has seen, so that the next ones cost only themselves.
 
 Memory is taken ahead and doubled when it is full: a token is written once. A cache is changed by who extends it; two
-continuations of one text need two. On a CPU it is fp32 whatever the tokens are: attention of one token takes 5 to 9
-times as long in bf16 there (docs/log.md).
+continuations of one text need two. On a CPU it is fp32 at least, whatever the tokens are: attention of one token takes
+5 to 9 times as long in bf16 there (docs/log.md).
 
 Shapes: B batch, H heads, M tokens seen, N new ones, K head width.
 """
@@ -39,7 +39,9 @@ class KeyValues:
 
     def grown(self, like: Tensor) -> tuple[Tensor, Tensor]:
         """Memory for the tokens there are now, and as many again, with what was kept."""
-        (B, H, _, K), dtype = like.shape, torch.float32 if like.device.type == "cpu" else like.dtype
+        (B, H, _, K), dtype = like.shape, like.dtype
+        if like.device.type == "cpu":
+            dtype = torch.promote_types(dtype, torch.float32)
         room = min(self.max_len, max(2 * (self.kept[0].shape[2] if self.kept else 0), self.length, LEAST))
         made = (like.new_empty(B, H, room, K, dtype=dtype), like.new_empty(B, H, room, K, dtype=dtype))
         for kept, new in zip(self.kept or (), made, strict=False):

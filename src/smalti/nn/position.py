@@ -50,13 +50,18 @@ def sixteen_grid(grid_size: tuple[int, int]) -> tuple[Tensor, Tensor]:
     return y * 16 / h, x * 16 / w
 
 
+def falling(number: int, temperature: float) -> Tensor:
+    """Frequencies (number,) from 1 down to just above 1 / temperature, each by the same factor (arXiv:1706.03762)."""
+    return temperature ** -(torch.arange(number, dtype=torch.float64) / number)
+
+
 def sincos_1d(num_tokens: int, dim: int, temperature: float = 10_000.0) -> Tensor:
     """Fixed positions (N, D) of a text: half of the width for sines, half for cosines (arXiv:1706.03762, section 3.5,
     in the order of its authors' code)."""
     if dim % 2:
         what = f"embed_dim {dim} is not a multiple of 2, which sine-cosine positions need"
         raise InputError(what, mend=f"use {dim + 1}")
-    frequencies = temperature ** -(torch.arange(dim // 2, dtype=torch.float64) / (dim // 2))
+    frequencies = falling(dim // 2, temperature)
     angles = torch.arange(num_tokens, dtype=torch.float64)[:, None] * frequencies
     return torch.cat([angles.sin(), angles.cos()], dim=1).float()
 
@@ -69,7 +74,7 @@ def sincos_2d(grid_size: tuple[int, int], dim: int, temperature: float = 10_000.
         what = f"embed_dim {dim} is not a multiple of 4, which 2-D sine-cosine positions need"
         raise InputError(what, mend=f"use {dim // 4 * 4 + 4}")
     y, x = token_grid(grid_size)
-    frequencies = temperature ** -(torch.arange(dim // 4, dtype=torch.float64) / (dim // 4))
+    frequencies = falling(dim // 4, temperature)
     angles = [axis[:, None] * frequencies for axis in (x, y)]
     return torch.cat([f(a) for a in angles for f in (torch.sin, torch.cos)], dim=1).float()
 
@@ -79,7 +84,7 @@ def rope_1d(num_tokens: int, head_dim: int, *, temperature: float = 10_000.0) ->
     if head_dim % 2:
         what = f"head width {head_dim} is not a multiple of 2, which rotary positions need"
         raise InputError(what, mend="use another embed_dim or num_heads")
-    frequencies = temperature ** -(torch.arange(head_dim // 2, dtype=torch.float64) / (head_dim // 2))
+    frequencies = falling(head_dim // 2, temperature)
     angles = (torch.arange(num_tokens, dtype=torch.float64)[:, None] * frequencies).repeat(1, 2)
     return torch.stack([angles.cos(), angles.sin()]).float()
 
@@ -102,7 +107,7 @@ def rope_2d(
         what = f"head width {head_dim} is not a multiple of 4, which 2-D rotary positions need"
         raise InputError(what, mend="use another embed_dim or num_heads")
     y, x = place(grid_size)
-    frequencies = temperature ** -(torch.arange(head_dim // 4, dtype=torch.float64) / (head_dim // 4))
+    frequencies = falling(head_dim // 4, temperature)
     angles = torch.cat([y[:, None] * frequencies, x[:, None] * frequencies], dim=1)  # (N, K / 2)
     angles = torch.cat([angles.new_zeros(num_prefix_tokens, head_dim // 2), angles])
     angles = angles.repeat(1, 2)  # pairs (i, i + K / 2) turn together

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-__all__ = ["DropPath", "LayerScale", "PostNormResidual", "Residual", "SumNormResidual"]
+__all__ = ["DropPath", "LayerScale", "PostNormResidual", "ResPostNormResidual", "Residual"]
 
 
 class Residual(nn.Module):
@@ -25,7 +25,7 @@ class Residual(nn.Module):
         return x + self.drop_path(gate(fn(norm(x), **data)))
 
 
-class PostNormResidual(nn.Module):
+class ResPostNormResidual(nn.Module):
     """`x + gate(norm(fn(x)))`: what a branch adds is normed, so that deep tokens grow no faster than early ones
     (Swin V2, arXiv:2111.09883, section 3.1).
 
@@ -42,7 +42,7 @@ class PostNormResidual(nn.Module):
         return x + self.drop_path(gate(norm(fn(x, **data))))
 
 
-class SumNormResidual(nn.Module):
+class PostNormResidual(nn.Module):
     """`norm(x + gate(fn(x)))`: the Transformer as it was first published, and BERT (arXiv:1706.03762, section 3.1)."""
 
     def forward(self, x: Tensor, norm: nn.Module, fn: nn.Module, gate: nn.Module, **data: object) -> Tensor:

@@ -31,7 +31,8 @@ def tensors(tree: Mapping) -> dict[str, torch.Tensor]:
 
 
 def limit(size: int) -> None:
-    """Bounds this process: memory for the file three times over, five minutes, one file no larger than the source."""
+    """Bounds this process, where the source has `size` bytes: 2 GiB of memory beside the file three times over, five
+    minutes, files of a MiB beside twice the source."""
     try:
         import resource
     except ImportError:  # not on Windows

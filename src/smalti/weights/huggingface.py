@@ -3,6 +3,7 @@
 Names of a model with a head start with its kind ("vit.encoder..."), those of a bare trunk do not: `KINDS` says which.
 """
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -162,9 +163,25 @@ def preset_of(told: Mapping[str, Any]) -> str | None:
 
 
 def options_from_huggingface(told: Mapping[str, Any]) -> dict[str, Any]:
-    """What a config.json of transformers says of the pictures a model takes, as fields of our configs."""
+    """What a config.json of transformers says of the pictures a model takes, and of the windows it was trained in, as
+    fields of our configs."""
     names = {"image_size": "img_size", "num_channels": "in_chans"}
-    return {ours: told[theirs] for theirs, ours in names.items() if told.get(theirs)}
+    options = {ours: told[theirs] for theirs, ours in names.items() if told.get(theirs)}
+    if told.get("model_type") == "swinv2" and (windows := trained_windows(told)):
+        options["trained_windows"] = windows
+    return options
+
+
+def trained_windows(told: Mapping[str, Any]) -> tuple[int, ...]:
+    """The windows a Swin V2 was trained in: those it names, else its own, none larger than its grid; empty where it
+    does not say."""
+    named = tuple(told.get("pretrained_window_sizes") or ())
+    if any(named):
+        return named
+    side, patch, window = (told.get(name) for name in ("image_size", "patch_size", "window_size"))
+    if not (isinstance(side, int) and isinstance(patch, int) and isinstance(window, int)):
+        return ()
+    return tuple(min(window, math.ceil(side / patch / 2**stage)) for stage in range(len(told.get("depths", ()))))
 
 
 def refuse_others(told: Mapping[str, Any], preset: str) -> None:
