@@ -35,7 +35,17 @@ from smalti.data.jpeg import Target, decode_jpeg, shrink
 from smalti.data.source import Raw
 from smalti.errors import InputError
 
-__all__ = ["FORMATS", "HEIF_SUFFIXES", "PICTURE_SUFFIXES", "Header", "decode", "examine", "probe", "white_of"]
+__all__ = [
+    "FORMATS",
+    "HEIF_SUFFIXES",
+    "PICTURE_SUFFIXES",
+    "UNREAD_SUFFIXES",
+    "Header",
+    "decode",
+    "examine",
+    "probe",
+    "white_of",
+]
 
 # The formats that are tried, with their file name suffixes. Left out: those that start another program (EPS), that only
 # one vendor reads, or that have no signature, so that any file could pass for a picture (TGA).
@@ -54,7 +64,9 @@ FORMATS: dict[str, tuple[str, ...]] = {
     "QOI": (".qoi",),
 }
 PICTURE_SUFFIXES = frozenset(suffix for suffixes in FORMATS.values() for suffix in suffixes)
-HEIF_SUFFIXES = frozenset({".heic", ".heif", ".hif"})  # phones and cameras write them; pictures, but not read
+# Pictures as well, but not read: what phones write, and the raw files of cameras.
+HEIF_SUFFIXES = frozenset({".heic", ".heif", ".hif"})
+UNREAD_SUFFIXES = HEIF_SUFFIXES | {".cr2", ".cr3", ".nef", ".arw", ".dng", ".raf", ".orf", ".rw2"}
 
 _TRIED = tuple(FORMATS)
 _DEEP = 1024  # of 65535: what stays below is nearly black, so rather of 8 bits than of 16

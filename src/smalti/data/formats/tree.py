@@ -9,7 +9,7 @@ from typing import Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from smalti.data.decode import PICTURE_SUFFIXES
+from smalti.data.decode import PICTURE_SUFFIXES, UNREAD_SUFFIXES
 from smalti.data.names import Names
 from smalti.data.source import Raw
 from smalti.errors import InputError
@@ -17,7 +17,6 @@ from smalti.errors import InputError
 __all__ = ["FileStorage", "Tree", "is_ignored", "is_picture", "is_unread_picture", "suffix_of"]
 
 _IGNORED = frozenset({"__macosx", "thumbs.db", "desktop.ini", "@eadir"})  # what systems leave behind
-_UNREAD = (".heic", ".heif", ".cr2", ".cr3", ".nef", ".arw", ".dng", ".raf", ".orf", ".rw2")
 
 
 class FileStorage(Protocol):
@@ -88,4 +87,4 @@ def is_picture(path: str) -> bool:
 
 def is_unread_picture(path: str) -> bool:
     """Whether the suffix of a path is that of a picture format which is not read: HEIC of phones, raw of cameras."""
-    return path.lower().endswith(_UNREAD)
+    return suffix_of(path) in UNREAD_SUFFIXES
