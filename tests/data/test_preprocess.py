@@ -61,6 +61,11 @@ def test_padding_is_the_mean_and_becomes_zero():
     assert found[..., 6:10].abs().max() > 1
 
 
+def test_what_the_rule_calls_white_is_loaded_as_white():
+    rule = Preprocess((4, 4), 1, (0.0,), (1.0,), white=4095.0)
+    assert (rule.load(np.full((4, 4), 4095, np.uint16)) == 255).all()
+
+
 def test_it_comes_back_from_plain_data():
     rule = replace(RULE, fit="crop", crop_pct=0.9, white=4095.0)
     assert Preprocess.from_dict(rule.to_dict()) == rule

@@ -175,6 +175,21 @@ def test_pre_logits_is_the_papers_head_with_a_hidden_layer():
     torch.testing.assert_close(model.forward_head(x), by_hand)
 
 
+def test_the_head_reads_the_pooled_features_and_they_are_normed():
+    model, images = tiny(pool="mean"), torch.randn(2, 3, 16, 16)
+    torch.nn.init.normal_(model.fc_norm.weight)
+    torch.testing.assert_close(model.head(model.forward_pooled(images)), model(images))
+
+
+def test_dropout_acts_before_the_head_in_training():
+    model, tokens = tiny(drop_rate=0.5).train(), torch.randn(2, 17, 32)
+    assert not torch.equal(model.forward_head(tokens), model.forward_head(tokens))
+
+
+def test_the_head_begins_at_zero():
+    assert not create_model("vit_nano_patch4_32")(torch.randn(2, 3, 32, 32)).any()
+
+
 def test_without_classes_the_features_come_out():
     model = tiny(num_classes=0)
     images = torch.randn(2, 3, 16, 16)

@@ -177,6 +177,13 @@ def test_dropout_acts_on_the_weights_in_training_only(tokens):
     assert (attention.train()(tokens) - plain(tokens)).abs().max() > 1e-3
 
 
+def test_with_dropout_the_future_stays_hidden(tokens):
+    tokens.requires_grad_()
+    Attention(16, 4, causal=True, attn_drop=0.5)(tokens)[:, 2].sum().backward()
+    assert tokens.grad[:, :3].any()
+    assert not tokens.grad[:, 3:].any()
+
+
 def test_dropout_that_rests_leaves_the_kernel_alone(monkeypatch: pytest.MonkeyPatch):
     real, rates = F.scaled_dot_product_attention, []
     monkeypatch.setattr(

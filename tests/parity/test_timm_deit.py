@@ -43,6 +43,8 @@ def test_equals_timm(name: str):
             x, y = mine(x), his(y)
             assert relative(x, y) <= 1e-6
         assert relative(ours.forward_features(images), theirs.forward_features(images)) <= 1e-6
+        pooled = theirs.forward_head(theirs.forward_features(images), pre_logits=True)
+        assert relative(ours.forward_pooled(images), pooled) <= 1e-6
     theirs.load_state_dict(ours.state_dict(), strict=True)
 
 
