@@ -24,7 +24,7 @@ import torch
 from PIL import Image
 
 from smalti.data import Preprocess
-from smalti.modelfile import ModelFile, write_model
+from smalti.modelfile import FORMAT, ModelFile, write_model
 from smalti.models import create_model
 
 LABELS = ("cat", "dog")
@@ -1145,9 +1145,9 @@ def model_with_a_flipped_bit_in_its_weights(g: Ground) -> list[str]:
     return ["predict", g.damage(g.model(), 0.9), "x.png"]
 
 
-@case(3, "m.safetensors", "format 7", "up to 1", "pip install -U smalti")
+@case(3, "m.safetensors", f"format {FORMAT + 1}", f"up to {FORMAT}", "pip install -U smalti")
 def model_of_a_newer_format(g: Ground) -> list[str]:
-    return ["predict", g.edited_model(lambda about: about.update(version=7)), "x.png"]
+    return ["predict", g.edited_model(lambda about: about.update(version=FORMAT + 1)), "x.png"]
 
 
 @case(3, "m.safetensors", "metadata cannot be read")

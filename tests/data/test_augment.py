@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from smalti.data import geometry
 from smalti.data.augment import AugmentConfig, augment
 from smalti.data.geometry import flip, pad_crop
 from smalti.data.randomness import uniforms
@@ -210,6 +211,14 @@ def test_affine_reaches_its_range_and_not_beyond():
         assert shift.max() > 7.5
         assert shift.min() < -7.5
     assert abs(np.corrcoef(row, column)[0, 1]) < 0.25
+
+
+def test_angle_shifts_and_zoom_do_not_hang_together(monkeypatch):
+    given, real = {}, geometry.affine
+    monkeypatch.setattr(geometry, "affine", lambda x, **how: given.update(how) or real(x, **how))
+    view(pictures(2000, 1, (2, 2)), range(2000), AFFINE)
+    related = np.corrcoef([given["degrees"], *given["shift"], given["zoom"]])
+    assert abs(related - np.eye(4)).max() < 0.1
 
 
 def test_adding_one_part_leaves_the_numbers_of_the_others():

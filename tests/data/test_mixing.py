@@ -111,6 +111,12 @@ class TestMix:
         blended = [bool((mixed(config, step=s)["image"] % 1 != 0).any()) for s in range(400)]
         assert abs(np.mean(blended) - 0.5) < 0.08
 
+    def test_both_keep_their_own_alphas(self):
+        alphas = (8.0, 0.2), (8.0, 0.0), (0.0, 0.2)
+        for step in range(20):
+            both, blended, cut = (mixed(MixConfig(*two), step=step)["image"] for two in alphas)
+            assert torch.equal(both, blended) or torch.equal(both, cut)
+
     def test_prob_is_the_share_of_mixed_batches(self):
         source = batch()
         changed = [

@@ -39,6 +39,11 @@ def test_values_equal_sklearn(classes):
         assert m["top5_accuracy"].value == pytest.approx(sk.top_k_accuracy_score(y, p, k=5))
 
 
+def test_ties_are_not_all_among_the_first_five():
+    m = classification_metrics(np.full((10, 10), 0.1), range(10), names(10))
+    assert m["top5_accuracy"].value == 0.5
+
+
 def test_real_pictures():
     digits = load_digits()
     x, y = digits.data / 16, digits.target

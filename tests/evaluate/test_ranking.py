@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from smalti.evaluate.ranking import average_precision, roc_area
+from smalti.evaluate.ranking import average_precision, macro, roc_area
 
 cases = st.integers(2, 40).flatmap(
     lambda n: st.tuples(arrays(float, n, elements=st.integers(0, 6)), arrays(bool, n)).filter(
@@ -60,3 +60,13 @@ def test_a_single_positive_has_a_bias_where_it_is_not_the_first():
     truth = np.array([False, True, False])
     assert average_precision(np.array([3.0, 2.0, 1.0]), truth)[2] == 0.5  # without itself its precision is 0
     assert average_precision(np.array([2.0, 3.0, 1.0]), truth)[2] == 0
+
+
+@pytest.mark.parametrize("figure", [roc_area, average_precision])
+def test_labels_that_share_their_pictures_are_no_more_certain_together(figure):
+    rng = np.random.default_rng(3)
+    truth = rng.random((100, 1)) < 0.3
+    scores = truth + rng.normal(size=(100, 1))
+    one, many = (macro(figure, lambda x: (x, x), scores.repeat(k, 1), truth.repeat(k, 1)) for k in (1, 20))
+    assert many == pytest.approx(one)
+    assert one[2] - one[0] > 0.01

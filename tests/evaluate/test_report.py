@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from smalti.evaluate.figures import cell
 from smalti.evaluate.metrics import Metric
 from smalti.evaluate.page import render, write_report
 from smalti.evaluate.report import Mistake, Report, Timing
@@ -171,6 +172,10 @@ def test_the_weakest_class_comes_first_and_all_can_be_seen():
     after = page.text.split("The ten weakest", 1)[1].split("Class Precision Recall F1 Pictures", 1)[1]
     assert after.strip().startswith(weakest["label"])
     assert "All 40, the weakest first" in page.text
+
+
+def test_the_interval_of_recall_is_of_the_pictures_of_its_class():
+    assert cell("recall", {"recall": 0.5, "support": 10}) == ("50.0 %", "24–76")
 
 
 def test_most_frequent_mix_ups():

@@ -57,6 +57,12 @@ def test_timm_loads_our_weights():
         assert relative(ours(images), theirs(images)) <= 5e-6
 
 
+def test_drop_path_ramps_over_the_blocks_of_all_stages():
+    model = create_model("swin_mini_patch2_window4_32", drop_path_rate=0.7)
+    rates = [getattr(block.residual.drop_path, "rate", 0.0) for stage in model.layers for block in stage.blocks]
+    assert rates == pytest.approx([0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7])
+
+
 @pytest.mark.parametrize("name", list_models("swin_*window7*") + list_models("swin_*window12*"))
 def test_presets_have_timms_parameters(name: str):
     with torch.device("meta"):
