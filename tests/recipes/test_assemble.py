@@ -108,6 +108,7 @@ def test_standardised_targets_and_the_folded_head_are_inverse():
 
     model = create_model("vit_nano_patch4_16", num_classes=2).eval()
     torch.nn.init.normal_(model.head.weight)
+    torch.nn.init.normal_(model.head.bias)
     images = torch.randn(4, 3, 16, 16)
     with torch.no_grad():
         units = model(images)

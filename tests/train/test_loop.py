@@ -6,7 +6,7 @@ import torch
 from smalti.errors import DivergedError, InputError
 from smalti.objectives import Classify
 from smalti.train.budget import Budget
-from smalti.train.loop import LoopConfig, crosses, fit, train_step
+from smalti.train.loop import LoopConfig, crosses, fit, judge, train_step
 from tests.train.conftest import Silent
 
 
@@ -48,6 +48,18 @@ def test_minutes_follow_the_clock(setup):
     assert 10 < state.step < 60
     assert listener.steps[-1][1] >= 1
     assert state.optimizers[0].param_groups[0]["lr"] < 2e-3 * 0.2  # the schedule followed the clock down
+
+
+def test_each_step_has_noise_of_its_own(setup):
+    state, batches, objective, evaluator = setup()
+    seen = []
+
+    def noting(model, batch):
+        seen.append(torch.rand(()).item())
+        return objective(model, batch)
+
+    go((state, batches, noting, evaluator))
+    assert len(set(seen)) == len(seen) == 10
 
 
 def rates(made, **options):
@@ -197,6 +209,19 @@ def test_the_last_model_is_kept_that_none_beats_by_more_than_chance(setup, figur
     fit(state, batches, objective, Told(), lr=1e-3, config=config, budget=Budget(steps=4), listener=listener, seed=0)
     assert [keep for _, keep in listener.evaluations] == kept
     assert "val_accuracy_error" not in listener.evaluations[0][0]
+
+
+def test_the_running_mean_is_what_is_judged(setup):
+    class Noting:
+        best = ("accuracy", "max")
+
+        def __call__(self, model):
+            seen.append(model)
+            yield "accuracy", 0.5
+
+    state, seen = setup()[0], []
+    judge(state, Noting(), 0, Silent())
+    assert seen == [state.ema.module]
 
 
 def test_a_model_that_answers_with_no_numbers_is_not_kept(setup):
