@@ -34,6 +34,7 @@ def test_classify_is_exact_over_uneven_batches():
     p = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
     assert values["loss"] == pytest.approx(sk.log_loss(y, p, labels=range(3)), rel=1e-5)
     assert values["accuracy"] == pytest.approx(sk.accuracy_score(y, logits.argmax(1)))
+    assert values["accuracy_error"] == pytest.approx((y == logits.argmax(1)).std() / np.sqrt(10))
     assert dict(evaluator(Answers())) == values  # may be asked again
     assert evaluator.best == ("accuracy", "max")
 

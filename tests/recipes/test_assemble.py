@@ -9,11 +9,13 @@ from tests.recipes.test_choose import given
 
 from smalti.models import create_model
 from smalti.objectives.losses import LOSSES
+from smalti.recipes import assemble
 from smalti.recipes.assemble import (
     class_weights,
     find_rate,
     fold_scale,
     make_batches,
+    make_evaluator,
     make_pictures,
     range_steps,
     standardise,
@@ -31,6 +33,14 @@ def test_class_weights_are_roots_of_rarity_and_one_on_average():
     counts = np.bincount(circumstances.source.targets[circumstances.split.train], minlength=3)
     assert weights[1] / weights[0] == pytest.approx(np.sqrt(counts[0] / counts[1]))
     assert (weights * counts).sum() / counts.sum() == pytest.approx(1)
+
+
+def test_class_weights_follow_what_is_learned_from_alone():
+    circumstances = given(n=16, classes=2, targets=np.array([0] * 6 + [1] * 2 + [0] * 2 + [1] * 6))
+    parts = replace(circumstances.split, train=np.arange(8), val=np.arange(0), test=np.arange(8, 16))
+    weights = np.array(class_weights(circumstances.source, parts))
+    assert weights[1] / weights[0] == pytest.approx(np.sqrt(3))
+    assert weights @ [6, 2] / 8 == pytest.approx(1)
 
 
 @pytest.mark.parametrize(("task", "name"), [(task, name) for task, losses in LOSSES.items() for name in losses])
@@ -56,6 +66,26 @@ def test_balanced_sampling_draws_the_training_pictures_of_each_class_equally_oft
     drawn = np.concatenate(batches.order(0))
     assert np.isin(drawn, circumstances.split.train).all()
     assert set(np.bincount(circumstances.source.targets[drawn]).tolist()) == {2 * len(batches)}
+
+
+def test_each_epoch_is_mixed_anew(monkeypatch):
+    steps = []
+    monkeypatch.setattr(assemble, "mix", lambda batch, *_, step, **__: steps.append(step) or batch)
+    circumstances = given(n=60)
+    recipe = choose(circumstances).recipe.with_settings({"mix.cutmix": 1.0, "loop.batch_size": 12})
+    pictures = make_pictures(recipe, circumstances.source, 0, show=False)
+    batches = make_batches(recipe, pictures, circumstances.split, torch.device("cpu"))
+    for epoch in (0, 1):
+        list(batches.epoch(epoch))
+    assert len(set(steps)) == len(steps) == 2 * len(batches) > 2
+
+
+def test_a_model_is_chosen_on_val():
+    circumstances = given(n=30)
+    recipe = choose(circumstances).recipe
+    pictures = make_pictures(recipe, circumstances.source, 0, show=False)
+    evaluator = make_evaluator(recipe, pictures, circumstances.split, torch.device("cpu"))
+    np.testing.assert_array_equal(evaluator.batches.indices, circumstances.split.val)
 
 
 @pytest.mark.parametrize(
@@ -108,6 +138,7 @@ def test_standardised_targets_and_the_folded_head_are_inverse():
 
     model = create_model("vit_nano_patch4_16", num_classes=2).eval()
     torch.nn.init.normal_(model.head.weight)
+    torch.nn.init.normal_(model.head.bias)
     images = torch.randn(4, 3, 16, 16)
     with torch.no_grad():
         units = model(images)

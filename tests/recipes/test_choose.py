@@ -11,15 +11,29 @@ from tests.recipes.test_mirror import Arrays
 
 from smalti import data
 from smalti.data.check import check
+from smalti.data.mixing import MixConfig
+from smalti.data.preprocess import Preprocess
 from smalti.data.source import UNASSIGNED, Source
 from smalti.data.split import split
 from smalti.data.views import Views
 from smalti.errors import InputError
 from smalti.recipes import choose as rule
 from smalti.recipes.assemble import class_weights
-from smalti.recipes.choose import SMALL, Given, choose, choose_target, nearest, tune_optim
+from smalti.recipes.choose import (
+    SMALL,
+    Given,
+    choose,
+    choose_mirror,
+    choose_target,
+    nearest,
+    taught_pace,
+    tune_optim,
+    without_teacher,
+)
+from smalti.recipes.mirror import MirrorTest
 from smalti.recipes.pace import Pace
 from smalti.recipes.recipe import Recipe, settle
+from smalti.recipes.teacher import TeacherConfig
 from smalti.train.budget import Budget
 
 
@@ -280,6 +294,16 @@ def test_digits():
     assert recipe.augment.flip == "none"
     assert recipe.views == Views(mirror=False, shift=1)
     assert recipe.augment.rotate == 0
+    assert recipe.mix == MixConfig()
+
+
+@pytest.mark.parametrize(("budget", "expected"), [(Budget(minutes=2), 10.0), (Budget(epochs=5), np.inf)])
+def test_the_mirror_test_may_read_for_a_tenth_of_the_clock(budget, expected, monkeypatch):
+    told = {}
+    monkeypatch.setattr(rule, "mirror_test", lambda *_, **options: told.update(options) or MirrorTest(9, 1.0, 0, 0))
+    preprocess = Preprocess((16, 16), 3, (0.5,) * 3, (0.25,) * 3)
+    choose_mirror(replace(given(budget=budget), seconds=100.0), preprocess, lambda *words: None)
+    assert told == {"seconds": expected}
 
 
 def test_a_budget_in_steps_counts_the_pictures_that_a_batch_holds():
@@ -322,6 +346,19 @@ def test_the_rule_sees_the_part_of_the_budget_that_a_taught_student_has():
     assert half.recipe.mix.cutmix > 0 == tenth.recipe.mix.cutmix
     note = next(c for c in half.choices if c.name == "teacher")
     assert (note.value, note.reason.split(";")[0]) == ("cnn_small_32", "trained first, with 50% of the budget")
+
+
+def test_a_taught_student_has_the_rest_of_the_clock():
+    settings = {"teacher": {"model": "auto", "budget_share": 0.3}}
+    student = without_teacher(replace(given(budget=Budget(minutes=10), settings=settings), seconds=600.0))
+    assert student.seconds == pytest.approx(420)
+    assert student.budget.minutes == pytest.approx(7)
+
+
+def test_a_student_waits_for_the_answers_of_its_teacher():
+    preprocess, alone = Preprocess((16, 16), 3, (0.5,) * 3, (0.25,) * 3), Pace(train=100.0, evaluate=300.0)
+    taught = taught_pace(given(), lambda *_: Pace(1.0, 100.0), TeacherConfig("auto"), preprocess, 32, alone)
+    assert (taught.train, taught.evaluate) == (pytest.approx(50), 300)
 
 
 @pytest.mark.parametrize(

@@ -74,6 +74,15 @@ def unbroken(setup):
     return run(setup(), Silent())
 
 
+def test_every_counter_is_kept(setup):
+    counters = {"step": 7, "seconds": 1.5, "best": 0.25, "since_best": 3, "skipped": 2}
+    state, other = setup()[0], setup()[0]
+    for name, value in counters.items():
+        setattr(state, name, value)
+    other.load_state_dict(state.state_dict())
+    assert {name: getattr(other, name) for name in counters} == counters
+
+
 @pytest.mark.parametrize("cut", [1, 3, 4, 5, 9, 11, 12])
 def test_a_cut_at_any_step(setup, unbroken, tmp_path, cut):
     path = tmp_path / "last.safetensors"
