@@ -124,7 +124,7 @@ def test_run_toml_repeats_both(whole):
     [
         ({"steps": 1}, "cannot be shared"),
         ({"steps": 9, "overrides": {"teacher.budget_share": 1.0}}, "between 0 and 1"),
-        ({"steps": 9, "start": "whole", "overrides": {"transfer.tune": "head"}}, "hears no teacher"),
+        ({"steps": 9, "seed": 5, "start": "whole", "overrides": {"transfer.tune": "head"}}, "hears no teacher"),
     ],
 )
 def test_what_cannot_be_done_is_told_before_anything_is_written(options, told, whole):

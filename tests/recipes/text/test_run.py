@@ -73,7 +73,7 @@ def test_a_report_says_what_the_data_is_to_the_model(text_runs, tmp_path, capsys
         assert ("It learned from most of these texts" in capsys.readouterr().err) == (split == "all")
         page = (tmp_path / "r.html").read_text()
         assert says in page
-        assert f"trained on {data}" in page
+        assert f"trained on {str(data)[:20]}" in page
         assert ("never seen" in page) == ("never seen" in says)
 
 
