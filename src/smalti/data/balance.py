@@ -1,4 +1,5 @@
-"""Drawing classes evenly: samples of rare classes come again within an epoch, those of common ones in a later one.
+"""How even classes are, and drawing them evenly: samples of rare ones come again within an epoch, those of common ones
+in a later one.
 
 What is drawn is a function of (seed, epoch), as every order is.
 """
@@ -10,7 +11,7 @@ from smalti.data.randomness import hash_key, permutation
 from smalti.data.source import Source
 from smalti.errors import InputError
 
-__all__ = ["balanced", "classes_of", "repeats"]
+__all__ = ["balanced", "classes_of", "rarity", "repeats"]
 
 
 def balanced(seed: int, epoch: int, classes: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -59,6 +60,22 @@ def classes_of(source: Source, indices: NDArray[np.int64]) -> NDArray[np.int64]:
         return targets.astype(np.int64)
     if source.task == "multilabel":
         there = targets.astype(bool)
-        rarity = np.where(there, there.sum(0), len(targets) + 1)
-        return np.where(there.any(1), rarity.argmin(1), labels)
+        how_many = np.where(there, there.sum(0), len(targets) + 1)
+        return np.where(there.any(1), how_many.argmin(1), labels)
     raise InputError("numbers have no classes to draw evenly", mend="set target.sampling to once")
+
+
+def rarity(source: Source, indices: NDArray[np.int64]) -> NDArray[np.float64]:
+    """(K,) how rare each class is among the samples at `indices`: how many times its pictures the largest class has; of
+    several labels, how many times the pictures with it are without it. 1 for one that does not occur, and for numbers.
+    """
+    targets, labels = source.targets[indices], len(source.labels)
+    if source.task == "regress":
+        return np.ones(labels)
+    if source.task == "multilabel":
+        counts = targets.sum(0)
+        others = len(targets) - counts
+    else:
+        counts = np.bincount(targets.astype(np.int64), minlength=labels)
+        others = counts.max()
+    return np.where(counts > 0, others / np.maximum(counts, 1), 1.0)

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from smalti import data
-from smalti.data.balance import classes_of
+from smalti.data.balance import classes_of, rarity
 from smalti.data.check import Check, check
 from smalti.data.loader import Batches, Pictures
 from smalti.data.mixing import mix
@@ -23,7 +23,7 @@ from smalti.objectives import Classify, Distill, Multilabel, Objective, Regress
 from smalti.objectives.distill import hard, soft
 from smalti.objectives.losses import LOSSES, find_loss
 from smalti.progress import progress, progress_callback
-from smalti.recipes.choose import is_measured, rarity
+from smalti.recipes.choose import is_measured
 from smalti.recipes.pace import Pace
 from smalti.recipes.recipe import Choice, Recipe, TargetConfig
 from smalti.recipes.settings import Setting
@@ -210,7 +210,7 @@ def class_weights(source: Source, parts: Split) -> list[float]:
     """A factor a class: the root of its rarity, 1 on average over the training pictures (multi-label: of negatives to
     positives).
     """
-    weights = np.sqrt(np.maximum(rarity(source, parts), 1.0))
+    weights = np.sqrt(np.maximum(rarity(source, parts.train), 1.0))
     if source.task == "multilabel":
         return weights.tolist()
     return (weights / weights[source.targets[parts.train].astype(np.int64)].mean()).tolist()

@@ -11,11 +11,10 @@ from typing import Any, TypeVar
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from smalti.configs import pair
 from smalti.data.augment import AugmentConfig
-from smalti.data.balance import classes_of
+from smalti.data.balance import classes_of, rarity
 from smalti.data.check import Check
 from smalti.data.mixing import MixConfig
 from smalti.data.preprocess import Preprocess
@@ -37,7 +36,7 @@ from smalti.train.budget import Budget
 from smalti.train.loop import LoopConfig
 from smalti.train.optim import WEIGHT_DECAY, OptimConfig
 
-__all__ = ["Chosen", "Given", "choose", "is_measured", "rarity"]
+__all__ = ["Chosen", "Given", "choose", "is_measured"]
 
 SMALL = {  # image size: preset
     8: "cct_mini_patch2_8",
@@ -462,28 +461,12 @@ def choose_target(given: Given, note: Note) -> TargetConfig:
     if balanced:
         turns = np.unique(classes_of(given.source, given.split.train))
         note("sampling", "balanced", f"you named it; {len(turns)} classes take turns")
-    most = rarity(given.source, given.split).max()
+    most = rarity(given.source, given.split.train).max()
     uneven = task == "classify" and most >= 2 and not balanced  # of labels nobody has measured whether it helps
     if uneven:
         note("class weights", "auto", f"the largest class has {most:.1f} times the pictures of the smallest")
     smoothing = 0.1 if loss == "cross_entropy" else 0.0
     return TargetConfig(smoothing, "auto" if uneven else "none", loss)
-
-
-def rarity(source: Source, parts: Split) -> NDArray[np.float64]:
-    """(K,) how rare each class is in train, which class weights follow the root of: how many times its pictures the
-    largest class has; of several labels, how many times the pictures with it are without it. 1 for one that does not
-    occur, and for numbers."""
-    targets, labels = source.targets[parts.train], len(source.labels)
-    if source.task == "regress":
-        return np.ones(labels)
-    if source.task == "multilabel":
-        counts = targets.sum(0)
-        others = len(targets) - counts
-    else:
-        counts = np.bincount(targets.astype(np.int64), minlength=labels)
-        others = counts.max()
-    return np.where(counts > 0, others / np.maximum(counts, 1), 1.0)
 
 
 def choose_views(given: Given, preprocess: Preprocess, augment: AugmentConfig, mirror: bool, note: Note) -> Views:
