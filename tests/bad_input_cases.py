@@ -948,7 +948,7 @@ def resume_when_the_data_has_changed(g: Ground) -> list[str]:
     return ["train", "--resume", run_folder]
 
 
-@case(2, "gone", "no such file, folder or data set")
+@case(2, "gone", "no such file or folder", "name where it is now")
 def resume_when_the_data_is_gone(g: Ground) -> list[str]:
     def edit(text: str) -> str:
         data = next(line for line in text.splitlines() if line.startswith("data = "))

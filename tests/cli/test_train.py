@@ -22,8 +22,8 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         made["train"] = {"data": data, **given}
         return RESULT
 
-    def resume(run: Path, **given: Any) -> SimpleNamespace:
-        made["resume"] = {"run": run, **given}
+    def resume(run: Path, data: str | None, **given: Any) -> SimpleNamespace:
+        made["resume"] = {"run": run, "data": data, **given}
         return RESULT
 
     monkeypatch.setattr(api, "train", train)
@@ -72,9 +72,10 @@ def test_nothing_said_leaves_the_choice_to_the_library(calls: dict[str, Any], bu
     assert set(given.values()) == {None}
 
 
-def test_resume_takes_the_run_and_nothing_else(calls: dict[str, Any]):
-    assert run(["train", "--resume", "runs/a"]) == 0
-    assert calls == {"resume": {"run": Path("runs/a")}}
+@pytest.mark.parametrize("data", [None, "moved.zip"])
+def test_resume_takes_the_run_and_where_its_data_is_now(calls: dict[str, Any], data: str | None):
+    assert run(["train", *filter(None, [data]), "--resume", "runs/a"]) == 0
+    assert calls == {"resume": {"run": Path("runs/a"), "data": data}}
 
 
 def test_json_ends_with_one_object_on_stdout(calls: dict[str, Any], capsys: pytest.CaptureFixture[str]):

@@ -19,17 +19,8 @@ from smalti.data.views import Views
 from smalti.errors import InputError
 from smalti.recipes import choose as rule
 from smalti.recipes.assemble import class_weights
-from smalti.recipes.choose import (
-    SMALL,
-    Given,
-    choose,
-    choose_mirror,
-    choose_target,
-    nearest,
-    taught_pace,
-    tune_optim,
-    without_teacher,
-)
+from smalti.recipes.choose import choose, choose_mirror, choose_target, taught_pace, tune_optim, without_teacher
+from smalti.recipes.given import Given
 from smalti.recipes.mirror import MirrorTest
 from smalti.recipes.pace import Pace
 from smalti.recipes.recipe import Recipe, settle
@@ -49,22 +40,6 @@ def given(size=(16, 16), n=120, channels=3, classes=3, **options):
     return Given(source, found, split(source, found.facts), budget, 60.0, torch.device("cpu"), **options)
 
 
-@pytest.mark.parametrize(
-    ("side", "preset"),
-    [
-        (8, "patch2_8"),
-        (11, "patch2_8"),
-        (12, "patch2_16"),
-        (28, "patch4_28"),
-        (32, "patch4_32"),
-        (45, "patch8_48"),
-        (64, "patch4_64"),
-    ],
-)
-def test_small_pictures_keep_about_their_size(side, preset):
-    assert SMALL[nearest(side)] == f"cct_mini_{preset}"
-
-
 def test_what_the_data_says_is_in_the_recipe():
     circumstances = given(size=(20, 30), channels=1)
     recipe = choose(circumstances).recipe
@@ -75,28 +50,6 @@ def test_what_the_data_says_is_in_the_recipe():
     assert recipe.augment.saturation == 0
     module = recipe.model.build(recipe.preprocess, 3)
     assert module(torch.zeros(2, 1, 16, 16)).shape == (2, 3)
-
-
-def test_photographs_are_large_where_time_allows_and_small_elsewhere():
-    plenty = choose(given(size=(100, 140), n=30, budget=Budget(epochs=60)))
-    scarce = choose(given(size=(100, 140), n=30, budget=Budget(epochs=3)))
-    assert plenty.recipe.preprocess.img_size == (128, 128)
-    assert scarce.recipe.preprocess.img_size == (64, 64)
-    assert plenty.recipe.augment.crop == scarce.recipe.augment.crop == "resized"
-    assert "fewer than 40 times" in next(c.reason for c in scarce.choices if c.name == "image size")
-
-
-def test_patches_are_fine_where_there_are_steps_for_them():
-    few, many = (choose(given(size=(32, 32), n=30, budget=Budget(steps=n))) for n in (100, 10_000))
-    assert few.recipe.model.preset == "cct_mini_patch8_32"
-    assert many.recipe.model.preset == "cct_mini_patch4_32"
-    assert "only 100 steps" in next(c.reason for c in few.choices if c.name == "model")
-
-
-def test_coarse_patches_are_taken_only_where_they_are_whole():
-    settings = {"preprocess": {"img_size": 36}}
-    recipe = choose(given(size=(32, 32), n=30, budget=Budget(steps=100), settings=settings)).recipe
-    assert recipe.model.preset == "cct_mini_patch4_32"
 
 
 def test_more_is_varied_the_more_often_pictures_are_seen():

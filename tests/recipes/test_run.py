@@ -3,6 +3,7 @@
 import json
 import os
 import shlex
+import shutil
 import signal
 import time
 import tomllib
@@ -263,6 +264,26 @@ def test_a_run_whose_data_changed_is_not_resumed(monkeypatch: pytest.MonkeyPatch
     Image.new("L", (8, 8), 200).save("0.png")
     with pytest.raises(InputError, match="the data has changed"):
         smalti.resume("r", show=False)
+
+
+def test_a_run_whose_data_has_moved_goes_on_there(monkeypatch: pytest.MonkeyPatch):
+    for i in range(20):
+        Path(f"here/{'ab'[i % 2]}").mkdir(parents=True, exist_ok=True)
+        Image.new("L", (8, 8), 9 * i).save(f"here/{'ab'[i % 2]}/{i}.png")
+    train = "train here --model cct_nano_patch2_8 --steps 4 --device cpu --set augment.flip=none"
+    assert smalti_(f"{train} --out whole") == 0
+    assert cut_at(2, f"{train} --out cut", monkeypatch) == 75
+    Path("here").rename("there")
+    assert smalti_("train --resume cut") == 2
+    assert smalti_("train there --resume cut") == 0
+    assert same_weights("whole", "cut")
+    assert tomllib.loads(Path("cut/run.toml").read_text())["run"]["data"] == os.path.abspath("there")
+    Path("other/a").mkdir(parents=True)
+    shutil.copytree("there/b", "other/b")
+    Image.new("L", (8, 8), 1).save("other/a/1.png")
+    with pytest.raises(InputError, match="the data has changed"):
+        smalti.resume("cut", "other", show=False)
+    assert tomllib.loads(Path("cut/run.toml").read_text())["run"]["data"] == os.path.abspath("there")
 
 
 def test_drawn_evenly_with_another_loss_a_run_is_written_down_and_resumes(monkeypatch: pytest.MonkeyPatch):

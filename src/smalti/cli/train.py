@@ -64,17 +64,19 @@ def train(
     /,
     *,
     options: Options | None = None,
-    resume: Annotated[Path | None, Parameter(help="Go on with the run in this folder, as it was set up.")] = None,
+    resume: Annotated[
+        Path | None, Parameter(help="Go on with the run in this folder, as it was set up; DATA only if that has moved.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Train a model on DATA: the task, the model and the recipe are found from the data and the budget."""
     options = options or Options()
     if resume is not None:
-        if data is not None or options != Options():
-            raise InputError("--resume goes on with a run as it was set up", mend="leave out DATA and other options")
+        if options != Options():
+            raise InputError("--resume goes on with a run as it was set up", mend="leave out other options")
         from smalti import api
 
-        result = api.resume(resume)
+        result = api.resume(resume, data)
     elif data is None:
         raise InputError("DATA is missing", mend="name a folder or archive of pictures, a text, or --resume RUN")
     else:

@@ -4,55 +4,34 @@ The numbers are what measurements on the sets of docs/results.md settled on; wha
 """
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, TypeVar
 
 import numpy as np
 import torch
 
-from smalti.configs import pair
 from smalti.data.augment import AugmentConfig
 from smalti.data.balance import classes_of, rarity
-from smalti.data.check import Check
 from smalti.data.mixing import MixConfig
 from smalti.data.preprocess import Preprocess
-from smalti.data.source import Source
-from smalti.data.split import Split
 from smalti.data.views import Views
 from smalti.errors import InputError, few
-from smalti.modelfile import ModelFile
 from smalti.models import preset_config
 from smalti.nn.precision import Precision, best_precision
 from smalti.objectives.losses import find_loss
+from smalti.recipes.choose_model import PHOTO, Trial, choose_model, keep_model
+from smalti.recipes.given import Given, Note
 from smalti.recipes.mirror import mirror_test
 from smalti.recipes.pace import Pace, fastest, measure_pace
 from smalti.recipes.recipe import Choice, ModelConfig, Recipe, TargetConfig
 from smalti.recipes.remarks import varied
 from smalti.recipes.teacher import AUTO, PRESET, TWO_HEADS, TeacherConfig, load_teacher
-from smalti.recipes.transfer import TransferConfig, Tune, fitted_preprocess, freeze, kept_options
-from smalti.train.budget import Budget
+from smalti.recipes.transfer import TransferConfig, Tune, freeze
 from smalti.train.loop import LoopConfig
 from smalti.train.optim import WEIGHT_DECAY, OptimConfig
 
-__all__ = ["Chosen", "Given", "choose", "is_measured"]
+__all__ = ["Chosen", "choose", "is_measured"]
 
-SMALL = {  # image size: preset
-    8: "cct_mini_patch2_8",
-    16: "cct_mini_patch2_16",
-    28: "cct_mini_patch4_28",
-    32: "cct_mini_patch4_32",
-    48: "cct_mini_patch8_48",
-    64: "cct_mini_patch4_64",
-}
-COARSE = {  # larger patches for the same pictures: a quarter of the tokens, twice the steps in the same time
-    "cct_mini_patch4_32": "cct_mini_patch8_32",
-}
-ENOUGH_STEPS = 5000  # of a model of fine patches, to prefer it to one of coarse ones
-PHOTOS = {128: "cct_mini_patch8_128", 64: "cct_mini_patch4_64"}  # where time allows, and else
-PHOTO = 72  # pictures with a longer short side than this are photographs, to be scaled down
-ENOUGH_EPOCHS = 40  # of large photographs, to prefer them to small ones
 MIRROR_SHARE = 0.1  # of the clock, for reading the pictures that say whether mirroring harms
 OFTEN = 30  # epochs from which on pictures that may be mirrored are varied more
 MANY_EPOCHS = 100
@@ -95,43 +74,6 @@ TUNE_EPOCHS = 3  # passes from which on tuning the whole model beats its last la
 
 EVERYTHING = TransferConfig()  # learns
 
-C = TypeVar("C", AugmentConfig, MixConfig, Views)
-
-
-@dataclass(frozen=True)
-class Given:
-    """What a recipe is chosen for.
-
-    Args:
-        source: the opened data.
-        check: what is in it.
-        split: which pictures train, choose and judge.
-        budget: of the run.
-        seconds: wall clock left for training, where the budget is in minutes.
-        device: where it trains.
-        settings: what the person has settled, as of `Recipe.with_settings`.
-        seed: of everything random.
-        start: the model it begins with, or None for fresh weights.
-    """
-
-    source: Source
-    check: Check
-    split: Split
-    budget: Budget
-    seconds: float
-    device: torch.device
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    seed: int = 0
-    start: ModelFile | None = None
-
-    def setting(self, section: str, name: str) -> Any:
-        """What the person settled, or None."""
-        return self.settings.get(section, {}).get(name)
-
-    def settled(self, section: str, config: C) -> C:
-        """The rule's config of a section with what the person settled in it."""
-        return replace(config, **self.settings.get(section, {}))
-
 
 @dataclass(frozen=True)
 class Chosen:
@@ -140,9 +82,6 @@ class Chosen:
     recipe: Recipe
     choices: tuple[Choice, ...]
     pace: Pace
-
-
-Note = Callable[[str, object, str], None]
 
 
 def choose(given: Given) -> Chosen:
@@ -173,7 +112,7 @@ def choose(given: Given) -> Chosen:
     transfer = choose_transfer(given, pace, batch_size, note)
     teacher = choose_teacher(given, model, transfer.tune, note)
     pace = taught_pace(given, trial, teacher, preprocess, batch_size, pace)
-    epochs = expected_epochs(given, pace, batch_size)
+    epochs = given.epochs(pace, batch_size)
     note("epochs", f"{epochs:.3g}", f"{len(given.split.train):,} training pictures at about {pace.train:,.0f} a second")
     mirror = choose_mirror(given, preprocess, note)
     model = choose_depth_drop(model, epochs, note)
@@ -207,9 +146,6 @@ def without_teacher(given: Given) -> Given:
     return replace(given, budget=rest, seconds=given.seconds * (1 - config.budget_share))
 
 
-Trial = Callable[[ModelConfig, Preprocess], Pace]
-
-
 def try_model(
     given: Given,
     model: ModelConfig,
@@ -228,75 +164,11 @@ def try_model(
     return measure_pace(module.to(given.device), batch_size=size, optim=optim, precision=precision)
 
 
-def choose_model(given: Given, trial: Trial, batch_size: int, note: Note) -> tuple[ModelConfig, Preprocess, Pace]:
-    """The preset and the size of its input: near the pictures' own if they are small, else as large as time allows."""
-    named, sized = given.setting("model", "preset"), given.setting("preprocess", "img_size")
-    if named is not None and not hasattr(preset_config(named)[1], "size"):
-        raise InputError(f'"{named}" is a model of text', mend="leave out --model, or name one of pictures")
-    check = given.check
-    height, width = check.sizes[1].tolist()
-    middle = f"the middle picture is {width} x {height} pixels"
-
-    def tried(preset: str, size: tuple[int, int]) -> tuple[ModelConfig, Preprocess, Pace]:
-        model = ModelConfig(preset, given.setting("model", "options") or {})
-        preprocess = Preprocess(size, check.channels, check.mean, check.std, fit="squash", white=check.white)
-        return model, preprocess, trial(model, preprocess)
-
-    if named is not None:
-        chosen = tried(named, pair(sized) if sized else preset_config(named)[1].size)
-        why = "you named it" if sized else "the preset's own"
-    elif sized or min(height, width) <= PHOTO:
-        size = nearest(min(pair(sized)) if sized else min(height, width))
-        chosen, why = tried(SMALL[size], pair(sized or size)), "you named it" if sized else middle
-    else:
-        large, small = PHOTOS
-        chosen, why = tried(PHOTOS[large], pair(large)), f"{middle}, and there is time"
-        if expected_epochs(given, chosen[2], batch_size) < ENOUGH_EPOCHS:
-            chosen = tried(PHOTOS[small], pair(small))
-            why = f"{middle}; larger ones would be seen fewer than {ENOUGH_EPOCHS} times"
-    kind = "you named it" if named else "small and quick to learn: convolutions first, then blocks"
-    coarse = COARSE.get(chosen[0].preset) if named is None else None
-    if coarse and fits(coarse, chosen[1].img_size):
-        n = len(given.split.train)
-        steps = expected_epochs(given, chosen[2], batch_size) * n / min(batch_size, n)
-        if steps < ENOUGH_STEPS:
-            chosen = tried(coarse, chosen[1].img_size)
-            kind += f"; patches of 8 pixels, since it would take only {steps:,.0f} steps with smaller ones"
-    model, preprocess, _ = chosen
-    note("channels", preprocess.in_chans, "all pictures are grey" if preprocess.in_chans == 1 else "there is colour")
-    note("image size", f"{preprocess.img_size[1]} x {preprocess.img_size[0]}", why)
-    note("fit", preprocess.fit, "every pixel of a picture is kept, also at its edges")
-    note("model", model.preset, kind)
-    return chosen
-
-
-def fits(preset: str, size: tuple[int, int]) -> bool:
-    """Whether pictures of this size are cut into whole patches."""
-    config: Any = preset_config(preset)[1]
-    return not any(side % config.patch_size for side in size)
-
-
-def keep_model(given: Given, trial: Trial, batch_size: int, note: Note) -> tuple[ModelConfig, Preprocess, Pace]:
-    """The model that training begins with, and pictures as it knows them; another size where the person names one."""
-    assert given.start is not None
-    preset, options = kept_options(given.start)
-    if given.setting("model", "preset") not in (None, preset):
-        raise InputError(f'the model it begins with is "{preset}"', where="--model", mend="leave out --model or --from")
-    model = ModelConfig(preset, {**options, **(given.setting("model", "options") or {})})
-    preprocess, sized = fitted_preprocess(given.start, given.check), given.setting("preprocess", "img_size")
-    if sized:
-        preprocess = preprocess.with_size(pair(sized))
-    note("model", preset, "the one it begins with")
-    size = f"{preprocess.img_size[1]} x {preprocess.img_size[0]}"
-    note("image size", size, "you named it" if sized else "that of the model it begins with")
-    return model, preprocess, trial(model, preprocess)
-
-
 def choose_transfer(given: Given, pace: Pace, batch_size: int, note: Note) -> TransferConfig:
     """What learns, of a model that knows something already: all of it where there is time, else the last layer."""
     if given.start is None:
         return TransferConfig()
-    epochs = expected_epochs(given, pace, batch_size)
+    epochs = given.epochs(pace, batch_size)
     named = given.setting("transfer", "tune")
     tune: Tune = named or ("all" if epochs >= TUNE_EPOCHS else "head")
     words = {"all": "the whole model", "last": "the last blocks", "lora": "low-rank parts", "head": "the last layer"}
@@ -341,11 +213,6 @@ def taught_pace(
     return replace(pace, train=1 / (1 / pace.train + 1 / answered))
 
 
-def nearest(side: int) -> int:
-    """The size of the small presets that is nearest to `side`, on a scale of ratios."""
-    return min(SMALL, key=lambda size: abs(math.log(size / side)))
-
-
 def choose_batch_size(given: Given, note: Note) -> int:
     """Smaller for small sets, so that an epoch has steps enough."""
     n = len(given.split.train)
@@ -384,16 +251,6 @@ def tune_optim(given: Given, batch_size: int, note: Note) -> OptimConfig:
 def is_measured(optimizer: str, preset: str) -> bool:
     """Whether the rule's learning rate was measured for this optimiser and model; else a range test finds one."""
     return optimizer == "muon" and preset.startswith(TUNED)
-
-
-def expected_epochs(given: Given, pace: Pace, batch_size: int) -> float:
-    """Passes over the training pictures that fit the budget."""
-    n = len(given.split.train)
-    if given.budget.epochs is not None:
-        return given.budget.epochs
-    if given.budget.steps is not None:
-        return given.budget.steps * given.split.a_step(batch_size) / n
-    return given.seconds * pace.train / n
 
 
 def choose_mirror(given: Given, preprocess: Preprocess, note: Note) -> bool:

@@ -41,13 +41,14 @@ from smalti.recipes.assemble import (
     range_steps,
     standardise,
 )
-from smalti.recipes.choose import Given, choose
+from smalti.recipes.choose import choose
+from smalti.recipes.given import Given
 from smalti.recipes.head import fit_head
 from smalti.recipes.pace import reading_seconds
 from smalti.recipes.page import make_report
 from smalti.recipes.recipe import Choice, Recipe
 from smalti.recipes.remarks import left_out, short_name, split_sizes, tell
-from smalti.recipes.settings import Setting, gather_settings, is_text_run, read_settings, write_settings
+from smalti.recipes.settings import Setting, gather_settings, is_text_run, place_of, read_settings, write_settings
 from smalti.recipes.taught import taught
 from smalti.recipes.teacher import AUTO
 from smalti.recipes.text.recipe import TextRecipe
@@ -153,7 +154,7 @@ def train(
     )
     called = Path(sys.argv[0]).name == "smalti"
     setting = Setting(
-        data=os.path.abspath(data) if os.path.exists(data) else os.fspath(data),
+        data=place_of(data),
         task=task or "",
         fingerprint="",
         device=str(place),
@@ -241,11 +242,14 @@ def train_pictures(
             return carry_out(run)
 
 
-def resume(run_folder: str | os.PathLike[str], *, show: bool = True) -> TrainResult:
+def resume(
+    run_folder: str | os.PathLike[str], data: str | os.PathLike[str] | None = None, *, show: bool = True
+) -> TrainResult:
     """Goes on with an interrupted run as it was set up; a finished one is judged again.
 
     Args:
         run_folder: what `train` made.
+        data: where its data is now, if that has moved.
         show: whether to show progress on stderr.
 
     Raises:
@@ -257,8 +261,9 @@ def resume(run_folder: str | os.PathLike[str], *, show: bool = True) -> TrainRes
     folder = RunFolder.open(run_folder)
     with folder.lock(), resumable(folder):
         if is_text_run(folder):
-            return resume_text(folder, show=show, began=began)
+            return resume_text(folder, data, show=show, began=began)
         setting, recipe, choices = read_settings(folder)
+        setting = setting.moved(data)
         place = find_device(setting.device)
         source, found, parts = open_data(
             setting.data,
@@ -274,6 +279,8 @@ def resume(run_folder: str | os.PathLike[str], *, show: bool = True) -> TrainRes
             raise InputError(
                 "the data has changed since the run began", where=setting.data, mend="start a new run with smalti train"
             )
+        if data is not None:
+            write_settings(folder, setting, recipe, choices)
         learned, scale = standardise(source, parts)
         pictures = make_pictures(recipe, learned, setting.workers, show=show)
         return carry_out(

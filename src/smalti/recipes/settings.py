@@ -3,7 +3,7 @@
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,7 +16,7 @@ from smalti.recipes.teacher import AUTO
 from smalti.recipes.toml import dumps
 from smalti.train.folder import RunFolder
 
-__all__ = ["Setting", "gather_settings", "is_text_run", "read_settings", "write_settings"]
+__all__ = ["Setting", "gather_settings", "is_text_run", "place_of", "read_settings", "write_settings"]
 
 R = TypeVar("R", bound=Composed)
 
@@ -38,6 +38,19 @@ class Setting:
     command: str
     teacher: str = ""  # the checksum of the model that teaches
     smalti: str = __version__
+
+    def moved(self, data: str | os.PathLike[str] | None) -> "Setting":
+        """The same with its data where it is now, if a place is given. Raises InputError where no data is there."""
+        place = self.data if data is None else place_of(data)
+        if os.path.isabs(place) and not os.path.exists(place):
+            mend = "bring it back, or name where it is now: smalti train DATA --resume RUN"
+            raise InputError("no such file or folder", where=place, mend=mend)
+        return replace(self, data=place)
+
+
+def place_of(data: str | os.PathLike[str]) -> str:
+    """Where data is, for any folder one is in later: a path in full, or the name of a set as it is."""
+    return os.path.abspath(data) if os.path.exists(data) else os.fspath(data)
 
 
 def gather_settings(

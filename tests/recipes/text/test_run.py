@@ -100,7 +100,8 @@ def test_sixty_steps_learn_something(text_runs):
 
 @pytest.mark.parametrize(("model", "options"), [("gpt_char_mini", TINY), ("lstm_char", UNITS), ("gru_char", UNITS)])
 def test_a_resumed_run_equals_an_unbroken_one_bit_for_bit(tmp_path, monkeypatch, model, options):
-    """Twelve steps cross the end of an epoch; the memory of recurrent streams is part of what is kept."""
+    """Twelve steps cross the end of an epoch; the memory of recurrent streams is part of what is kept. The text may
+    have moved meanwhile."""
     data = text_file(tmp_path)
     call = {"model": model, "steps": 12, "report": False, "show": False}
     call["overrides"] = {**options, "tokens.max_len": 32, "loop.batch_size": 16, "loop.ema_decay": 0.9}
@@ -109,7 +110,7 @@ def test_a_resumed_run_equals_an_unbroken_one_bit_for_bit(tmp_path, monkeypatch,
         patch.setattr("smalti.recipes.training.fit", stopping_at(7))
         with pytest.raises(Interrupted, match="--resume"):
             smalti.train(data, out=tmp_path / "cut", **call)
-    resumed = smalti.resume(tmp_path / "cut", show=False)
+    resumed = smalti.resume(tmp_path / "cut", data.rename(tmp_path / "moved.txt"), show=False)
     a, b = (read_any_model(result.model).module.state_dict() for result in (whole, resumed))
     assert all(torch.equal(a[name], b[name]) for name in a)
     rows = [(tmp_path / name / "metrics.jsonl").read_text().splitlines() for name in ("whole", "cut")]
@@ -230,7 +231,7 @@ def test_a_run_begins_with_what_another_has_learned(text_runs, tmp_path):
         with pytest.raises(Interrupted):
             smalti.train(data, out=tmp_path / "cut", **call)
     start.unlink()
-    resumed = smalti.resume(tmp_path / "cut", show=False)
+    resumed = smalti.resume(tmp_path / "cut", data.rename(tmp_path / "moved.txt"), show=False)
     a, b = (read_any_model(result.model).module.state_dict() for result in (tuned, resumed))
     assert all(torch.equal(a[name], b[name]) for name in a)
 

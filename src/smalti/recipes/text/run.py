@@ -148,15 +148,20 @@ def kind_of_start(tokens: TokensConfig, tokenizer: Tokenizer, settings: Mapping[
     return replace(tokens, tokenizer=tokenizer.kind)
 
 
-def resume_text(folder: RunFolder, *, show: bool, began: float) -> TrainResult:
+def resume_text(
+    folder: RunFolder, data: str | os.PathLike[str] | None = None, *, show: bool, began: float
+) -> TrainResult:
     """Goes on with a run on text; the folder is locked. As `smalti.recipes.run.resume`."""
     setting, recipe, choices = read_settings(folder, TextRecipe)
+    setting = setting.moved(data)
     tokenizer = read_tokenizer(folder)
     system = open_system(setting.data, setting.task, recipe.tokens, seed=recipe.seed, tokenizer=tokenizer)
     if system.fingerprint() != setting.fingerprint:
         raise InputError(
             "the data has changed since the run began", where=setting.data, mend="start a new run with smalti train"
         )
+    if data is not None:
+        write_settings(folder, setting, recipe, choices)
     device = find_device(setting.device)
     return carry_out(TextRun(folder, setting, recipe, choices, system, device, began, show))
 

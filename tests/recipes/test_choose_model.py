@@ -1,0 +1,61 @@
+"""Which preset the rule takes, and how large the pictures are that it sees."""
+
+import pytest
+from tests.recipes.test_choose import given
+
+from smalti.configs import pair
+from smalti.recipes.choose import choose
+from smalti.recipes.choose_model import COARSER, FINE, finest, small_size, stated_size
+from smalti.train.budget import Budget
+
+
+@pytest.mark.parametrize(
+    ("side", "preset"),
+    [
+        (8, "patch2_8"),
+        (11, "patch2_8"),
+        (12, "patch2_16"),
+        (28, "patch4_28"),
+        (32, "patch4_32"),
+        (45, "patch8_48"),
+        (64, "patch4_64"),
+        (72, "patch4_64"),
+        (73, "patch8_128"),
+    ],
+)
+def test_small_pictures_keep_about_their_size(side, preset):
+    assert finest(pair(small_size(side))) == f"cct_mini_{preset}"
+
+
+def test_presets_are_told_by_the_size_they_are_made_for():
+    assert all(stated_size(preset) == pair(size) for size, preset in FINE.items())
+    assert set(COARSER) <= set(FINE.values())
+
+
+@pytest.mark.parametrize(
+    ("size", "preset"), [((128, 128), "patch8_128"), ((100, 100), "patch4_64"), ((36, 60), "patch4_32")]
+)
+def test_of_a_size_that_was_named_the_nearest_preset_with_whole_patches(size, preset):
+    assert finest(size) == f"cct_mini_{preset}"
+
+
+def test_photographs_are_large_where_time_allows_and_small_elsewhere():
+    plenty = choose(given(size=(100, 140), n=30, budget=Budget(epochs=60)))
+    scarce = choose(given(size=(100, 140), n=30, budget=Budget(epochs=3)))
+    assert plenty.recipe.preprocess.img_size == (128, 128)
+    assert scarce.recipe.preprocess.img_size == (64, 64)
+    assert plenty.recipe.augment.crop == scarce.recipe.augment.crop == "resized"
+    assert "only 3 times" in next(c.reason for c in scarce.choices if c.name == "model")
+
+
+def test_patches_are_fine_where_there_are_steps_for_them():
+    few, many = (choose(given(size=(32, 32), n=30, budget=Budget(steps=n))) for n in (100, 10_000))
+    assert few.recipe.model.preset == "cct_mini_patch8_32"
+    assert many.recipe.model.preset == "cct_mini_patch4_32"
+    assert "only 100 steps" in next(c.reason for c in few.choices if c.name == "model")
+
+
+def test_coarse_patches_are_taken_only_where_they_are_whole():
+    settings = {"preprocess": {"img_size": 36}}
+    recipe = choose(given(size=(32, 32), n=30, budget=Budget(steps=100), settings=settings)).recipe
+    assert recipe.model.preset == "cct_mini_patch4_32"
