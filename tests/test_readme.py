@@ -18,7 +18,7 @@ from safetensors.torch import save_file
 from sklearn.datasets import load_digits
 
 from smalti.cli import run
-from smalti.models import create_model
+from smalti.models import FAMILIES, create_model, preset_config
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
@@ -48,7 +48,7 @@ PYTHON = [page for page in READER if blocks(page, "python")]
 @pytest.fixture
 def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A reader's desk: `photos`, `new-photos` and `signs` with class folders, new pictures to name, published
-    weights; a book, pairs of texts, labelled texts."""
+    weights; a book, pairs of texts, labelled texts. Published presets are small ones by their names."""
     digits = load_digits()
     pictures = np.rint(digits.images * (255 / 16)).astype(np.uint8)
     classes = ("daisy", "rose", "tulip")
@@ -61,6 +61,9 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             save(picture, tmp_path / f"signs/test/{classes[digit]}/{number}.png")
     for name in ("new/a.png", "new/b.png", "new.jpg"):
         save(pictures[200], tmp_path / name)
+    for preset in ("vit_tiny_patch16_224", "deit_tiny_distilled_patch16_224"):
+        family, config = preset_config(preset, embed_dim=24, depth=2, num_heads=3)
+        monkeypatch.setitem(FAMILIES[family].presets, preset, config)
     save_file(create_model("vit_tiny_patch16_224").state_dict(), tmp_path / "vit_tiny.safetensors")
     (tmp_path / "book.txt").write_text("ROMEO: The cat sat on the mat. (Exit)\n" * 100)
     days = [f"{day} May 1987,1987-05-{day:02}" for day in range(1, 31)]

@@ -193,7 +193,10 @@ def test_what_cannot_be_is_refused_before_anything_is_measured(monkeypatch: pyte
 
 
 def test_merging_says_what_it_gains_and_costs(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
-    smalti.train("digits", model="vit_nano_patch2_8", steps=40, out=tmp_path / "run", report=False, show=False)
+    plainly = {"augment.flip": "none"}
+    smalti.train(
+        "digits", model="vit_nano_patch2_8", steps=4, overrides=plainly, out=tmp_path / "run", report=False, show=False
+    )
     capsys.readouterr()
     assert run(["evaluate", str(tmp_path / "run"), "digits", "--merge", "2", "--json"]) == 0
     out, err = capsys.readouterr()

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smalti.cli.output import as_line, metrics_dict, metrics_table, show, table, write_json
@@ -16,6 +16,7 @@ values = st.recursive(
 )
 
 
+@settings(max_examples=50)
 @given(values)
 def test_a_line_of_json_is_one_line_and_reads_back(value: object):
     line = as_line(value)

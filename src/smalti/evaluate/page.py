@@ -6,7 +6,9 @@ evaluation. The page is `report.html.jinja` with `report.css`; every name in it 
 
 import os
 import shlex
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from smalti.errors import printable
 from smalti.evaluate.figures import confusion_svg, curve_charts, figure_row, per_class_table, scatters, top_confusions
@@ -16,8 +18,12 @@ from smalti.evaluate.pictures import inline_picture
 from smalti.evaluate.report import Report, Timing
 from smalti.files import write_durably
 
+if TYPE_CHECKING:
+    from jinja2 import Template
+
 __all__ = ["render", "write_report"]
 
+HERE = Path(__file__).parent
 SHEET = 96  # pictures on the sample sheet, over all classes
 SHEET_CLASSES = 24
 
@@ -29,24 +35,12 @@ def write_report(path: str | os.PathLike[str], report: Report) -> Path:
 
 def render(report: Report) -> str:
     """The page as HTML text."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
 
-    here = Path(__file__).parent
-    environment = Environment(
-        loader=FileSystemLoader(here), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters.update(
-        name=lambda text, limit=60: printable(text, limit),
-        percent=percent,
-        number=number,
-        duration=duration,
-        inline=inline_picture,
-    )
     per_class = max(2, SHEET // max(1, min(len(report.samples), SHEET_CLASSES)))
-    return environment.get_template("report.html.jinja").render(
+    return template().render(
         report=report,
-        css=Markup((here / "report.css").read_text("utf-8")),
+        css=Markup((HERE / "report.css").read_text("utf-8")),
         headline=headline(report),
         figures=[figure_row(name, metric, report) for name, metric in report.metrics.items()],
         unit=report.unit,
@@ -63,6 +57,24 @@ def render(report: Report) -> str:
         times=times(report.timing),
         usage=usage(report),
     )
+
+
+@cache
+def template() -> "Template":
+    """The page, compiled."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters.update(
+        name=lambda text, limit=60: printable(text, limit),
+        percent=percent,
+        number=number,
+        duration=duration,
+        inline=inline_picture,
+    )
+    return environment.get_template("report.html.jinja")
 
 
 def lines(text: str) -> str:

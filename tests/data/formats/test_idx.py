@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -40,6 +40,7 @@ def put(
 
 
 @pytest.mark.parametrize("dtype", CODES)
+@settings(max_examples=20)
 @given(data=st.data())
 def test_parse_is_the_inverse_of_writing(dtype: str, data: st.DataObject) -> None:
     array = data.draw(hnp.arrays(np.dtype(dtype), hnp.array_shapes(max_dims=4, max_side=4)))
