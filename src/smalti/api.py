@@ -16,6 +16,7 @@ from smalti.evaluate.evaluation import Evaluation, evaluate_on, match_labels
 from smalti.evaluate.page import write_report
 from smalti.evaluate.probing import Probed, probe_on
 from smalti.evaluate.report import DataSummary, Report
+from smalti.evaluate.text_evaluation import TextEvaluation
 from smalti.export import export
 from smalti.files import require_place
 from smalti.importing import import_weights
@@ -36,7 +37,7 @@ from smalti.recipes.remarks import (
     tell,
 )
 from smalti.recipes.run import resume, train
-from smalti.recipes.text.evaluate import TextEvaluation, evaluate_text
+from smalti.recipes.text.evaluate import evaluate_text
 from smalti.recipes.text.systems import is_text
 from smalti.recipes.training import TrainResult
 

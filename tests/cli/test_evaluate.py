@@ -16,10 +16,10 @@ from smalti.errors import InputError, StorageError
 from smalti.evaluate.classify import confusion, per_class
 from smalti.evaluate.evaluation import Evaluation
 from smalti.evaluate.metrics import Metric
+from smalti.evaluate.text_evaluation import TextEvaluation
 from smalti.modelfile import ModelFile, write_model
 from smalti.models import create_model
 from smalti.recipes.assemble import open_data
-from smalti.recipes.text.evaluate import TextEvaluation
 
 
 @pytest.fixture

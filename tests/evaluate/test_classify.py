@@ -170,6 +170,6 @@ def test_the_interval_of_macro_f1_has_as_much_room_above_as_below():
 
 def test_ten_thousand_samples_take_no_time():
     p, y = draw(np.random.default_rng(0), 10_000, 10, 3.0)
-    start = time.perf_counter()
+    start = time.process_time()
     classification_metrics(p, y, names(10))
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2

@@ -52,21 +52,21 @@ def evaluate(
     if json:
         write_json(result.to_dict())
         return
-    rows = result.table if isinstance(result, api.Evaluation) else ()
     show(metrics_table(f"{split}: {result.n:,} samples", result.metrics))
-    if len(rows) > 1:
-        show("", weakest(rows))
-    if len(rows) > FEW:
-        show(f"the weakest {FEW} of {len(rows)}; all of them: --report FILE or --json")
+    if len(result.table) > 1:
+        unit = "pictures" if isinstance(result, api.Evaluation) else "texts"
+        show("", weakest(result.table, unit))
+    if len(result.table) > FEW:
+        show(f"the weakest {FEW} of {len(result.table)}; all of them: --report FILE or --json")
     if report is not None:
         show(f"report: {report}")
 
 
-def weakest(rows: Sequence[Mapping[str, Any]]) -> "Table":
+def weakest(rows: Sequence[Mapping[str, Any]], unit: str) -> "Table":
     """The weakest classes, labels or targets first, as in the report; the interval is that of recall."""
     from smalti.evaluate.figures import per_class_table
 
-    found = per_class_table(rows)
+    found = per_class_table(rows, unit)
     assert found is not None
     columns = ["label", *(title.lower() for title in found["columns"][1:])]
     cells = [row for row, _ in found["rows"][:FEW]]

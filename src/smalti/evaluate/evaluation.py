@@ -28,13 +28,12 @@ from smalti.evaluate.outputs import (
     softmax,
 )
 from smalti.evaluate.regress import per_target, regression_metrics
-from smalti.evaluate.report import Mistake
+from smalti.evaluate.report import MISTAKES, Mistake
 from smalti.ready import Model
 from smalti.ready_text import TextModel
 
 __all__ = ["Evaluation", "evaluate_on", "match_labels", "thumbnail"]
 
-MISTAKES = 24
 THUMBNAIL = 160  # pixels of the longer side of a picture in the report
 
 

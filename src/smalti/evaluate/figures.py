@@ -61,12 +61,12 @@ COLUMNS = {
     "mae": "MAE",
     "rmse": "RMSE",
     "r2": "R²",
-    "support": "Pictures",
+    "support": "",  # and what is counted
 }
 
 
-def per_class_table(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
-    """The per-class rows as text, the weakest first."""
+def per_class_table(rows: Sequence[Mapping[str, Any]], unit: str = "pictures") -> dict[str, Any] | None:
+    """The per-class rows as text, the weakest first; `unit` is what was judged."""
     if not rows:
         return None
     columns = [c for c in COLUMNS if c in rows[0]]
@@ -76,7 +76,8 @@ def per_class_table(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
         rows = sorted(rows, key=lambda r: (r[rank] is None or r.get("support") == 0, r[rank] or 0.0))
     cells = [[cell(column, row) for column in columns] for row in rows]
     bars = [100 * float(row[rank]) if rank in ("f1", "average_precision") and row[rank] else 0.0 for row in rows]
-    return {"columns": [COLUMNS[c] for c in columns], "rows": list(zip(cells, bars, strict=True)), "ranked": rank}
+    titles = [unit.capitalize() if c == "support" else COLUMNS[c] for c in columns]
+    return {"columns": titles, "rows": list(zip(cells, bars, strict=True)), "ranked": rank}
 
 
 def cell(column: str, row: Mapping[str, Any]) -> tuple[str, str]:

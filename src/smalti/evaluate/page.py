@@ -47,7 +47,7 @@ def render(report: Report) -> str:
         texts=[(title, lines(text)) for title, text in report.texts],
         confusion=Markup(confusion_svg(report)),
         confusions=top_confusions(report),
-        table=per_class_table(report.per_class),
+        table=per_class_table(report.per_class, report.unit),
         scatters=[Markup(svg) for svg in scatters(report)],
         curves=[(caption, Markup(svg)) for caption, svg in curve_charts(report.curves)],
         samples=[(label, pictures[:per_class]) for label, pictures in report.samples[:SHEET_CLASSES]],

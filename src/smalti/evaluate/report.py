@@ -39,19 +39,22 @@ class DataSummary:
     split_reason: str = ""
 
 
+MISTAKES = 24  # that a report shows
+
+
 @dataclass(frozen=True)
 class Mistake:
     """A wrong answer given with confidence.
 
     Args:
-        picture: uint8 (H, W) or (H, W, C).
-        name: the file.
+        sample: a picture, uint8 (H, W) or (H, W, C), or a text.
+        name: the file, if it is one.
         target: the true label or value.
         predicted: what the model said.
         probability: how sure it was, in [0, 1]; None for regression.
     """
 
-    picture: Picture
+    sample: Picture | str
     name: str
     target: str
     predicted: str

@@ -50,6 +50,27 @@ def test_evaluation_of_the_file_repeats_the_figures_of_the_run(text_runs, task):
         assert again.metrics[name].value == pytest.approx(metric.value, rel=1e-5), name
 
 
+def test_a_classifier_is_measured_class_by_class(text_runs, tmp_path):
+    """On other texts, of which every third has the wrong class."""
+    wrong = tmp_path / "wrong.csv"
+    lines = [f"{'ab'[i % 2] * (40 + i)},{'AB'[(i + (i % 3 == 0)) % 2]}" for i in range(30)]
+    wrong.write_text("\n".join(["text,label", *lines]))
+    found = smalti.evaluate(text_runs["classify"][1].model, wrong, split="all", report=tmp_path / "r.html", show=False)
+    assert [row["label"] for row in found.table] == ["A", "B"]
+    assert found.confusion.sum() == found.n == 30
+    assert len(found.mistakes) == 30 - found.confusion.trace() >= 10
+    sure = [mistake.probability for mistake in found.mistakes]
+    assert sure == sorted(sure, reverse=True)
+    worst = found.mistakes[0]
+    assert {worst.target, worst.predicted} == {"A", "B"}
+    assert f"{worst.sample},{worst.target}" in lines
+    page = (tmp_path / "r.html").read_text()
+    assert all(word in page for word in ("Most confident mistakes", f"<bdi>{worst.sample}</bdi>", "Texts</th>"))
+    told = json.loads(json.dumps(found.to_dict()))
+    assert told["confusion"] == found.confusion.tolist()
+    assert [row["label"] for row in told["classes"]] == ["A", "B"]
+
+
 @pytest.mark.parametrize("task", FILES)
 def test_all_of_a_data_set_is_its_parts_together(text_runs, task):
     data, result = text_runs[task]
@@ -231,7 +252,7 @@ def test_a_run_begins_with_what_another_has_learned(text_runs, tmp_path):
         with pytest.raises(Interrupted):
             smalti.train(data, out=tmp_path / "cut", **call)
     start.unlink()
-    resumed = smalti.resume(tmp_path / "cut", data.rename(tmp_path / "moved.txt"), show=False)
+    resumed = smalti.resume(tmp_path / "cut", show=False)
     a, b = (read_any_model(result.model).module.state_dict() for result in (tuned, resumed))
     assert all(torch.equal(a[name], b[name]) for name in a)
 

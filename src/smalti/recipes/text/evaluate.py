@@ -1,15 +1,14 @@
 """A finished model of text, measured on a part of a data set."""
 
 import os
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
 from smalti.configs import demand
 from smalti.errors import InputError
 from smalti.evaluate.evaluation import match_labels
-from smalti.evaluate.metrics import Metric
 from smalti.evaluate.page import write_report
 from smalti.evaluate.report import DataSummary, Report
+from smalti.evaluate.text_evaluation import TextEvaluation
 from smalti.ready_text import TextModel, no_beams
 from smalti.recipes.remarks import known_as, learned_from, tell
 from smalti.recipes.text.pairs import Translation
@@ -17,26 +16,7 @@ from smalti.recipes.text.recipe import TokensConfig
 from smalti.recipes.text.sentences import Labelling
 from smalti.recipes.text.systems import open_system
 
-__all__ = ["TextEvaluation", "evaluate_text"]
-
-
-@dataclass(frozen=True)
-class TextEvaluation:
-    """What was measured.
-
-    Args:
-        n: tokens or texts.
-        metrics: figures with their intervals, the headline first.
-        labels: names of the classes, of a classifier.
-    """
-
-    n: int
-    metrics: dict[str, Metric]
-    labels: tuple[str, ...] = ()
-
-    def to_dict(self) -> dict[str, Any]:
-        """The stable shape of `evaluate --json`."""
-        return {"n": self.n, "metrics": {name: metric.to_dict() for name, metric in self.metrics.items()}}
+__all__ = ["evaluate_text"]
 
 
 def evaluate_text(
@@ -62,23 +42,26 @@ def evaluate_text(
     if isinstance(system, Labelling):
         system = replace(system, source=match_labels(system.source, model))
     options = {"beams": beams} if isinstance(system, Translation) else {}
-    n, metrics = system.measure(model.module, split, **options)
-    if not n:
+    found = system.measure(model.module, split, **options)
+    if not found.n:
         raise InputError(f'there is no text in the split "{split}"', where=system.name, mend="choose another --split")
     known = known_as(split, system.fingerprint(), model)
-    tell(learned_from(split, known, n, system.unit), show)
+    tell(learned_from(split, known, found.n, system.unit), show)
     if report is not None:
         page = Report(
             title=f"{model.provenance.get('preset', 'model')} on {system.name}",
             task=model.task,
-            metrics=metrics,
+            metrics=found.metrics,
             split=known,
             model=str(model.provenance.get("preset", "")),
             parameters=model.provenance.get("parameters") or sum(p.numel() for p in model.module.parameters()),
             labels=system.labels,
+            confusion=found.confusion,
+            per_class=found.table,
+            mistakes=found.mistakes,
             trained_on=model.provenance.get("data", ""),
-            data=DataSummary(system.name, {split: system.sizes.get(split, n)}, split_reason=system.reason),
+            data=DataSummary(system.name, {split: system.sizes.get(split, found.n)}, split_reason=system.reason),
             unit=system.unit,
         )
         write_report(report, page)
-    return TextEvaluation(n, metrics, model.labels)
+    return found

@@ -23,8 +23,8 @@ from smalti.evaluate.language import (
     masked_metrics,
     next_token,
 )
-from smalti.evaluate.metrics import Metric
 from smalti.evaluate.outputs import device_of
+from smalti.evaluate.text_evaluation import TextEvaluation
 from smalti.objectives import Batch, CarriedNextToken, MaskedToken, NextToken, Objective
 from smalti.ready_text import TextModel
 from smalti.recipes.text.recipe import TextRecipe, TokensConfig
@@ -116,15 +116,16 @@ class Language:
             self.pieces(model, self.ids["val"]), self.score(model, share), precision=recipe.loop.precision
         )
 
-    def measure(self, model: nn.Module, split: str) -> tuple[int, dict[str, Metric]]:
+    def measure(self, model: nn.Module, split: str) -> TextEvaluation:
         """Loss, bits and perplexity of every token but the first; of the hidden ones in masked-token."""
         ids = self.part(split)
         pieces = self.pieces(model, ids)
         outputs = collect_tokens(model, pieces, self.score(model))
         if self.task == "masked-token":
-            return int(outputs.counts.sum()), masked_metrics(outputs)
-        metrics = language_metrics(outputs, self.tokenizer, ids, context=pieces.context)
-        return int(outputs.counts.sum()), metrics
+            metrics = masked_metrics(outputs)
+        else:
+            metrics = language_metrics(outputs, self.tokenizer, ids, context=pieces.context)
+        return TextEvaluation(int(outputs.counts.sum()), metrics)
 
     def examples(self, model: nn.Module) -> list[tuple[str, str]]:
         """A text that the model wrote, where it does."""

@@ -12,6 +12,7 @@ from smalti.evaluate.intervals import wilson
 from smalti.evaluate.language import Seq2SeqEvaluator, collect_tokens, seq2seq, seq2seq_metrics
 from smalti.evaluate.metrics import Metric
 from smalti.evaluate.outputs import device_of
+from smalti.evaluate.text_evaluation import TextEvaluation
 from smalti.evaluate.translation import has_sacrebleu, translation_metrics
 from smalti.objectives import Objective, Seq2Seq
 from smalti.ready_text import write_targets
@@ -80,12 +81,12 @@ class Translation(Divided):
         split = "val" if len(self.parts.val) else "train"
         return Seq2SeqEvaluator(self.rows(model, split, ROWS), precision=recipe.loop.precision)
 
-    def measure(self, model: nn.Module, split: str, *, beams: int = 1) -> tuple[int, dict[str, Metric]]:
+    def measure(self, model: nn.Module, split: str, *, beams: int = 1) -> TextEvaluation:
         """Whole targets right; BLEU and chrF of what the model writes, where sacrebleu is installed. With beams both
         are of what is found with so many."""
         indices = getattr(self.parts, split)
         if not len(indices):
-            return 0, {}
+            return TextEvaluation(0, {})
         outputs = collect_tokens(model, self.rows(model, split, ROWS), seq2seq)
         metrics = seq2seq_metrics(outputs)
         if beams > 1 or has_sacrebleu():
@@ -94,7 +95,7 @@ class Translation(Divided):
             if beams > 1:
                 metrics["sequence_accuracy"] = share_equal(said, wanted)
             metrics |= translation_metrics(said, wanted) if has_sacrebleu() else {}
-        return len(indices), metrics
+        return TextEvaluation(len(indices), metrics)
 
     def examples(self, model: nn.Module) -> list[tuple[str, str]]:
         """What it made of the first sources of the test."""

@@ -203,16 +203,16 @@ def carry_out(run: TextRun) -> TrainResult:
     step = keep_best(state, folder)
     family, _ = recipe.resolve(**system.found)
     answering = prepared(family, copy.deepcopy(model))  # as `smalti evaluate` will
-    n, metrics = system.measure(answering, "test")
+    found = system.measure(answering, "test")
     stopped = state.step if diverged else None
-    about = provenance(run.setting, recipe, system.name, step, model, metrics, diverged=stopped)
+    about = provenance(run.setting, recipe, system.name, step, model, found.metrics, diverged=stopped)
     write_model(
         folder.model,
         ModelFile(family, model.cpu(), system.task, system.labels, system.tokenizer, provenance=about),
     )
     if diverged:
         raise diverged
-    made = TrainResult(folder.path, folder.model, system.task, metrics, time.monotonic() - run.began)
+    made = TrainResult(folder.path, folder.model, system.task, found.metrics, time.monotonic() - run.began)
     timing = Timing(
         data=opened - run.began,
         train=state.seconds,
@@ -220,17 +220,20 @@ def carry_out(run: TextRun) -> TrainResult:
         hardware=describe_device(run.device),
         peak_memory=peak_memory(),
     )
-    folder.write_result(result(made, about, state, timing, n=n, skipped=0))
+    folder.write_result(result(made, about, state, timing, n=found.n, skipped=0))
     if run.setting.report:
         pace = dict(state.pace)
         page = Report(
             title=system.name,
             task=system.task,
-            metrics=metrics,
+            metrics=found.metrics,
             split="test",
             model=recipe.model.preset,
             parameters=about["parameters"],
             labels=system.labels,
+            confusion=found.confusion,
+            per_class=found.table,
+            mistakes=found.mistakes,
             trained_on=system.name,
             data=DataSummary(system.name, system.sizes, split_reason=system.reason),
             choices=[(c.name, c.value, c.reason) for c in run.choices],

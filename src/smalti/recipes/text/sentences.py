@@ -7,10 +7,9 @@ from typing import Any, Self
 from torch import nn
 
 from smalti.data.text import Sentences, open_sentences, split_texts, texts_of
-from smalti.evaluate.classify import classification_metrics
 from smalti.evaluate.evaluators import ClassifyEvaluator
-from smalti.evaluate.metrics import Metric
 from smalti.evaluate.outputs import collect, softmax
+from smalti.evaluate.text_evaluation import TextEvaluation, measure_texts
 from smalti.objectives import Objective
 from smalti.recipes.assemble import target_objective
 from smalti.recipes.text.divided import Divided
@@ -68,13 +67,14 @@ class Labelling(Divided):
         batches = self.rows(model, "val" if len(self.parts.val) else "train", 256)
         return ClassifyEvaluator(batches, precision=recipe.loop.precision)
 
-    def measure(self, model: nn.Module, split: str) -> tuple[int, dict[str, Metric]]:
-        """The figures of pictures."""
+    def measure(self, model: nn.Module, split: str) -> TextEvaluation:
+        """The figures of pictures, and the mistakes it was surest of."""
         if not len(getattr(self.parts, split)):
-            return 0, {}
+            return TextEvaluation(0, {}, self.labels)
         outputs = collect(model, self.rows(model, split, 256))
-        targets = outputs.targets.astype("int64")
-        return len(outputs), classification_metrics(softmax(outputs.logits), targets, self.labels)
+        texts = texts_of(self.source)
+        judged = [texts[int(i)] for i in outputs.ids]
+        return measure_texts(softmax(outputs.logits), outputs.targets.astype("int64"), self.labels, judged)
 
     def examples(self, model: nn.Module) -> list[tuple[str, str]]:
         """None: it writes no text."""

@@ -7,7 +7,7 @@ from typing import Protocol
 from torch import nn
 
 from smalti.data.text import text_kind
-from smalti.evaluate.metrics import Metric
+from smalti.evaluate.text_evaluation import TextEvaluation
 from smalti.objectives import Batch, Objective
 from smalti.recipes.text.language import Language
 from smalti.recipes.text.pairs import Translation
@@ -59,8 +59,8 @@ class System(Protocol):
         """What judges a model in training, on validation data."""
         ...
 
-    def measure(self, model: nn.Module, split: str) -> tuple[int, dict[str, Metric]]:
-        """How many tokens or rows a part has, and what the model reaches on it."""
+    def measure(self, model: nn.Module, split: str) -> TextEvaluation:
+        """What the model reaches on a part; of n = 0 where that is empty."""
         ...
 
     def examples(self, model: nn.Module) -> list[tuple[str, str]]:
