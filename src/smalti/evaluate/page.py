@@ -6,7 +6,9 @@ evaluation. The page is `report.html.jinja` with `report.css`; every name in it 
 
 import os
 import shlex
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from smalti.errors import printable
 from smalti.evaluate.figures import confusion_svg, curve_charts, figure_row, per_class_table, scatters, top_confusions
@@ -16,7 +18,12 @@ from smalti.evaluate.pictures import inline_picture
 from smalti.evaluate.report import Report, Timing
 from smalti.files import write_durably
 
+if TYPE_CHECKING:
+    from jinja2 import Template
+
 __all__ = ["render", "write_report"]
+
+HERE = Path(__file__).parent
 
 SHEET = 96  # pictures on the sample sheet, over all classes
 SHEET_CLASSES = 24
@@ -27,14 +34,13 @@ def write_report(path: str | os.PathLike[str], report: Report) -> Path:
     return write_durably(path, render(report))
 
 
-def render(report: Report) -> str:
-    """The page as HTML text."""
+@cache
+def template() -> "Template":
+    """The page before anything is filled in, compiled once."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
-    from markupsafe import Markup
 
-    here = Path(__file__).parent
     environment = Environment(
-        loader=FileSystemLoader(here), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters.update(
         name=lambda text, limit=60: printable(text, limit),
@@ -43,10 +49,17 @@ def render(report: Report) -> str:
         duration=duration,
         inline=inline_picture,
     )
+    return environment.get_template("report.html.jinja")
+
+
+def render(report: Report) -> str:
+    """The page as HTML text."""
+    from markupsafe import Markup
+
     per_class = max(2, SHEET // max(1, min(len(report.samples), SHEET_CLASSES)))
-    return environment.get_template("report.html.jinja").render(
+    return template().render(
         report=report,
-        css=Markup((here / "report.css").read_text("utf-8")),
+        css=Markup((HERE / "report.css").read_text("utf-8")),
         headline=headline(report),
         figures=[figure_row(name, metric, report) for name, metric in report.metrics.items()],
         unit=report.unit,
