@@ -25,7 +25,7 @@ from smalti.recipes.transfer import FREEZE, TransferConfig, demand_unseen, freez
 from smalti.tokenizers import Bytes
 from smalti.weights import load_strictly
 
-PLAIN = {"augment.flip": "none", "loop.evaluations": 1, "views.shift": 0}  # the rest takes time and is not asked about
+PLAIN = {"augment.flip": "none", "loop.evaluations": 1, "views.shift": 0}  # spares work that is not asked about
 
 
 @pytest.fixture(scope="module")
