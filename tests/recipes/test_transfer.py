@@ -301,6 +301,9 @@ def test_freezing_the_first_blocks_leaves_the_last_ones():
 
 def test_a_run_begins_with_weights_of_the_hub_and_goes_on_without_the_network(hub, tmp_path, monkeypatch):
     """The commit is in run.toml, so the run is the same one whatever the hub's main branch becomes."""
+    few = tmp_path / "few.npz"
+    images = np.random.default_rng(0).integers(0, 256, (24, 8, 8), dtype=np.uint8)
+    np.savez(few, images=images, labels=np.arange(24) % 3)
     options = {
         "steps": 2,
         "out": tmp_path / "run",
@@ -308,9 +311,9 @@ def test_a_run_begins_with_weights_of_the_hub_and_goes_on_without_the_network(hu
         "report": False,
     }
     with pytest.raises(InputError, match="--download"):
-        smalti.train("digits", start=NAME, show=False, **options)
+        smalti.train(few, start=NAME, show=False, **options)
     assert not (tmp_path / "run").exists()
-    result = smalti.train("digits", start=NAME, download=True, show=False, **options)
+    result = smalti.train(few, start=NAME, download=True, show=False, **options)
     asked = len(hub.asked)
     assert f'start = "{NAME}@{COMMIT}"' in (tmp_path / "run" / "run.toml").read_text()
     assert read_model(result.model).provenance["start"] == f"{NAME}@{COMMIT}"
@@ -321,7 +324,7 @@ def test_a_run_begins_with_weights_of_the_hub_and_goes_on_without_the_network(hu
     first, second = weights(result.model), weights(again.model)
     assert all(torch.equal(first[name], second[name]) for name in first)
     options["out"] = tmp_path / "copy"
-    copied = smalti.train("digits", config=tmp_path / "run" / "run.toml", show=False, **options)
+    copied = smalti.train(few, config=tmp_path / "run" / "run.toml", show=False, **options)
     assert all(torch.equal(first[name], tensor) for name, tensor in weights(copied.model).items())
     assert len(hub.asked) == asked
 
