@@ -286,7 +286,10 @@ def stop_at(patch: pytest.MonkeyPatch, step: int, number: int) -> None:
     patch.setattr(loop, "train_step", train_step)
 
 
-SIX = shlex.split("--model cct_nano_patch2_8 --epochs 6 --device cpu --set optim.lr=0.01 --set loop.batch_size=4 --out")
+SIX = shlex.split(
+    "--model cct_nano_patch2_8 --epochs 6 --device cpu --set optim.lr=0.01 --set loop.batch_size=4 "
+    "--set model.options.depth=1 --set augment.flip=none --out"
+)
 
 
 def learned(folder: str) -> tuple[str, list[str]]:
@@ -316,50 +319,57 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from smalti import files
+from smalti.recipes import run  # once for all children, of which each is a process of its own
 from smalti.train import loop
 from smalti.cli import main
-where, step = sys.argv.pop(1), int(sys.argv.pop(1))
 kill = lambda: os.kill(os.getpid(), signal.SIGKILL)
-if where == "step":
-    real_step = loop.train_step
-    def train_step(state, *args):
-        if state.step == step: kill()
-        return real_step(state, *args)
-    loop.train_step = train_step
-else:
-    real, seen = os.replace, 0
-    def replace(source, target):
-        global seen
-        if Path(target).name == "last.safetensors":
-            seen += 1
-            if seen == step:
-                where == "renamed" and real(source, target)
-                kill()
-        real(source, target)
-    os.replace = replace
-main()
+def begin(where, step):
+    if where == "step":
+        real_step = loop.train_step
+        def train_step(state, *args):
+            if state.step == step: kill()
+            return real_step(state, *args)
+        loop.train_step = train_step
+    else:
+        real, seen = os.replace, 0
+        def replace(source, target):
+            nonlocal seen
+            if Path(target).name == "last.safetensors":
+                seen += 1
+                if seen == step:
+                    where == "renamed" and real(source, target)
+                    kill()
+            real(source, target)
+        os.replace = replace
+    sys.argv.append(f"{where}-{step}")
+    main()
+moments = sys.argv.pop(1).split()
+for moment in moments:
+    child = os.fork()
+    if not child:
+        where, step = moment.split("-")
+        begin(where, int(step))
+    print(moment, os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), file=sys.stderr, flush=True)
 """
 
 
 def test_a_killed_run_goes_on_from_its_last_checkpoint_whenever_it_was_killed(ground: Ground):
     ground.classes(n=10)
     assert run(["train", "d", *SIX, "whole"]) == 0
-    moments = [("step", "2"), ("step", "9"), ("written", "2"), ("renamed", "2")]
-    children = [
-        subprocess.Popen(
-            [sys.executable, "-c", KILLED, *moment, "train", "d", *SIX, "-".join(moment)],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            env={**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())},
-        )
-        for moment in moments
-    ]
-    assert [child.wait(300) for child in children] == [-signal.SIGKILL] * len(moments)
-    for moment in moments:
-        folder = "-".join(moment)
+    moments = ["step-2", "step-9", "written-2", "renamed-2"]
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED, " ".join(moments), "train", "d", *SIX],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())},
+        timeout=300,
+    )
+    for folder in moments:
+        assert f"{folder} -{signal.SIGKILL:d}\n" in done.stderr
         assert not Path(folder, "model.safetensors").exists()
         assert run(["train", "--resume", folder]) == 0
-        assert learned(folder) == learned("whole"), moment
+        assert learned(folder) == learned("whole"), folder
 
 
 def test_a_reader_that_goes_away_is_no_error(ground: Ground):

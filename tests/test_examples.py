@@ -37,7 +37,7 @@ def test_train_on_a_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
 
 
 def test_own_model():
-    assert example("own_model").main(steps=120) > 0.7
+    assert example("own_model").main(steps=80) > 0.7
 
 
 def test_attention_maps(tmp_path: Path):

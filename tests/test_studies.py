@@ -84,7 +84,8 @@ def test_a_case_has_options_for_every_arm(study):
 
 
 def test_a_pace_and_a_row_of_a_real_run(study):
-    case, arm = study.Case("digits", "digits", 8, 0.2), study.distilled(study.preset_arm("vit_nano_patch2_8"))
+    case, small = study.Case("digits", "digits", 8, 0.2), {"model.options.depth": 1, "augment.flip": "none"}
+    arm = study.distilled(study.Arm("small", {"model": "vit_nano_patch2_8", "overrides": small}))
     assert 0 < study.seconds_a_step(case, arm, minutes=0.1, steps=3) < 10
     options = {**arm.on(case), "steps": 4, "teacher": "auto", "seed": 0}
     row = study.train_once(case.data, options)

@@ -26,6 +26,8 @@ from smalti.recipes.pace import Pace
 from smalti.recipes.recipe import TargetConfig
 from smalti.train.budget import Budget
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 
 def test_class_weights_are_roots_of_rarity_and_one_on_average():
     circumstances = given(targets=np.array([0] * 80 + [1] * 20 + [2] * 20))
@@ -107,7 +109,7 @@ def test_a_range_test_takes_a_part_of_the_run(budget, seconds, steps):
 
 def test_a_range_test_of_few_steps_is_left_out_and_that_is_told():
     circumstances = given(n=30)
-    recipe = choose(circumstances).recipe
+    recipe = choose(circumstances).recipe.with_settings({"model.options.depth": 1})
     pictures = make_pictures(recipe, circumstances.source, 0, show=False)
     about = (recipe, circumstances.source, circumstances.split, pictures, torch.device("cpu"))
     kept, choice = find_rate(*about, 19)

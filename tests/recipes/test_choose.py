@@ -27,6 +27,8 @@ from smalti.recipes.recipe import Recipe, settle
 from smalti.recipes.teacher import TeacherConfig
 from smalti.train.budget import Budget
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 
 def given(size=(16, 16), n=120, channels=3, classes=3, **options):
     rng = np.random.default_rng(0)
@@ -229,7 +231,8 @@ def test_every_choice_has_a_reason_and_the_recipe_survives_run_toml():
     assert Recipe.from_dict(chosen.recipe.to_dict()) == chosen.recipe
 
 
-def test_the_rule_leaves_the_random_state_alone():
+def test_the_rule_leaves_the_random_state_alone(monkeypatch):
+    monkeypatch.undo()  # what it measures leaves it alone too
     torch.manual_seed(5)
     expected = torch.rand(3)
     torch.manual_seed(5)
@@ -237,7 +240,8 @@ def test_the_rule_leaves_the_random_state_alone():
     assert torch.equal(torch.rand(3), expected)
 
 
-def test_digits():
+def test_digits(monkeypatch):
+    monkeypatch.undo()  # whether they may be mirrored is asked of them
     source = data.open("digits")
     found = check(source)
     recipe = choose(

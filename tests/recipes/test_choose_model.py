@@ -8,6 +8,8 @@ from smalti.recipes.choose import choose
 from smalti.recipes.choose_model import COARSER, FINE, finest, small_size, stated_size
 from smalti.train.budget import Budget
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 
 @pytest.mark.parametrize(
     ("side", "preset"),

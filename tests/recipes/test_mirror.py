@@ -57,6 +57,12 @@ def test_classes_told_by_height_may_be_mirrored():
     assert not judge(source(*blobs(400, lambda target, rng: (3 * target, int(rng.integers(0, 12)))), 4)).harms
 
 
+def test_it_judges_pictures_that_it_has_not_learned_from():
+    rng = np.random.default_rng(0)
+    noise = source(rng.integers(0, 256, (200, 16, 16), np.uint8), rng.integers(0, 4, 200), 4)
+    assert judge(noise).plain < 0.5  # a quarter by chance
+
+
 def test_it_reads_no_longer_than_it_may():
     digits, rule = data.open("digits"), Preprocess((16, 16), 1, (0.5,), (0.25,))
     short = mirror_test(digits, np.arange(len(digits)), rule, seconds=0)

@@ -15,11 +15,15 @@ from smalti.modelfile import read_model, write_model
 from smalti.recipes.settings import gather_settings
 from smalti.recipes.teacher import TeacherConfig, load_teacher, seen_by
 
+PLAIN = {"augment.flip": "none", "loop.evaluations": 1, "views.shift": 0}  # spares work that is not asked about
+SMALL = {**PLAIN, "model.options.depth": 2, "optim.lr": 0.04}  # a model that learns in few steps
+
 
 @pytest.fixture(scope="module")
 def teacher(tmp_path_factory):
     folder = tmp_path_factory.mktemp("teacher")
-    return smalti.train("digits", steps=60, out=folder / "run", report=False, show=False).model
+    about = {"model": "cct_nano_patch2_8", "steps": 30, "overrides": SMALL, "report": False, "show": False}
+    return smalti.train("digits", out=folder / "run", **about).model
 
 
 @pytest.mark.parametrize(("wish", "kept"), [("runs/mine", os.path.abspath("runs/mine")), ("auto", "auto"), ("", "")])
@@ -31,8 +35,8 @@ def test_a_teacher_is_kept_by_its_whole_path_however_it_is_named(wish, kept):
 
 def test_a_student_comes_to_agree_with_its_teacher(teacher, tmp_path, capsys):
     out = tmp_path / "run"
-    words = f"train digits --steps 40 --model cnn_small_8 --teacher {teacher.parent} --out {out} --set optim.lr=0.002"
-    assert run(words.split()) == 0
+    words = f"train digits --steps 25 --model cct_nano_patch2_8 --teacher {teacher.parent} --out {out}"
+    assert run([*words.split(), *(f"--set={name}={value}" for name, value in SMALL.items())]) == 0
     assert "its probabilities are matched" in capsys.readouterr().err
     rows = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
     agreement = [row["teacher"] for row in rows if "teacher" in row]
@@ -45,6 +49,8 @@ def test_a_distilled_deit_learns_and_resumes_to_the_same_bits(teacher, tmp_path)
         "model": "deit_tiny_distilled_patch16_224",
         "teacher": teacher,
         "overrides": {
+            **PLAIN,
+            "loop.batch_size": 16,
             "preprocess.img_size": 8,
             "model.options": {"patch_size": 2, "embed_dim": 24, "depth": 2, "num_heads": 3},
             "optim.lr": 0.002,
@@ -86,7 +92,13 @@ def test_the_teacher_sees_the_same_picture_in_its_own_way(teacher):
 
 def test_a_run_goes_on_with_the_teacher_it_began_with_and_a_finished_one_without(teacher, tmp_path, monkeypatch):
     (tmp_path / "teacher.safetensors").write_bytes(teacher.read_bytes())
-    options = {"model": "cnn_small_8", "steps": 2, "overrides": {"optim.lr": 0.01}, "report": False, "show": False}
+    options = {
+        "model": "cnn_small_8",
+        "steps": 2,
+        "overrides": {**PLAIN, "optim.lr": 0.01},
+        "report": False,
+        "show": False,
+    }
     done = smalti.train("digits", teacher=tmp_path / "teacher.safetensors", out=tmp_path / "run", **options)
     file = read_model(teacher)
     file.provenance["seed"] = "another"

@@ -52,7 +52,7 @@ def digits():
     return data.open("digits")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def setup(digits):
     """make(optimizer, workers) -> (state, batches, objective, evaluator), fresh each time, with every noise on."""
     rule = data.Preprocess((8, 8), 1, (0.3,), (0.35,))

@@ -63,13 +63,15 @@ class StopAt(Silent):
         save_checkpoint(self.path, state.state_dict())
 
 
-@pytest.fixture(autouse=True)
-def several_steps_a_row(monkeypatch):
+@pytest.fixture(autouse=True, scope="module")
+def several_steps_a_row():
     """So that a cut falls between two rows and the running means must survive it."""
-    monkeypatch.setattr(loop, "ROWS", 4)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loop, "ROWS", 4)
+        yield
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def unbroken(setup):
     return run(setup(), Silent())
 

@@ -1,8 +1,6 @@
 """May these pictures be mirrored? Asked of the data: a cheap classifier learns some pictures, once as they are and
-once with their
-mirror images added, and is judged on others. Where the mirror images do harm, left and right mean something: in
-digits, letters
-and traffic signs, not in most photographs."""
+once with their mirror images added, and is judged on others. Where the mirror images do harm, left and right mean
+something: in digits, letters and traffic signs, not in most photographs."""
 
 import math
 import time
@@ -74,13 +72,14 @@ def mirror_test(
     labels = torch.from_numpy(source.targets[chosen].astype(np.int64))
     y = F.one_hot(labels, len(source.labels)).float()
     folds = torch.from_numpy(permutation(1, 0, len(chosen)) % FOLDS)
+    parts = [folds == fold for fold in range(FOLDS)]
+    as_is, flipped = ([products(seen[part], y[part]) for part in parts] for seen in (x, mirrored))
     plain, both = torch.zeros(2, len(chosen), dtype=torch.bool)
-    for fold in range(FOLDS):
-        learn, judge = folds != fold, folds == fold
-        as_is = ridge(x[learn], y[learn])
-        with_mirrors = ridge(torch.cat([x[learn], mirrored[learn]]), torch.cat([y[learn], y[learn]]))
-        plain[judge] = (x[judge] @ as_is).argmax(1) == labels[judge]
-        both[judge] = (x[judge] @ with_mirrors).argmax(1) == labels[judge]
+    for fold, judge in enumerate(parts):
+        learned = without(fold, as_is)
+        with_mirrors = learned + without(fold, flipped)
+        plain[judge] = (x[judge] @ ridge(learned)).argmax(1) == labels[judge]
+        both[judge] = (x[judge] @ ridge(with_mirrors)).argmax(1) == labels[judge]
     return MirrorTest(len(chosen), float(plain.double().mean()), int((plain & ~both).sum()), int((both & ~plain).sum()))
 
 
@@ -94,8 +93,18 @@ def features(pictures: Tensor) -> Tensor:
     return torch.cat([F.relu(flat @ directions), torch.ones(len(flat), 1)], dim=1)
 
 
-def ridge(x: Tensor, y: Tensor) -> Tensor:
+def products(x: Tensor, y: Tensor) -> Tensor:
+    """All that least squares need of features (N, D) and answers (N, K): (D, D + K), a sum over pictures."""
+    return x.T @ torch.cat([x, y], dim=1)
+
+
+def without(fold: int, parts: list[Tensor]) -> Tensor:
+    """The sum of all parts but one."""
+    return sum(parts[:fold] + parts[fold + 1 :], torch.zeros(()))
+
+
+def ridge(products: Tensor) -> Tensor:
     """Weights (D, K) of least squares with a penalty as strong as the mean feature."""
-    gram = x.T @ x
+    gram, right = products[:, : len(products)].clone(), products[:, len(products) :]
     gram.diagonal().add_(gram.diagonal().mean())
-    return torch.linalg.solve(gram, x.T @ y)
+    return torch.cholesky_solve(right, torch.linalg.cholesky(gram))

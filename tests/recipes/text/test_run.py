@@ -11,8 +11,9 @@ import torch
 from tests.text_runs import FILES, LINES, SMALL, pair_file, text_file
 
 import smalti
+from smalti.data.preprocess import Preprocess
 from smalti.errors import InputError, Interrupted
-from smalti.modelfile import read_any_model
+from smalti.modelfile import ModelFile, read_any_model, write_model
 from smalti.recipes.recipe import ModelConfig
 from smalti.recipes.text.recipe import TextRecipe, TokensConfig
 from smalti.recipes.text.run import judging_seconds
@@ -296,7 +297,10 @@ def test_no_run_on_text_is_judged_on_what_its_start_has_learned(task, text_runs,
 
 
 def test_a_model_of_pictures_is_no_start_for_text(tmp_path):
-    picture = smalti.train("digits", steps=1, out=tmp_path / "digits", report=False, show=False).model
+    picture = tmp_path / "m.safetensors"
+    module = smalti.create_model("vit_nano_patch2_8", num_classes=2, depth=1)
+    rule = Preprocess((8, 8), 3, (0.5,) * 3, (0.25,) * 3)
+    write_model(picture, ModelFile("vit", module, "classify", ("a", "b"), rule))
     with pytest.raises(InputError, match="model of pictures"):
         smalti.train(text_file(tmp_path), start=picture, steps=1, out=tmp_path / "run", show=False)
 
