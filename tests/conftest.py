@@ -1,5 +1,6 @@
 """What has to be settled before any test imports torch."""
 
+import gc
 import os
 
 # Models of tests are too small for threads, and two threads that wait for each other crawl where cores are shared.
@@ -13,3 +14,9 @@ settings.register_profile("smalti", deadline=None)  # how long an example takes 
 settings.load_profile("smalti")
 
 pytest_plugins = ["tests.hub_cache", "tests.text_runs"]  # fixtures of many rooms
+
+
+def pytest_collection_finish() -> None:
+    """What was imported stays: who collects garbage need not look through it again and again."""
+    gc.collect()
+    gc.freeze()

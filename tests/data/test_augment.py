@@ -47,7 +47,7 @@ def view(x, ids, config, size=None, seed=0, epoch=0):
 
 class TestPurity:
     @pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
-    @settings(max_examples=8, deadline=None)
+    @settings(max_examples=8)
     @given(data=st.data())
     def test_a_sample_is_the_same_alone_and_in_any_batch(self, config, data):
         n = data.draw(st.integers(1, 80), label="batch")

@@ -211,14 +211,14 @@ def test_not_finite_pixels_are_refused(bad: float) -> None:
 # --- arrays
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(hnp.arrays(np.uint8, hnp.array_shapes(min_dims=2, max_dims=2, max_side=9)))
 def test_grey_arrays_stay_as_they_are(pixels: np.ndarray) -> None:
     assert np.array_equal(decode(pixels, 1)[0].numpy(), pixels)
     assert np.array_equal(decode(encoded(Image.fromarray(pixels)), 1)[0].numpy(), pixels)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(hnp.arrays(np.uint16, st.tuples(st.integers(1, 6), st.integers(1, 6))))
 def test_scaling_keeps_the_order_of_values(pixels: np.ndarray) -> None:
     found = decode(pixels, 1)[0].numpy().ravel()[np.argsort(pixels.ravel())]
@@ -442,7 +442,7 @@ def test_what_is_no_picture_is_said(raw: bytes, what: str) -> None:
         assert caught.value.mend
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.binary(max_size=64), st.sampled_from(["JPEG", "PNG", "GIF", "TIFF", "BMP", "WEBP"]), st.integers(0, 400))
 def test_damage_gives_a_picture_or_one_clear_error(damage: bytes, form: str, at: int) -> None:
     raw = bytearray(encoded(RGB, form))

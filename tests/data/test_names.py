@@ -35,7 +35,7 @@ def test_names_are_gone_through_beyond_those_looked_up_together():
     assert list(Names(many)) == many
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.text(st.characters(exclude_categories=[]), max_size=6)), st.data())
 def test_a_choice_is_the_same_choice_of_the_strings(texts: list[str], data: st.DataObject):
     chosen = data.draw(st.lists(st.sampled_from(range(len(texts))) if texts else st.nothing()))

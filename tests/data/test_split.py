@@ -97,7 +97,7 @@ def worlds(draw):
     )
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(worlds(), st.integers(0, 5))
 def test_disjoint_complete_and_without_leaks(world, seed):
     source, facts = world
@@ -122,7 +122,7 @@ def test_disjoint_complete_and_without_leaks(world, seed):
         assert not len(found.dropped), "a split that is made leaves nothing out"
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(worlds(), st.randoms(use_true_random=False))
 def test_order_and_names_do_not_matter(world, random):
     source, facts = world
@@ -154,7 +154,7 @@ def test_order_and_names_do_not_matter(world, random):
     np.testing.assert_array_equal(places(before, len(order))[order], places(split(shuffled, moved, seed=3), len(order)))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     st.lists(st.integers(1, 120), min_size=1, max_size=6),
     st.integers(0, 9),
@@ -299,7 +299,7 @@ def test_unreadable_samples_are_in_no_split():
     assert not len(found.dropped), "what cannot be read is the check's to name"
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(worlds(), st.integers(0, 5))
 def test_a_fraction_is_a_part_of_a_larger_one_and_leaves_test_alone(world, seed):
     source, facts = world

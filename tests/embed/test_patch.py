@@ -7,7 +7,7 @@ from smalti.embed import ConvStem, patchify, unpatchify
 SMALL = st.integers(1, 4)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(B=SMALL, C=SMALL, h=SMALL, w=SMALL, P=SMALL)
 def test_unpatchify_returns_the_image(B, C, h, w, P):
     images = torch.randn(B, C, h * P, w * P)

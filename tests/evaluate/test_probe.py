@@ -25,7 +25,7 @@ def by_hand(features, labels, query, k, temperature, classes):
     return votes / votes.sum()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(n=st.integers(1, 30), k=st.integers(1, 40), seed=st.integers(0, 99))
 def test_the_vote_is_that_of_a_plain_loop(n, k, seed):
     rng = np.random.default_rng(seed)

@@ -56,7 +56,7 @@ def matched_by_hand(keys: Tensor, r: int, prefix: int) -> list[list[int]]:
     return groups + [[j] + [i for i in first if merged.get(i) == j] for j in second]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(patches=st.integers(2, 17), prefix=st.integers(0, 3), share=st.floats(0, 1), seed=st.integers(0, 1000))
 def test_the_matching_is_that_of_the_paper_written_out(patches: int, prefix: int, share: float, seed: int):
     """Odd counts and as many as half included."""

@@ -11,7 +11,7 @@ from smalti.nn.window import from_windows, shift_mask, to_windows
 SIDE = st.integers(1, 3)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(B=SIDE, rows=SIDE, columns=SIDE, m=SIDE, k=SIDE)
 def test_from_windows_returns_the_grid(B: int, rows: int, columns: int, m: int, k: int):
     grid = torch.randn(B, rows * m, columns * k, 2)

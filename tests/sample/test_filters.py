@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from smalti.errors import InputError
@@ -18,7 +18,6 @@ def shares(row: list[float]) -> list[float]:
     return [x / math.fsum(top) for x in top]
 
 
-@settings(deadline=None)
 @given(ROWS, st.integers(1, 14))
 def test_top_k_keeps_the_k_largest_and_their_equals(row, k):
     kept = keep_top_k(torch.tensor([row]), k)[0]
@@ -26,7 +25,6 @@ def test_top_k_keeps_the_k_largest_and_their_equals(row, k):
     assert kept.tolist() == [x if x >= least else -math.inf for x in row]
 
 
-@settings(deadline=None)
 @given(ROWS, st.floats(0.01, 0.99))
 def test_top_p_keeps_the_fewest_that_reach_the_mass(row, p):
     kept = keep_top_p(torch.tensor([row]), p)[0].isfinite().tolist()

@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.sample.models import Reading
 
@@ -44,7 +44,6 @@ def iter_ids(content: bytes):
     return (np.array([byte]) for byte in content)
 
 
-@settings(deadline=None)
 @given(st.text("abc", max_size=30), st.lists(st.text("abc", min_size=1, max_size=4), max_size=3), st.data())
 def test_until_lets_pass_what_comes_before_the_first_end(text, ends, data):
     cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=6)))

@@ -2,7 +2,7 @@ import subprocess
 import sys
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from smalti.errors import InputError
@@ -21,13 +21,11 @@ def test_frequent_neighbours_become_one_id():
     assert LEARNED.special("mask") == 289
 
 
-@settings(deadline=None)
 @given(st.text())
 def test_every_text_comes_back(text: str):
     assert LEARNED.decode(LEARNED.encode(text)) == text
 
 
-@settings(deadline=None)
 @given(st.text(alphabet=" \n\tthe'r日;1", max_size=200))
 def test_blocks_give_the_ids_of_the_whole(text: str):
     whole = LEARNED.encode(text).tolist()

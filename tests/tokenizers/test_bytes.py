@@ -1,12 +1,11 @@
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from smalti.errors import InputError
 from smalti.tokenizers import Bytes
 
 
-@settings(deadline=None)
 @given(st.text())
 def test_every_text_comes_back(text: str):
     ids = Bytes().encode(text)
@@ -14,7 +13,6 @@ def test_every_text_comes_back(text: str):
     assert Bytes().decode(ids) == text
 
 
-@settings(deadline=None)
 @given(st.binary())
 def test_every_file_comes_back_by_way_of_surrogateescape(content: bytes):
     ids = Bytes().encode(content.decode("utf-8", "surrogateescape"))

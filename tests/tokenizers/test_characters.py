@@ -2,7 +2,7 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from smalti.errors import InputError
@@ -11,7 +11,6 @@ from smalti.tokenizers import Characters
 SHAKESPEARE = Path(__file__).resolve().parents[3] / "shared" / "data" / "tinyshakespeare.txt"
 
 
-@settings(deadline=None)
 @given(st.text(min_size=1))
 def test_every_text_comes_back(text: str):
     made = Characters.of([text])

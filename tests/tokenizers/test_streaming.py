@@ -1,10 +1,9 @@
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from smalti.tokenizers import BPE, Bytes, Characters, Streaming
 
 
-@settings(deadline=None)
 @given(st.text(min_size=1))
 def test_parts_join_to_the_text(text: str):
     for made in (Bytes(), Characters.of([text])):
@@ -19,7 +18,6 @@ def test_half_a_character_is_held_back():
     assert write([], last=True) == "�"
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(0, 257)))
 def test_any_ids_stream_to_what_they_decode_to(ids: list[int]):
     made = BPE(((0xC3, 0xA9), (0xE6, 0x97)))

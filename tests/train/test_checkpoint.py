@@ -13,7 +13,7 @@ TREES = st.recursive(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(tree=TREES)
 def test_plain_trees_come_back(tree, tmp_path_factory):
     path = tmp_path_factory.mktemp("c") / "c.safetensors"

@@ -207,7 +207,7 @@ def test_labels_that_do_not_fit(tmp_path: Path) -> None:
             opening.open(tmp_path)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(at=st.integers(0, 10_000), damage=st.binary(min_size=1, max_size=8))
 def test_no_damage_gives_more_than_an_error(at: int, damage: bytes) -> None:
     content = bytearray(python2({"labels": [1, 2], "data": np.zeros((1, 8), np.uint8)}))

@@ -304,7 +304,7 @@ def test_not_utf8(folder: Path) -> None:
         opening.open(folder / "m.csv")
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(labels=st.lists(st.text(min_size=1, max_size=6), min_size=1, max_size=6))
 def test_any_label_text_survives_jsonl_and_stays_safe(
     tmp_path_factory: pytest.TempPathFactory, labels: list[str]

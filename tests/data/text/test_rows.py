@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from smalti.data.text.rows import bucketed, padded
@@ -12,7 +12,6 @@ def test_short_rows_are_filled_with_negative_ids():
     assert torch.equal(padded(rows), torch.tensor([[1, 2, 3], [-1, -1, -1], [4, -1, -1]]))
 
 
-@settings(deadline=None)
 @given(st.integers(1, 300), st.integers(1, 9), st.integers(0, 3))
 def test_every_batch_is_full_and_no_row_comes_twice(n: int, batch_size: int, epoch: int):
     lengths = np.arange(n) % 17

@@ -1,14 +1,13 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from smalti.data.text import AllStreams, Streams
 from smalti.errors import InputError
 
 
-@settings(deadline=None)
 @given(st.integers(41, 300), st.integers(1, 8), st.integers(1, 5), st.integers(0, 3))
 def test_each_row_goes_on_where_it_ended(size: int, max_len: int, batch_size: int, epoch: int):
     made = Streams(np.arange(size), max_len=max_len, batch_size=batch_size, seed=5)
@@ -37,7 +36,6 @@ def test_too_many_streams_are_refused():
     assert len(Streams(np.arange(33), max_len=8, batch_size=4)) == 1
 
 
-@settings(deadline=None)
 @given(st.integers(2, 200), st.integers(1, 9), st.integers(1, 7))
 def test_all_streams_judge_every_token_once(size: int, max_len: int, batch_size: int):
     made = AllStreams(np.arange(size), max_len=max_len, batch_size=batch_size)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from smalti.data.text import AllWindows, Windows
@@ -14,7 +14,6 @@ def equal(one, other):
     )
 
 
-@settings(deadline=None)
 @given(st.integers(9, 300), st.integers(1, 8), st.integers(1, 5), st.integers(0, 3))
 def test_windows_do_not_overlap_and_targets_are_successors(size: int, max_len: int, batch_size: int, epoch: int):
     ids = np.arange(size)
@@ -52,7 +51,6 @@ def test_a_text_shorter_than_a_window_is_refused():
         Windows(np.arange(8), max_len=8, batch_size=5)
 
 
-@settings(deadline=None)
 @given(st.integers(2, 200), st.integers(1, 9), st.integers(1, 5), st.data())
 def test_all_windows_judge_every_token_once(size: int, max_len: int, batch_size: int, data: st.DataObject):
     overlap = data.draw(st.integers(0, max_len - 1))
