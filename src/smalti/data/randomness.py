@@ -49,7 +49,7 @@ def permutation(seed: int, epoch: int, n: int) -> NDArray[np.int64]:
 
 
 def step_seed(seed: int, *keys: int | str) -> int:
-    """A seed in [0, 2**63) for one step's noise: `torch.manual_seed(step_seed(seed, step))` before the forward pass."""
+    """A seed in [0, 2**63) for what is drawn in one step."""
     return hash_key(seed, "step", *keys) >> 1
 
 

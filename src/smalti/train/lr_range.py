@@ -6,12 +6,10 @@ import copy
 import math
 from collections.abc import Iterator
 
-import torch
 from torch import nn
 
-from smalti.data.randomness import step_seed
 from smalti.objectives import Batch, Objective
-from smalti.train.loop import LoopConfig, train_step
+from smalti.train.loop import LoopConfig, seed_noise, train_step
 from smalti.train.optim import OptimConfig, build_optimizers, set_lr
 from smalti.train.state import TrainState
 
@@ -43,7 +41,7 @@ def find_lr(
     for step, batch in zip(range(steps), batches, strict=False):
         lr = low * (high / low) ** (step / max(steps - 1, 1))
         set_lr(state.optimizers, lr)
-        torch.manual_seed(step_seed(seed, "lr range", step))
+        seed_noise(state.device, seed, "lr range", step)
         batch = {name: tensor.to(state.device) for name, tensor in batch.items()}
         values, finite = train_step(state, batch, objective, loop, optim.grad_clip)
         if not finite:
