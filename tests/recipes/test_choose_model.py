@@ -50,14 +50,19 @@ def test_photographs_are_large_where_time_allows_and_small_elsewhere():
     assert "only 3 times" in next(c.reason for c in scarce.choices if c.name == "model")
 
 
-def test_patches_are_fine_where_there_are_steps_for_them():
-    few, many = (choose(given(size=(32, 32), n=30, budget=Budget(steps=n))) for n in (100, 10_000))
+@pytest.mark.parametrize("side", [28, 32])
+def test_patches_are_fine_where_there_are_steps_for_them(side):
+    few, many = (choose(given(size=(side, side), n=30, budget=Budget(steps=n))) for n in (100, 10_000))
     assert few.recipe.model.preset == "cct_mini_patch8_32"
-    assert many.recipe.model.preset == "cct_mini_patch4_32"
+    assert few.recipe.preprocess.img_size == (32, 32)
+    assert many.recipe.model.preset == f"cct_mini_patch4_{side}"
+    assert many.recipe.preprocess.img_size == (side, side)
     assert "only 100 steps" in next(c.reason for c in few.choices if c.name == "model")
 
 
-def test_coarse_patches_are_taken_only_where_they_are_whole():
-    settings = {"preprocess": {"img_size": 36}}
+@pytest.mark.parametrize(("size", "preset"), [(36, "patch4_32"), (28, "patch4_28")])
+def test_coarse_patches_are_taken_only_where_they_are_whole(size, preset):
+    settings = {"preprocess": {"img_size": size}}
     recipe = choose(given(size=(32, 32), n=30, budget=Budget(steps=100), settings=settings)).recipe
-    assert recipe.model.preset == "cct_mini_patch4_32"
+    assert recipe.model.preset == f"cct_mini_{preset}"
+    assert recipe.preprocess.img_size == (size, size)
