@@ -59,16 +59,16 @@ COARSER = {
 }
 
 Trial = Callable[[ModelConfig, Preprocess], Pace]
-Chosen = tuple[ModelConfig, Preprocess, Pace]
+Candidate = tuple[ModelConfig, Preprocess, Pace]
 
 
-def choose_model(given: Given, trial: Trial, batch_size: int, note: Note) -> Chosen:
+def choose_model(given: Given, trial: Trial, batch_size: int, note: Note) -> Candidate:
     """The preset and the size of its input, for fresh weights."""
     named, sized = given.setting("model", "preset"), given.setting("preprocess", "img_size")
     if named is not None and not hasattr(preset_config(named)[1], "size"):
         raise InputError(f'"{named}" is a model of text', mend="leave out --model, or name one of pictures")
 
-    def tried(preset: str) -> Chosen:
+    def tried(preset: str) -> Candidate:
         model = ModelConfig(preset, given.setting("model", "options") or {})
         preprocess = fresh_preprocess(given, pair(sized) if sized else stated_size(preset))
         return model, preprocess, trial(model, preprocess)
@@ -95,7 +95,7 @@ def choose_model(given: Given, trial: Trial, batch_size: int, note: Note) -> Cho
     return chosen
 
 
-def keep_model(given: Given, trial: Trial, batch_size: int, note: Note) -> Chosen:
+def keep_model(given: Given, trial: Trial, batch_size: int, note: Note) -> Candidate:
     """The model that training begins with, and pictures as it knows them; another size where the person names one."""
     assert given.start is not None
     preset, options = kept_options(given.start)
