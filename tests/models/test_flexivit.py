@@ -3,6 +3,7 @@
 import copy
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -185,7 +186,7 @@ def test_the_size_of_a_draw_is_printed():
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("flexi") / "run"
     overrides = {"augment.flip": "none", "loop.evaluations": 1}
-    smalti.train("digits", model="flexivit_mini_8", steps=60, out=folder, overrides=overrides, report=False, show=False)
+    smalti.train("digits", model="flexivit_mini_8", steps=4, out=folder, overrides=overrides, report=False, show=False)
     return folder
 
 
@@ -193,14 +194,14 @@ def test_the_model_file_keeps_the_sizes_and_the_knob_is_turned_when_it_is_used(r
     file = read_model(run)
     assert file.family == "flexivit"
     assert file.module.config.patch_sizes == (1, 2, 4)  # type: ignore[union-attr]
+    answers = {None: smalti.evaluate(run, "digits", show=False).outputs.logits}
     for size in (1, 2, 4):
         model = smalti.load(run, patch_size=size)
         assert model.module.config.patch_size == size  # type: ignore[union-attr]
-        found = smalti.evaluate(run, "digits", patch_size=size, show=False)
-        assert found.metrics["accuracy"].value > 0.2  # ten classes, 60 steps
-    usual = smalti.evaluate(run, "digits", show=False)
-    stored = smalti.evaluate(run, "digits", patch_size=2, show=False)
-    assert usual.metrics["accuracy"].value == stored.metrics["accuracy"].value
+        answers[size] = smalti.evaluate(run, "digits", patch_size=size, show=False).outputs.logits
+    np.testing.assert_array_equal(answers[2], answers[None])
+    for one, other in ((1, 2), (2, 4), (4, 1)):
+        assert np.abs(answers[one] - answers[other]).max() > 1e-3
     with pytest.raises(InputError, match=r"patch_size = 3 is not one of \(1, 2, 4\)"):
         smalti.load(run, patch_size=3)
 
