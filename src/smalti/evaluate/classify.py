@@ -13,7 +13,7 @@ from smalti.evaluate.intervals import DRAWS, Floats, Interval, Z, limits, mean_i
 from smalti.evaluate.metrics import Metric
 from smalti.evaluate.ranking import macro, roc_area
 
-__all__ = ["classification_metrics", "confusion", "per_class"]
+__all__ = ["classification_metrics", "confusion", "per_class", "surest_mistakes"]
 
 
 def classification_metrics(
@@ -78,6 +78,13 @@ def confusion(targets: ArrayLike, predicted: ArrayLike, num_classes: int) -> NDA
     """(K, K) counts: row the true class, column the predicted one."""
     cells = np.asarray(targets, np.int64) * num_classes + np.asarray(predicted, np.int64)
     return np.bincount(cells, minlength=num_classes**2).reshape(num_classes, num_classes)
+
+
+def surest_mistakes(probabilities: NDArray[np.floating], targets: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Where the likeliest class of (N, K) is not that of `targets` (N,): positions, the surest mistake first."""
+    predicted = probabilities.argmax(1)
+    wrong = np.flatnonzero(predicted != targets)
+    return wrong[np.argsort(-probabilities[wrong, predicted[wrong]], kind="stable")]
 
 
 def per_class(targets: ArrayLike, predicted: ArrayLike, labels: Sequence[str]) -> list[dict[str, str | float | int]]:

@@ -15,7 +15,7 @@ from smalti.data.loader import Batches, Pictures
 from smalti.data.preprocess import Preprocess
 from smalti.data.source import Source
 from smalti.errors import InputError, few
-from smalti.evaluate.classify import classification_metrics, confusion, per_class
+from smalti.evaluate.classify import classification_metrics, confusion, per_class, surest_mistakes
 from smalti.evaluate.metrics import Metric
 from smalti.evaluate.multilabel import multilabel_metrics, per_label
 from smalti.evaluate.outputs import (
@@ -133,8 +133,6 @@ def measure_classes(model: Model, source: Source, outputs: Outputs) -> Evaluatio
     """Single-label figures."""
     probabilities, targets = softmax(outputs.logits), outputs.targets.astype(np.int64)
     predicted = probabilities.argmax(1)
-    wrong = np.flatnonzero(predicted != targets)
-    worst = wrong[np.argsort(-probabilities[wrong, predicted[wrong]], kind="stable")][:MISTAKES]
     mistakes = tuple(
         Mistake(
             thumbnail(source, int(outputs.ids[i]), model.preprocess),
@@ -143,7 +141,7 @@ def measure_classes(model: Model, source: Source, outputs: Outputs) -> Evaluatio
             source.labels[predicted[i]],
             float(probabilities[i, predicted[i]]),
         )
-        for i in worst
+        for i in surest_mistakes(probabilities, targets)[:MISTAKES]
     )
     return Evaluation(
         len(outputs),

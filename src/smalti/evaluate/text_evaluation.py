@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from smalti.evaluate.classify import classification_metrics, confusion, per_class
+from smalti.evaluate.classify import classification_metrics, confusion, per_class, surest_mistakes
 from smalti.evaluate.metrics import Metric
 from smalti.evaluate.report import MISTAKES, Mistake
 
@@ -55,11 +55,9 @@ def measure_texts(
         texts: the N texts.
     """
     predicted = probabilities.argmax(1)
-    wrong = np.flatnonzero(predicted != targets)
-    surest = wrong[np.argsort(-probabilities[wrong, predicted[wrong]], kind="stable")][:MISTAKES]
     mistakes = tuple(
         Mistake(texts[i], "", labels[targets[i]], labels[predicted[i]], float(probabilities[i, predicted[i]]))
-        for i in map(int, surest)
+        for i in map(int, surest_mistakes(probabilities, targets)[:MISTAKES])
     )
     return TextEvaluation(
         len(targets),
