@@ -22,6 +22,7 @@ from smalti.files import require_place
 from smalti.importing import import_weights
 from smalti.models import create_model, list_models
 from smalti.models.sizes import Size, preset_size
+from smalti.nn.threads import Threads
 from smalti.ready import Model
 from smalti.ready_text import TextModel, no_beams
 from smalti.recipes.assemble import checked
@@ -119,7 +120,8 @@ def evaluate(
     options = {"device": device, "int8": int8, "patch_size": patch_size}
     ready = opened(model, merge=merge, **options)
     if isinstance(ready, TextModel):
-        return evaluate_text(ready, source, split, beams=beams, report=report, show=show)
+        with Threads():
+            return evaluate_text(ready, source, split, beams=beams, report=report, show=show)
     no_beams("pictures", beams)
     given = data.open(source, download=download, task=ready.task)  # type: ignore[arg-type]
     matched = match_labels(given, ready)
@@ -133,7 +135,8 @@ def evaluate(
     if not len(indices):
         raise InputError(f'no picture is in the split "{split}"', where=given.name, mend="choose another --split")
     pictures = Pictures(matched, ready.preprocess)
-    result = evaluate_on(ready, matched, indices, pictures=pictures)
+    with Threads():
+        result = evaluate_on(ready, matched, indices, pictures=pictures)
     if merge and show:
         plain = opened(model, **options)
         assert isinstance(plain, Model)
@@ -192,7 +195,8 @@ def probe(
     found = checked(given, show=show)
     tell(left_out(found), show)
     parts = split_source(given, found.facts, seed=ready.provenance.get("seed", 0))
-    return probe_on(ready, given, parts, k=k, show=show)
+    with Threads():
+        return probe_on(ready, given, parts, k=k, show=show)
 
 
 def describe_model(name: str) -> Size:

@@ -7,6 +7,7 @@ import pytest
 import torch
 from tests.recipes.test_choose import given
 
+from smalti.nn.threads import Threads
 from smalti.recipes import run as running
 from smalti.recipes import training
 from smalti.recipes.assemble import make_pictures
@@ -51,6 +52,7 @@ def test_the_time_that_reading_took_is_gone_from_training(monkeypatch):
         pictures=make_pictures(recipe, source, 0, show=False),
         setting=SimpleNamespace(seconds=100.0, teacher=""),
         device=torch.device("cpu"),
+        threads=Threads(1),
         folder=None,
         show=False,
     )

@@ -5,6 +5,7 @@ import torch
 
 from smalti.errors import DivergedError, InputError
 from smalti.models import create_model
+from smalti.nn import _onednn
 from smalti.objectives import Classify
 from smalti.train.budget import Budget
 from smalti.train.loop import LoopConfig, crosses, fit, judge, train_step
@@ -49,6 +50,46 @@ def test_minutes_follow_the_clock(setup):
     assert 10 < state.step < 60
     assert listener.steps[-1][1] >= 1
     assert state.optimizers[0].param_groups[0]["lr"] < 2e-3 * 0.2  # the schedule followed the clock down
+
+
+def test_it_is_settled_twice_a_minute_between_steps(setup):
+    now, when = [0.0], []
+
+    def step(state, batch):
+        now[0] += 8
+        return Classify()(state, batch)
+
+    made = setup()
+    go(made, steps=10, objective=step, settle=lambda: when.append(made[0].step), clock=lambda: now[0])
+    assert when == [4, 8]  # after 32 and 64 seconds
+
+
+def test_a_step_has_its_products_by_onednn(setup, monkeypatch):
+    """The switch is around the whole step, gradients included."""
+    monkeypatch.setattr(_onednn, "is_intel", lambda: False)
+    monkeypatch.setattr(_onednn, "exact", lambda: True)
+    seen, matmul = [], torch.backends.mkldnn.matmul
+    before = matmul.fp32_precision
+
+    class Noting(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            seen.append(matmul.fp32_precision)
+            return x.clone()
+
+        @staticmethod
+        def backward(ctx, gradient):
+            seen.append(matmul.fp32_precision)
+            return gradient
+
+    def objective(model, batch):
+        loss, metrics = Classify()(model, batch)
+        return Noting.apply(loss), metrics
+
+    go(setup(), steps=1, objective=objective)
+    assert len(seen) == 2
+    assert before not in seen
+    assert matmul.fp32_precision == before
 
 
 def test_each_step_has_noise_of_its_own(setup):

@@ -56,6 +56,9 @@ class Options:
     leaks: Annotated[Literal["stop", "drop"], Parameter(help="Training pictures that are also test pictures.")] = "stop"
     download: Download = False
     workers: Annotated[Whole | None, Parameter(help="Processes that read pictures.")] = None
+    threads: Annotated[
+        Whole | None, Parameter(help="Threads that compute; else as many as there are cores that nobody else holds.")
+    ] = None
     device: Device = None
 
 

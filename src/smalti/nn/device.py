@@ -5,7 +5,7 @@ import platform
 
 import torch
 
-from smalti.errors import InputError
+from smalti.errors import InputError, counted
 
 __all__ = ["describe_device", "find_device"]
 
@@ -30,7 +30,7 @@ def describe_device(device: torch.device) -> str:
     """One line for reports: "AMD EPYC, 2 threads" or "NVIDIA H200"."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
-    return f"{_cpu_name()}, {torch.get_num_threads()} threads"
+    return f"{_cpu_name()}, {counted(torch.get_num_threads(), 'thread')}"
 
 
 def _cpu_name() -> str:

@@ -19,6 +19,7 @@ from smalti.data.source import Source
 from smalti.data.split import Split, split
 from smalti.evaluate.evaluators import ClassifyEvaluator, MultilabelEvaluator, RegressEvaluator
 from smalti.nn.precision import last_layers
+from smalti.nn.threads import Threads
 from smalti.objectives import Classify, Distill, Multilabel, Objective, Regress
 from smalti.objectives.distill import hard, soft
 from smalti.objectives.losses import LOSSES, find_loss
@@ -75,6 +76,7 @@ class Run:
     pictures: Pictures
     scale: Scale | None
     device: torch.device
+    threads: Threads
     began: float
     show: bool
 

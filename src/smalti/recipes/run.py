@@ -26,6 +26,7 @@ from smalti.models.registry import example_images
 from smalti.nn.device import describe_device, find_device
 from smalti.nn.inference import for_inference
 from smalti.nn.lora import merge_lora
+from smalti.nn.threads import Threads
 from smalti.ready import Model
 from smalti.recipes.assemble import (
     Run,
@@ -57,7 +58,9 @@ from smalti.recipes.text.systems import is_text
 from smalti.recipes.training import (
     CLOSING_SECONDS,
     TrainResult,
+    fewer_threads,
     keep_best,
+    kept_threads,
     new_state,
     peak_memory,
     provenance,
@@ -95,6 +98,7 @@ def train(
     leaks: str = "stop",
     download: bool = False,
     workers: int | None = None,
+    threads: int | None = None,
     device: str | None = None,
     report: bool = True,
     show: bool = True,
@@ -123,6 +127,7 @@ def train(
         leaks: "drop" trains without copies of test pictures; "stop" refuses.
         download: whether a standard set, or weights named on the hub, may be fetched.
         workers: threads or processes that read pictures.
+        threads: threads that compute; else as many as there are, or fewer where other programs hold some of the cores.
         device: "cpu", "cuda", ...; else the best there is.
         report: whether to write report.html.
         show: whether to show progress on stderr.
@@ -136,6 +141,8 @@ def train(
     place = find_device(device)
     if workers is not None:
         demand(workers >= 0, "--workers", workers, "0 or more")
+    if threads is not None:
+        demand(threads >= 1, "--threads", threads, "1 or more")
     fit(bad_images, Literal["stop", "skip"], "bad_images")
     fit(leaks, Literal["stop", "drop"], "leaks")
     text = is_text(data, task)
@@ -152,6 +159,8 @@ def train(
         start=start,
         teacher=teacher,
     )
+    budget = Budget(**settings["budget"]) if settings.get("budget") else DEFAULT_BUDGET
+    kept = kept_threads(threads, budget, place)
     called = Path(sys.argv[0]).name == "smalti"
     setting = Setting(
         data=place_of(data),
@@ -159,6 +168,7 @@ def train(
         fingerprint="",
         device=str(place),
         workers=workers,
+        threads=kept,
         bad_images=bad_images,
         leaks=leaks,
         download=download,
@@ -166,13 +176,14 @@ def train(
         report=report,
         command=shlex.join(["smalti", *sys.argv[1:]]) if called else "smalti.train(...)",
     )
-    budget = Budget(**settings["budget"]) if settings.get("budget") else DEFAULT_BUDGET
     seed = int(settings.get("seed", 0))
     demand(0 <= seed < 2**63, "--seed", seed, "a whole number from 0 to 9223372036854775807")
     if begun := settings.get("transfer", {}).get("start"):
         settings["transfer"]["start"] = find_start(begun, download=download)
     about = {"settings": settings, "setting": setting, "device": place, "began": began, "show": show}
-    return (train_text if text else train_pictures)(data, task=task, out=out, budget=budget, **about)
+    with Threads(kept) as computing:
+        about["threads"], about["noted"] = computing, fewer_threads(computing) if threads is None else ()
+        return (train_text if text else train_pictures)(data, task=task, out=out, budget=budget, **about)
 
 
 def train_pictures(
@@ -184,6 +195,8 @@ def train_pictures(
     settings: Mapping[str, Any],
     setting: Setting,
     device: torch.device,
+    threads: Threads,
+    noted: tuple[Choice, ...],
     began: float,
     show: bool,
 ) -> TrainResult:
@@ -192,6 +205,8 @@ def train_pictures(
     Args:
         settings: what the person settled.
         setting: what run.toml says of the command; what follows from the data is filled in here.
+        threads: those that compute.
+        noted: what was chosen before the data was looked at.
         began: when the command began, of `time.monotonic`.
     """
     seed, share = int(settings.get("seed", 0)), settings.get("fraction", 1.0)
@@ -223,7 +238,7 @@ def train_pictures(
     recipe = chosen.recipe.with_settings(settings)
     folder = RunFolder.create(out or RunFolder.next_free(short_name(source.name)))
     with folder.lock():
-        choices = (Choice("split", split_sizes(parts), parts.reason), *left_out(found), *chosen.choices)
+        choices = (Choice("split", split_sizes(parts), parts.reason), *left_out(found), *noted, *chosen.choices)
         learned, scale = standardise(source, parts)
         pictures = make_pictures(recipe, learned, setting.workers, show=show)
         if must_find_lr(recipe, settings):
@@ -237,7 +252,7 @@ def train_pictures(
             seconds = training_seconds(budget.minutes * 60 - (time.monotonic() - began), testing)
         setting = replace(setting, seconds=seconds)
         write_settings(folder, setting, recipe, choices)
-        run = Run(folder, setting, recipe, choices, source, found, parts, pictures, scale, device, began, show)
+        run = Run(folder, setting, recipe, choices, source, found, parts, pictures, scale, device, threads, began, show)
         with resumable(folder):
             return carry_out(run)
 
@@ -283,9 +298,11 @@ def resume(
             write_settings(folder, setting, recipe, choices)
         learned, scale = standardise(source, parts)
         pictures = make_pictures(recipe, learned, setting.workers, show=show)
-        return carry_out(
-            Run(folder, setting, recipe, choices, source, found, parts, pictures, scale, place, began, show)
-        )
+        with Threads(setting.threads) as threads:
+            run = Run(
+                folder, setting, recipe, choices, source, found, parts, pictures, scale, place, threads, began, show
+            )
+            return carry_out(run)
 
 
 def carry_out(run: Run) -> TrainResult:
@@ -379,4 +396,5 @@ def run_training(run: Run, state: TrainState, *, reading: float) -> DivergedErro
         seconds=None if run.setting.seconds is None else max(run.setting.seconds - reading, 1.0),
         names=lambda batch: ", ".join(str(run.source.names[i]) for i in batch["id"].tolist()[:4]),
         show=run.show,
+        settle=run.threads.settle,
     )

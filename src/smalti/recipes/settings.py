@@ -36,6 +36,7 @@ class Setting:
     seconds: float | None
     report: bool
     command: str
+    threads: int | None = None  # that compute; None for as many as are free
     teacher: str = ""  # the checksum of the model that teaches
     smalti: str = __version__
 

@@ -16,9 +16,10 @@ from smalti._version import __version__
 from smalti.errors import DamagedError, DivergedError, Interrupted, printable
 from smalti.evaluate.metrics import Metric
 from smalti.evaluate.report import Timing
+from smalti.nn.threads import Threads, free_threads
 from smalti.objectives import Batch, Objective
 from smalti.progress import TrainingBar
-from smalti.recipes.recipe import Composed
+from smalti.recipes.recipe import Choice, Composed
 from smalti.recipes.settings import Setting
 from smalti.train.budget import Budget
 from smalti.train.checkpoint import load_checkpoint
@@ -33,7 +34,9 @@ from smalti.train.state import TrainState
 __all__ = [
     "CLOSING_SECONDS",
     "TrainResult",
+    "fewer_threads",
     "keep_best",
+    "kept_threads",
     "made_with",
     "new_state",
     "peak_memory",
@@ -77,6 +80,21 @@ def training_seconds(left: float, testing: float) -> float:
     return max(left - 1.2 * testing, left / 2, 1.0)
 
 
+def kept_threads(named: int | None, budget: Budget, device: torch.device) -> int | None:
+    """How many threads compute from the beginning of a run to its end, since its bits depend on it; None where they may
+    change, as what a run by the clock becomes depends on the machine anyway."""
+    if named is not None or device.type != "cpu":
+        return named or torch.get_num_threads()
+    return None if budget.minutes is not None else free_threads(torch.get_num_threads())
+
+
+def fewer_threads(threads: Threads) -> tuple[Choice, ...]:
+    """What is said where fewer threads compute than could."""
+    number = torch.get_num_threads()
+    why = f"faster than {threads.most} beside what else this machine does"
+    return (Choice("threads", str(number), why),) if number < threads.most else ()
+
+
 @contextmanager
 def resumable(folder: RunFolder) -> Iterator[None]:
     """The work of a run that `resume` can go on with, wherever Ctrl-C or SIGTERM ends it.
@@ -106,6 +124,7 @@ def run_loop(
     seconds: float | None,
     names: Callable[[Batch], str],
     show: bool,
+    settle: Callable[[], object] = lambda: None,
     unit: str = "images",
 ) -> DivergedError | None:
     """The loop, with its files in `folder` and a moving line on stderr; arguments as those of `smalti.train.loop.fit`.
@@ -133,6 +152,7 @@ def run_loop(
                 grad_clip=optim.grad_clip,
                 seconds=seconds or float("inf"),
                 names=names,
+                settle=settle,
             )
     except DivergedError as error:
         if not folder.best.exists():

@@ -32,6 +32,7 @@ __all__ = ["Evaluator", "Listener", "LoopConfig", "Stopped", "fit"]
 ROWS = 100  # training rows in metrics.jsonl over a whole run
 MAX_SKIPPED = 5  # steps in a row that may be lost to non-finite numbers
 SAVE_SECONDS = 60.0  # at most this much work is lost to a kill
+SETTLE_SECONDS = 30.0  # between looks at what else the machine does
 
 
 @dataclass(frozen=True)
@@ -126,6 +127,7 @@ def fit(
     grad_clip: float | None = 1.0,
     seconds: float = math.inf,
     names: Callable[[Batch], str] = lambda batch: f"samples {batch['id'].tolist()[:8]}",
+    settle: Callable[[], object] = lambda: None,
     clock: Callable[[], float] = time.monotonic,
 ) -> None:
     """Trains `state` until its budget is spent.
@@ -143,6 +145,7 @@ def fit(
         grad_clip: largest norm of the gradient.
         seconds: wall clock for training where the budget is in minutes.
         names: which pictures a batch holds, for the message about a step that failed.
+        settle: suits the run to what the machine does just now; called between steps, twice a minute.
         clock: seconds from an arbitrary start.
 
     Raises:
@@ -152,7 +155,7 @@ def fit(
     keep_blocks()
     total = budget.total_steps(len(batches))
     started = clock() - state.seconds
-    saved = clock()
+    saved = settled = clock()
 
     def spent(steps: int) -> float:
         """Share of the budget that is used up now, after so many steps."""
@@ -196,9 +199,11 @@ def fit(
                     raise Stopped
                 if progress >= 1 or not patient():
                     break
+                if clock() - settled > SETTLE_SECONDS:
+                    settle()
+                    settled = clock()
 
 
-@fp32_products()
 def seed_noise(device: torch.device, seed: int, *keys: int | str) -> None:
     """Makes dropout and drop-path on `device` a function of (seed, *keys)."""
     number = step_seed(seed, *keys)
@@ -208,6 +213,7 @@ def seed_noise(device: torch.device, seed: int, *keys: int | str) -> None:
         torch.manual_seed(number)
 
 
+@fp32_products()
 def train_step(
     state: TrainState,
     batch: Batch,

@@ -20,6 +20,7 @@ from smalti.evaluate.report import DataSummary, Report, Timing
 from smalti.files import write_durably
 from smalti.modelfile import ModelFile, write_model
 from smalti.nn.device import describe_device, find_device
+from smalti.nn.threads import Threads
 from smalti.ready_text import prepared
 from smalti.recipes.recipe import Choice, TargetConfig
 from smalti.recipes.remarks import short_name, tell
@@ -63,6 +64,7 @@ class TextRun:
     choices: tuple[Choice, ...]
     system: System
     device: torch.device
+    threads: Threads
     began: float
     show: bool
 
@@ -76,6 +78,8 @@ def train_text(
     settings: Mapping[str, Any],
     setting: Setting,
     device: torch.device,
+    threads: Threads,
+    noted: tuple[Choice, ...],
     began: float,
     show: bool,
 ) -> TrainResult:
@@ -84,6 +88,8 @@ def train_text(
     Args:
         settings: what the person settled.
         setting: what run.toml says of the command; what follows from the data is filled in here.
+        threads: those that compute.
+        noted: what was chosen before the data was looked at.
         began: when the command began, of `time.monotonic`.
     """
     start = settings.get("transfer", {}).get("start")
@@ -115,6 +121,7 @@ def train_text(
         raise InputError(f"target settings are for classes, and the task is {system.task}", mend="leave them out")
     folder = RunFolder.create(out or RunFolder.next_free(short_name(system.name)))
     with folder.lock():
+        choices = (*noted, *choices)
         tell(choices, show)
         if budget.minutes is not None:
             testing = judging_seconds(system, recipe.build(**system.found).to(device))
@@ -124,7 +131,7 @@ def train_text(
         write_durably(folder.tokenizer, json.dumps(system.tokenizer.to_dict()))
         write_settings(folder, setting, recipe, choices)
         with resumable(folder):
-            return carry_out(TextRun(folder, setting, recipe, choices, system, device, began, show))
+            return carry_out(TextRun(folder, setting, recipe, choices, system, device, threads, began, show))
 
 
 def judging_seconds(system: System, model: nn.Module) -> float:
@@ -163,7 +170,8 @@ def resume_text(
     if data is not None:
         write_settings(folder, setting, recipe, choices)
     device = find_device(setting.device)
-    return carry_out(TextRun(folder, setting, recipe, choices, system, device, began, show))
+    with Threads(setting.threads) as threads:
+        return carry_out(TextRun(folder, setting, recipe, choices, system, device, threads, began, show))
 
 
 def read_tokenizer(folder: RunFolder) -> Tokenizer:
@@ -197,6 +205,7 @@ def carry_out(run: TextRun) -> TrainResult:
         seconds=run.setting.seconds,
         names=system.describe,
         show=run.show,
+        settle=run.threads.settle,
         unit="samples",
     )
     trained = time.monotonic()
