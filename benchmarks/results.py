@@ -102,7 +102,8 @@ def choose_recipe(data: str, minutes: float, seed: int):
     from smalti import data as rooms
     from smalti.data.check import check
     from smalti.data.split import split
-    from smalti.recipes.choose import Given, choose
+    from smalti.recipes.choose import choose
+    from smalti.recipes.given import Given
     from smalti.train.budget import Budget
 
     source = rooms.open(data)

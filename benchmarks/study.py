@@ -39,7 +39,8 @@ from smalti.files import write_durably
 from smalti.modelfile import read_model
 from smalti.nn.device import describe_device
 from smalti.recipes.assemble import make_batches, make_model, make_objective, make_pictures, open_data
-from smalti.recipes.choose import Given, choose
+from smalti.recipes.choose import choose
+from smalti.recipes.given import Given
 from smalti.recipes.settings import gather_settings
 from smalti.train.budget import Budget
 from smalti.train.checkpoint import load_checkpoint

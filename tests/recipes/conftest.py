@@ -10,4 +10,4 @@ from smalti.recipes.pace import Pace
 def unmeasured(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is measured for the rule, which takes most of its time: a pace is known, and mirroring does no harm."""
     monkeypatch.setattr("smalti.recipes.choose.measure_pace", lambda *_, **__: Pace(1000.0, 3000.0))
-    monkeypatch.setattr("smalti.recipes.choose.mirror_test", lambda *_, **__: MirrorTest(100, 0.5, 0, 0))
+    monkeypatch.setattr("smalti.recipes.choose_variation.mirror_test", lambda *_, **__: MirrorTest(100, 0.5, 0, 0))

@@ -18,8 +18,10 @@ from smalti.data.split import split
 from smalti.data.views import Views
 from smalti.errors import InputError
 from smalti.recipes import choose as rule
+from smalti.recipes import choose_variation
 from smalti.recipes.assemble import class_weights
-from smalti.recipes.choose import choose, choose_mirror, choose_target, taught_pace, tune_optim, without_teacher
+from smalti.recipes.choose import choose, choose_target, taught_pace, tune_optim, without_teacher
+from smalti.recipes.choose_variation import choose_mirror
 from smalti.recipes.given import Given
 from smalti.recipes.mirror import MirrorTest
 from smalti.recipes.pace import Pace
@@ -195,7 +197,7 @@ def test_what_the_person_named_is_told_as_theirs():
     ],
 )
 def test_a_flip_and_a_crop_that_were_named_rule_views_and_mixing_too(wish, views, monkeypatch):
-    monkeypatch.setattr(rule, "mirror_test", None)  # is not paid for
+    monkeypatch.setattr(choose_variation, "mirror_test", None)  # is not paid for
     settings = settle(wish, "--set")
     chosen = choose(given(budget=Budget(epochs=40), settings=settings))
     assert chosen.recipe.augment.flip == wish["augment.flip"]
@@ -257,7 +259,9 @@ def test_digits(monkeypatch):
 @pytest.mark.parametrize(("budget", "expected"), [(Budget(minutes=2), 10.0), (Budget(epochs=5), np.inf)])
 def test_the_mirror_test_may_read_for_a_tenth_of_the_clock(budget, expected, monkeypatch):
     told = {}
-    monkeypatch.setattr(rule, "mirror_test", lambda *_, **options: told.update(options) or MirrorTest(9, 1.0, 0, 0))
+    monkeypatch.setattr(
+        choose_variation, "mirror_test", lambda *_, **options: told.update(options) or MirrorTest(9, 1.0, 0, 0)
+    )
     preprocess = Preprocess((16, 16), 3, (0.5,) * 3, (0.25,) * 3)
     choose_mirror(replace(given(budget=budget), seconds=100.0), preprocess, lambda *words: None)
     assert told == {"seconds": expected}

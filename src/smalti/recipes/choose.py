@@ -10,21 +10,17 @@ from functools import partial
 import numpy as np
 import torch
 
-from smalti.data.augment import AugmentConfig
 from smalti.data.balance import classes_of, rarity
-from smalti.data.mixing import MixConfig
 from smalti.data.preprocess import Preprocess
-from smalti.data.views import Views
 from smalti.errors import InputError, few
 from smalti.models import preset_config
 from smalti.nn.precision import Precision, best_precision
 from smalti.objectives.losses import find_loss
-from smalti.recipes.choose_model import PHOTO, Trial, choose_model, keep_model
+from smalti.recipes.choose_model import Trial, choose_model, keep_model
+from smalti.recipes.choose_variation import choose_augment, choose_mirror, choose_mix, choose_views
 from smalti.recipes.given import Given, Note
-from smalti.recipes.mirror import mirror_test
 from smalti.recipes.pace import Pace, fastest, measure_pace
 from smalti.recipes.recipe import Choice, ModelConfig, Recipe, TargetConfig
-from smalti.recipes.remarks import varied
 from smalti.recipes.teacher import AUTO, PRESET, TWO_HEADS, TeacherConfig, load_teacher
 from smalti.recipes.transfer import TransferConfig, Tune, freeze
 from smalti.train.loop import LoopConfig
@@ -32,8 +28,6 @@ from smalti.train.optim import WEIGHT_DECAY, OptimConfig
 
 __all__ = ["Chosen", "choose", "is_measured"]
 
-MIRROR_SHARE = 0.1  # of the clock, for reading the pictures that say whether mirroring harms
-OFTEN = 30  # epochs from which on pictures that may be mirrored are varied more
 MANY_EPOCHS = 100
 LOSS_REASONS = {
     "classify": "one class a picture",
@@ -253,20 +247,6 @@ def is_measured(optimizer: str, preset: str) -> bool:
     return optimizer == "muon" and preset.startswith(TUNED)
 
 
-def choose_mirror(given: Given, preprocess: Preprocess, note: Note) -> bool:
-    """Whether pictures may be mirrored. Where the person says so, no test is paid for."""
-    if flip := given.setting("augment", "flip"):
-        note("mirroring", flip, "you named it")
-        return flip != "none"
-    if given.source.task != "classify":
-        note("mirroring", "no", "left and right may matter to these targets")
-        return False
-    seconds = math.inf if given.budget.minutes is None else MIRROR_SHARE * given.seconds
-    test = mirror_test(given.source, given.split.train, preprocess, seconds=seconds)
-    note("mirroring", "no" if test.harms else "yes", str(test))
-    return not test.harms
-
-
 def choose_depth_drop(model: ModelConfig, epochs: float, note: Note) -> ModelConfig:
     """Stochastic depth, where pictures are seen so often that they could be learned by heart."""
     takes = "drop_path_rate" in vars(preset_config(model.preset)[1])
@@ -274,36 +254,6 @@ def choose_depth_drop(model: ModelConfig, epochs: float, note: Note) -> ModelCon
         return model
     note("stochastic depth", 0.1, f"each picture is seen {epochs:.3g} times")
     return replace(model, options={**model.options, "drop_path_rate": 0.1})
-
-
-def choose_augment(given: Given, size: tuple[int, int], epochs: float, mirror: bool, note: Note) -> AugmentConfig:
-    """More is varied the more often a picture is seen."""
-    photo, grey = int(given.check.sizes[1].min()) > PHOTO, given.check.channels == 1
-    often = epochs >= (OFTEN if mirror else 10)
-    flip = "alternate" if mirror else "none"
-    if photo:
-        augment = AugmentConfig(crop="resized", crop_area=(0.35, 1.0), flip=flip)
-    else:
-        augment = AugmentConfig(crop="pad", crop_pad=max(1, min(size) // 16), flip=flip)
-    if often and (grey or not mirror) and not photo and min(size) >= 16:  # turned pictures of 8 pixels are blurred ones
-        augment = replace(augment, rotate=10.0, zoom=(0.9, 1.1))
-    if epochs >= 10 and given.check.channels == 3:
-        augment = replace(augment, brightness=0.3, contrast=0.3, saturation=0.3)
-    elif often and mirror:
-        augment = replace(augment, brightness=0.3, contrast=0.3)
-    augment = given.settled("augment", augment)
-    note("augmentation", varied(augment), f"each picture is seen {epochs:.3g} times")
-    return augment
-
-
-def choose_mix(given: Given, epochs: float, mirror: bool, note: Note) -> MixConfig:
-    """Cutmix and mixup, for pictures that may be mirrored and are seen often."""
-    often = given.source.task == "classify" and epochs >= OFTEN and mirror
-    mix = given.settled("mix", MixConfig(mixup=0.2, cutmix=1.0, prob=0.5) if often else MixConfig())
-    if kinds := [kind for kind in ("cutmix", "mixup") if getattr(mix, kind)]:
-        batches = f"{mix.prob:.0%} of the batches"
-        note("mixing", f"{' and '.join(kinds)} for {batches}", f"each picture is seen {epochs:.3g} times")
-    return mix
 
 
 def choose_target(given: Given, note: Note) -> TargetConfig:
@@ -324,16 +274,6 @@ def choose_target(given: Given, note: Note) -> TargetConfig:
         note("class weights", "auto", f"the largest class has {most:.1f} times the pictures of the smallest")
     smoothing = 0.1 if loss == "cross_entropy" else 0.0
     return TargetConfig(smoothing, "auto" if uneven else "none", loss)
-
-
-def choose_views(given: Given, preprocess: Preprocess, augment: AugmentConfig, mirror: bool, note: Note) -> Views:
-    """The views a finished model answers for: kinds it has learned, and only where pictures are small, so cheap."""
-    shift = max(1, min(preprocess.img_size) // 32) if augment.crop == "pad" else 0
-    views = given.settled("views", Views(mirror, shift))
-    if len(views) > 1:
-        kinds = ["as it is"] + ["shifted a little"] * (views.shift > 0) + ["mirrored"] * views.mirror
-        note("views", len(views), f"the answers for a picture {', '.join(kinds)} are averaged when the model is used")
-    return views
 
 
 def choose_loop(given: Given, batch_size: int, epochs: float, note: Note) -> LoopConfig:

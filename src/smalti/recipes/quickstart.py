@@ -35,7 +35,7 @@ def quickstart(
         show: whether to show progress on stderr.
         report: whether to write report.html.
     """
-    result = train("digits", out=out, epochs=30, seed=seed, show=show, report=report)
+    result = train("digits", out=out, epochs=20, seed=seed, show=show, report=report)
     source = data.open("digits")
     unseen = split(source, check(source).facts, seed=seed).test[:6].tolist()
     pictures = (
