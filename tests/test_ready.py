@@ -1,6 +1,8 @@
 """A ready model: whatever a person hands in takes one way to the network, the way training took."""
 
 import io
+import threading
+import time
 import zipfile
 from collections.abc import Callable
 from dataclasses import replace
@@ -405,6 +407,66 @@ def test_answers_come_as_they_are_ready(model: Model):
     stream = model.stream(pictures(), batch_size=4)
     assert next(stream).file == "0"
     assert len(asked) == 4
+
+
+@pytest.fixture
+def readers(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, bool]]:
+    """The name of each picture that is read, and whether by the main thread."""
+    seen: list[tuple[str, bool]] = []
+    read = Model.read
+
+    def noting(self: Model, name: str, reading: Callable[[], Any]) -> Any:
+        seen.append((name, threading.current_thread() is threading.main_thread()))
+        return read(self, name, reading)
+
+    monkeypatch.setattr(Model, "read", noting)
+    return seen
+
+
+def test_pictures_that_take_long_are_read_by_threads(tmp_path: Path, model: Model, readers, monkeypatch):
+    paths: list[Any] = [save(tmp_path / f"{i}.png", seed=i) for i in range(12)]
+    paths[7].write_bytes(b"no picture")
+    alone = model.predict(paths, batch_size=5)
+    features = model.embed(paths[:6])
+    assert all(main for _, main in readers)
+    readers.clear()
+
+    monkeypatch.setattr(ready, "SLOW", 0.0)
+    together = model.predict(paths, batch_size=5)
+    assert [main for name, main in readers if name in map(str, paths[:5])] == [True] * 5  # the first tell how long
+    assert not any(main for name, main in readers if name in map(str, paths[5:]))
+    assert [(one.file, one.values) for one in together] == [(one.file, one.values) for one in alone]
+    assert [one.error is not None for one in together] == [i == 7 for i in range(12)]
+
+    monkeypatch.setattr(ready, "EMBEDDED", 2)
+    torch.testing.assert_close(model.embed(paths[:6]), features)
+    with pytest.raises(InputError, match=r"7\.png"):
+        model.embed(paths)
+
+
+def test_one_picture_in_memory_may_be_handed_in_often(model: Model, monkeypatch):
+    """Pillow loads a file when it is first asked for pixels, which two threads must not do at once."""
+    monkeypatch.setattr(ready, "SLOW", 0.0)
+    file = io.BytesIO()
+    Image.fromarray(pixels(shape=(300, 400, 3))).save(file, "PNG")
+    image, busy = Image.open(file), [0]
+    load = image.load
+
+    def alone(*args: Any) -> Any:
+        busy[0] += 1
+        assert busy[0] == 1
+        time.sleep(0.001)
+        busy[0] -= 1
+        return load(*args)
+
+    monkeypatch.setattr(image, "load", alone)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(4)
+    try:
+        answers = model.predict([image] * 40, batch_size=4)
+    finally:
+        torch.set_num_threads(threads)
+    assert all(same(answer, answers[0]) for answer in answers)
 
 
 def test_an_animated_file_counts_once(model: Model, tmp_path: Path):

@@ -3,7 +3,10 @@
 import io
 import logging
 import os
+import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
@@ -115,9 +118,9 @@ class Model:
         """
         module: Any = self.module
         place = {"device": next(module.parameters()).device, "dtype": getattr(module, "dtype", torch.float32)}
-        pictures, found = as_pictures(inputs), []
-        while some := list(islice(pictures, EMBEDDED)):
-            images = self.preprocess.normalize(torch.stack([self.picture(*one) for one in some]))
+        found = []
+        for loaded in self._batches(as_pictures(inputs), EMBEDDED):
+            images = self.preprocess.normalize(torch.stack([readable(*one) for one in loaded]))
             found.append(module.forward_pooled(images.to(**place)).float().cpu())
         if not found:
             raise InputError("there are no pictures to embed", mend="name picture files, or folders that hold some")
@@ -146,9 +149,20 @@ class Model:
             if value < 1:
                 option = f"--{name.replace('_', '-')}"
                 raise InputError(f"{option} {value} is not 1 or more", mend="give a number above 0")
-        pictures = iter(pictures)
-        while some := list(islice(pictures, batch_size)):
-            yield from self._answer([(name, self.read(name, read)) for name, read in some], top)
+        for loaded in self._batches(pictures, batch_size):
+            yield from self._answer(loaded, top)
+
+    def _batches(self, pictures: Iterable[Picture], size: int) -> Iterator[list[tuple[str, Tensor | SmaltiError]]]:
+        """So many pictures at a time, read; once they are seen to take long by as many threads as compute."""
+        pictures, mapped = iter(pictures), map
+        with ThreadPoolExecutor(torch.get_num_threads()) as pool:
+            while some := list(islice(pictures, size)):
+                names, reads = zip(*some, strict=True)
+                began = time.perf_counter()
+                images = list(mapped(self.read, names, reads))
+                if time.perf_counter() - began > SLOW * len(some):
+                    mapped = pool.map
+                yield list(zip(names, images, strict=True))
 
     def read(self, name: str, read: Callable[[], Raw]) -> Tensor | SmaltiError:
         """A picture as a tensor (C, H, W), not normalised yet; or why it cannot be read."""
@@ -164,10 +178,7 @@ class Model:
 
     def picture(self, name: str, read: Callable[[], Raw]) -> Tensor:
         """As `read`. Raises InputError that names the picture, where it cannot be read."""
-        found = self.read(name, read)
-        if isinstance(found, SmaltiError):
-            raise InputError(found.what, where=name, why=found.why, mend=found.mend) from found
-        return found
+        return readable(name, self.read(name, read))
 
     def _answer(self, loaded: list[tuple[str, Tensor | SmaltiError]], top: int) -> Iterator[Prediction]:
         images = [image for _, image in loaded if isinstance(image, Tensor)]
@@ -196,6 +207,7 @@ class Model:
 
 
 EMBEDDED = 32  # pictures at a time
+SLOW = 1e-3  # seconds of reading a picture from which on threads help: small ones are mostly Python
 CALIBRATION = (16, 64)  # pictures that int8 is calibrated on: at least, at most
 INT8_AGREEMENT = 0.98  # of the answers that int8 has to keep
 AGREEMENTS: dict[str, Callable[[Tensor, Tensor], float]] = {  # of two times the answers to the same pictures
@@ -278,6 +290,13 @@ def in_int8(file: ModelFile[Preprocess], place: torch.device, pictures: Any) -> 
     return model
 
 
+def readable(name: str, found: Tensor | SmaltiError) -> Tensor:
+    """What was read. Raises InputError that names the picture, where it could not be."""
+    if isinstance(found, SmaltiError):
+        raise InputError(found.what, where=name, why=found.why, mend=found.mend) from found
+    return found
+
+
 def as_pictures(inputs: Any) -> Iterator[Picture]:
     """Whatever a person hands in, as named pictures. Raises InputError where it is none of the kinds of
     `Model.predict`."""
@@ -299,13 +318,15 @@ def as_pictures(inputs: Any) -> Iterator[Picture]:
 
 
 CARRIED = {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "LAB", "I", "I;16", "I;16B", "F"}  # by TIFF, as they are
+CONVERTING = threading.Lock()  # Pillow's images are not made for threads, and one may be handed in twice
 
 
 def as_bytes(image: Any) -> bytes:
     """A PIL image as the bytes of a lossless file, so that it takes the way of every other picture."""
-    image = ImageOps.exif_transpose(image)
-    if image.mode not in CARRIED:
-        image = image.convert("RGB")
-    buffer = io.BytesIO()
-    image.save(buffer, "TIFF")
-    return buffer.getvalue()
+    with CONVERTING:
+        image = ImageOps.exif_transpose(image)
+        if image.mode not in CARRIED:
+            image = image.convert("RGB")
+        buffer = io.BytesIO()
+        image.save(buffer, "TIFF")
+        return buffer.getvalue()
