@@ -22,7 +22,7 @@ def free(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
     """A machine of 8 cores, of which so many are free: the work is shared out, and waits where there are not enough."""
     now, machine = [0.0], {"cores": 8}
 
-    def work() -> None:
+    def work(most: int) -> None:
         number = torch.get_num_threads()
         now[0] += 1 / number if number <= machine["cores"] else 1.0
 
@@ -43,7 +43,7 @@ def test_as_many_as_are_free(free, cores, expected):
 def test_a_little_faster_is_not_worth_it(monkeypatch):
     now = [0.0]
 
-    def work() -> None:
+    def work(most: int) -> None:
         now[0] += 1.2 if torch.get_num_threads() == 2 else 1.0
 
     monkeypatch.setattr(module, "small_work", work)
@@ -55,7 +55,7 @@ def test_a_moment_of_quiet_is_enough_for_all_of_them(monkeypatch):
     """Where a core is held for good no call is fast; one that is says that it was let go."""
     now, calls = [0.0], [0]
 
-    def work() -> None:
+    def work(most: int) -> None:
         calls[0] += 1
         quiet = calls[0] > 10
         now[0] += 0.5 if torch.get_num_threads() == 2 and quiet else 5.0 if torch.get_num_threads() == 2 else 1.0
@@ -66,14 +66,14 @@ def test_a_moment_of_quiet_is_enough_for_all_of_them(monkeypatch):
 
 
 def test_one_is_one_without_a_measurement(monkeypatch):
-    monkeypatch.setattr(module, "small_work", lambda: pytest.fail("measured"))
+    monkeypatch.setattr(module, "small_work", lambda most: pytest.fail("measured"))
     assert free_threads(1) == 1
 
 
 def test_the_real_work_takes_some_milliseconds():
-    module.small_work()
+    module.small_work(2)
     began = time.perf_counter()
-    module.small_work()
+    module.small_work(2)
     assert time.perf_counter() - began > 1e-4
     assert free_threads(2) in (1, 2)
 

@@ -48,17 +48,18 @@ def free_threads(most: int) -> int:
     for _ in range(ROUNDS):
         for number in tried:
             torch.set_num_threads(number)
-            small_work()  # threads are started by the first work they get
+            small_work(most)  # threads are started by the first work they get
             began = time.perf_counter()
-            small_work()
+            small_work(most)
             fastest[number] = min(fastest[number], time.perf_counter() - began)
     torch.set_num_threads(before)
     best = min(tried, key=fastest.__getitem__)
     return best if fastest[most] > WORTH * fastest[best] else most
 
 
-def small_work() -> None:
-    """Two MLPs of a small model on a batch: some milliseconds of sums that are shared out again and again."""
-    x, up, down = torch.full((512, 192), 0.01), torch.full((192, 768), 0.01), torch.full((768, 192), 0.01)
+def small_work(threads: int) -> None:
+    """Two MLPs of a small model on a batch: some milliseconds of sums, shared out again and again. They grow with
+    the threads, so that many of them are not slow by having little to do."""
+    x, up, down = torch.full((256 * threads, 192), 0.01), torch.full((192, 768), 0.01), torch.full((768, 192), 0.01)
     for _ in range(2):
         x = F.gelu(x @ up) @ down
