@@ -46,6 +46,24 @@ def test_one_label_a_picture(folder: Path, column: str, by: str) -> None:
     assert source.groups is None
 
 
+@pytest.mark.parametrize("column", ["class", "category", "Class"])
+@pytest.mark.parametrize("task", [None, "classify"])
+def test_a_label_may_be_called_a_class(folder: Path, column: str, task) -> None:
+    path = write(folder, f"path,text,{column}\nimages/1.png,x,dog\nimages/0.png,y,cat\n")
+    source = opening.open(path, task=task)
+    assert (source.task, source.labels, source.targets.tolist()) == ("classify", ("cat", "dog"), [1, 0])
+
+
+def test_what_is_called_a_label_or_target_goes_before_a_class(folder: Path) -> None:
+    rows = "images/1.png,dog,animal,2.5\nimages/0.png,cat,animal,1.5\n"
+    named = opening.open(write(folder, f"path,label,class,weight\n{rows}"))
+    assert named.labels == ("cat", "dog")
+    numbers = opening.open(write(folder, f"path,class,category,target\n{rows}"))
+    assert (numbers.task, numbers.targets.tolist()) == ("regress", [[2.5], [1.5]])
+    asked = opening.open(write(folder, f"path,class,category,target\n{rows}"), task="classify")
+    assert asked.labels == ("cat", "dog")
+
+
 @pytest.mark.parametrize(
     ("name", "text"),
     [

@@ -25,6 +25,7 @@ def made(folder: Path, files: dict[str, str]) -> Path:
         ("a.csv", "Target;Source;split\na;b;train\n", "pairs"),
         ("a.jsonl", '{"source": "a", "target": "b"}\n{"broken', "pairs"),
         ("a.tsv", "text\tlabel\na\tb\n", "sentences"),
+        ("a.csv", "Category,Text\na,b\n", "sentences"),
         ("a.csv", "path,label\na.png,b\n", None),
         ("a.csv", "file,text,label\na.png,x,b\n", None),
         ("a.csv", "path,source,target\na.png,x,1\n", None),

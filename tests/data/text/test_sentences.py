@@ -19,3 +19,18 @@ def test_texts_are_cut_padded_and_have_their_class(tmp_path: Path):
     assert len(Sentences(open_sentences(path), [0, 1, 2], Bytes(), batch_size=2, max_len=4)) == 2
     with pytest.raises(InputError, match="no texts"):
         Sentences(open_sentences(path), [], Bytes(), batch_size=2, max_len=4)
+
+
+@pytest.mark.parametrize("column", ["class", "category"])
+def test_a_label_may_be_called_a_class(tmp_path: Path, column: str):
+    path = tmp_path / "t.csv"
+    path.write_text(f"{column},text\nx,ab\ny,cd\n")
+    assert open_sentences(path).labels == ("x", "y")
+    path.write_text(f"{column},text\nx,ab\n,cd\n")
+    with pytest.raises(InputError, match=f"line 3: no {column}"):
+        open_sentences(path)
+    path.write_text(f"{column},label,text\nx,1,ab\ny,2,cd\n")
+    assert open_sentences(path).labels == ("1", "2")
+    path.write_text("text,answer\nx,ab\n")
+    with pytest.raises(InputError, match="no column label"):
+        open_sentences(path)

@@ -1,7 +1,7 @@
 """Manifests: a CSV, TSV or JSONL file that names pictures and says what each one is.
 
 Columns (any case): `path` (or file, file_name, filename, image), and one of
-`label` (one class name), `labels` (several, separated by | or ;, or a JSON list: multi-label),
+`label` (or class, category: one class name), `labels` (several, separated by | or ;, or a JSON list: multi-label),
 `target`, `targets` or several `target_*` (numbers: regression); further `split` and `group`, if wanted.
 """
 
@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from smalti.data.formats.labels import class_targets, composed, in_order, split_of
-from smalti.data.formats.table import MANIFEST_SUFFIXES, PATH_COLUMNS, Rows, parse, stated_split
+from smalti.data.formats.table import LABEL_COLUMNS, MANIFEST_SUFFIXES, PATH_COLUMNS, Rows, parse, stated_split
 from smalti.data.formats.tree import Tree, is_picture, suffix_of
 from smalti.data.formats.walk import Files
 from smalti.data.names import Names
@@ -30,7 +30,7 @@ __all__ = ["Found", "find", "read_file", "read_tree"]
 _STEMS = {"metadata", "manifest", "labels"}
 _ANSWERS: dict[Task, tuple[str, ...]] = {
     "multilabel": ("labels", "label"),
-    "classify": ("label", "labels", "target"),
+    "classify": (*LABEL_COLUMNS, "labels", "target"),
     "regress": ("target", "targets", "label"),
 }
 _LARGEST = float(np.finfo(np.float32).max)
@@ -60,7 +60,9 @@ class _Table:
 
     @property
     def answers(self) -> tuple[str, ...]:
-        return tuple(c for c in ("label", "labels", "target", "targets") if c in self.columns) + self.target_columns
+        """The columns that say what a picture is. One called class or category does where no other does."""
+        found = tuple(c for c in ("label", "labels", "target", "targets") if c in self.columns) + self.target_columns
+        return found or tuple(c for c in LABEL_COLUMNS if c in self.columns)[:1]
 
 
 @dataclass(frozen=True)
@@ -308,7 +310,7 @@ def _task(name: str, tables: Sequence[_Table]) -> Task:
     kinds: set[Task] = set()
     for table in tables:
         for column in table.answers:
-            kinds.add("classify" if column == "label" else "multilabel" if column == "labels" else "regress")
+            kinds.add("classify" if column in LABEL_COLUMNS else "multilabel" if column == "labels" else "regress")
     if len(kinds) > 1:
         raise InputError(
             f"columns for more than one task, {few(tables[0].answers)}",

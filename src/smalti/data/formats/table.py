@@ -13,10 +13,20 @@ from smalti.data.formats.labels import SPLIT_WORDS, composed, split_of
 from smalti.data.formats.tree import suffix_of
 from smalti.errors import InputError, printable
 
-__all__ = ["MANIFEST_SUFFIXES", "PATH_COLUMNS", "Row", "Rows", "first_columns", "parse", "stated_split"]
+__all__ = [
+    "LABEL_COLUMNS",
+    "MANIFEST_SUFFIXES",
+    "PATH_COLUMNS",
+    "Row",
+    "Rows",
+    "first_columns",
+    "parse",
+    "stated_split",
+]
 
 MANIFEST_SUFFIXES = (".csv", ".tsv", ".jsonl")
 PATH_COLUMNS = ("path", "file", "file_name", "filename", "image")  # name a picture
+LABEL_COLUMNS = ("label", "class", "category")  # say what it is, or what a text is
 
 Row = tuple[int, dict[str, Any]]  # line number, column to value
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from smalti.data.decode import PICTURE_SUFFIXES
-from smalti.data.formats.table import MANIFEST_SUFFIXES, PATH_COLUMNS, first_columns
+from smalti.data.formats.table import LABEL_COLUMNS, MANIFEST_SUFFIXES, PATH_COLUMNS, first_columns
 from smalti.data.formats.tree import is_ignored, suffix_of
 from smalti.errors import InputError
 
@@ -34,8 +34,8 @@ def looks_like_text(path: str | os.PathLike[str]) -> bool:
 def text_kind(path: str | os.PathLike[str]) -> TextKind | None:
     """What kind of text a file or folder is; None where it is none, or not there.
 
-    A table is "pairs" with columns source and target, "sentences" with text and label, and none with a path column,
-    which names pictures.
+    A table is "pairs" with columns source and target, "sentences" with text and label (or what else that is
+    called), and none with a path column, which names pictures.
     """
     path = Path(path)
     if path.is_dir():
@@ -72,4 +72,5 @@ def _table_kind(path: Path) -> TextKind | None:
         return None  # what is wrong with it is told by whoever opens it
     if columns & set(PATH_COLUMNS):
         return None
-    return "pairs" if {"source", "target"} <= columns else "sentences" if {"text", "label"} <= columns else None
+    labelled = "text" in columns and columns & set(LABEL_COLUMNS)
+    return "pairs" if {"source", "target"} <= columns else "sentences" if labelled else None

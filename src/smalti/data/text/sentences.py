@@ -19,8 +19,8 @@ __all__ = ["Sentences", "open_sentences", "require_classes"]
 
 
 def open_sentences(path: str | os.PathLike[str]) -> Source:
-    """The texts of a CSV, TSV or JSONL file with columns text and label, and split if wanted; labels in order as those
-    of pictures. `split_texts` divides it.
+    """The texts of a CSV, TSV or JSONL file with columns text and label (or class, or category), and split if wanted;
+    labels in order as those of pictures. `split_texts` divides it.
 
     Raises:
         InputError: a column, a text or a label is missing, or a class is only outside of train; it names the file.

@@ -11,13 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smalti.data.facts import Facts
-from smalti.data.formats.table import Row, parse, stated_split
+from smalti.data.formats.table import LABEL_COLUMNS, Row, parse, stated_split
 from smalti.data.source import UNASSIGNED, Source
 from smalti.data.split import Split, split
 from smalti.data.text.reading import read_content
 from smalti.errors import InputError, few
 
 __all__ = ["TextTable", "Texts", "read_table", "split_texts", "texts_of"]
+
+OTHERWISE = {"label": LABEL_COLUMNS}  # a column: what it may be called
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,8 @@ def read_table(path: str | os.PathLike[str], wanted: Sequence[str]) -> TextTable
     name = os.fspath(path)
     found, parsed = parse(read_content(path), Path(path).name)
     rows = list(parsed)
-    missing = [column for column in wanted if column not in found]
+    called = {column: next((c for c in OTHERWISE.get(column, (column,)) if c in found), column) for column in wanted}
+    missing = [column for column in called.values() if column not in found]
     if missing:
         what = f"no column {few(missing)}; the columns are {few(found, 12)}"
         raise InputError(what, where=name, mend=f"name the columns {' and '.join(wanted)}")
@@ -83,9 +86,10 @@ def read_table(path: str | os.PathLike[str], wanted: Sequence[str]) -> TextTable
     columns: dict[str, list[str]] = {column: [] for column in wanted}
     for line, values in rows:
         for column, texts in columns.items():
-            text = _text(values, column)
+            text = _text(values, called[column])
             if not text.strip():
-                raise InputError(f"no {column}", where=f"{name}, line {line}", mend="give it a text, or remove the row")
+                where = f"{name}, line {line}"
+                raise InputError(f"no {called[column]}", where=where, mend="give it a text, or remove the row")
             texts.append(text)
     stated = [_text(values, "split").strip() for _, values in rows]
     splits = [
