@@ -444,6 +444,22 @@ def test_pictures_that_take_long_are_read_by_threads(tmp_path: Path, model: Mode
         model.embed(paths)
 
 
+def test_many_pictures_are_answered_with_the_threads_that_are_free(model: Model, monkeypatch):
+    """A few are not worth the look."""
+    monkeypatch.setattr("smalti.nn.threads.free_threads", lambda most: most - 1)
+    numbers, threads = [], torch.get_num_threads()
+    outputs = model.outputs
+    monkeypatch.setattr(model, "outputs", lambda images: numbers.append(torch.get_num_threads()) or outputs(images))
+    torch.set_num_threads(3)
+    try:
+        model.predict([pixels()] * 6, batch_size=1)
+        after = torch.get_num_threads()
+    finally:
+        torch.set_num_threads(threads)
+    assert numbers == [3, 3, 3, 3, 2, 2]
+    assert after == 3
+
+
 def test_one_picture_in_memory_may_be_handed_in_often(model: Model, monkeypatch):
     """Pillow loads a file when it is first asked for pixels, which two threads must not do at once."""
     monkeypatch.setattr(ready, "SLOW", 0.0)

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
@@ -30,6 +31,7 @@ from smalti.nn.device import find_device
 from smalti.nn.inference import for_inference
 from smalti.nn.merge import merge_tokens
 from smalti.nn.precision import Precision
+from smalti.nn.threads import Threads
 
 __all__ = ["Model", "Picture", "Prediction", "load", "picture_model"]
 
@@ -149,8 +151,11 @@ class Model:
             if value < 1:
                 option = f"--{name.replace('_', '-')}"
                 raise InputError(f"{option} {value} is not 1 or more", mend="give a number above 0")
-        for loaded in self._batches(pictures, batch_size):
-            yield from self._answer(loaded, top)
+        with ExitStack() as stack:
+            for number, loaded in enumerate(self._batches(pictures, batch_size)):
+                if number == MANY:
+                    stack.enter_context(Threads())
+                yield from self._answer(loaded, top)
 
     def _batches(self, pictures: Iterable[Picture], size: int) -> Iterator[list[tuple[str, Tensor | SmaltiError]]]:
         """So many pictures at a time, read; once they are seen to take long by as many threads as compute."""
@@ -207,6 +212,7 @@ class Model:
 
 
 EMBEDDED = 32  # pictures at a time
+MANY = 4  # batches after which it is worth a look how many threads are free
 SLOW = 1e-3  # seconds of reading a picture from which on threads help: small ones are mostly Python
 CALIBRATION = (16, 64)  # pictures that int8 is calibrated on: at least, at most
 INT8_AGREEMENT = 0.98  # of the answers that int8 has to keep
