@@ -70,8 +70,13 @@ EXTRAS = {
     "tokenizers",
     "sacrebleu",
     "huggingface_hub",
+    "pillow_heif",
 }  # imported by the functions that use them, never needed otherwise
-NAMED = {"PIL": "pillow", "sklearn": "scikit-learn"}  # where the distribution has another name
+NAMED = {
+    "PIL": "pillow",
+    "sklearn": "scikit-learn",
+    "pillow_heif": "pillow-heif",
+}  # where the distribution has another name
 PART_OF = {"markupsafe": "jinja2"}
 SLOW = {"torchvision", "sklearn", "rich", "matplotlib", "jinja2"}  # imported by the functions that use them
 UNSAFE = {"pickle", "_pickle", "shelve", "marshal", "dill", "joblib", "cloudpickle"}
@@ -176,7 +181,7 @@ def test_only_declared_dependencies_are_imported():
     declared = {re.split(r"[^\w-]", line)[0] for line in project["dependencies"]}
     assert declared == {NAMED.get(name, name) for name in OURS}
     extras = [line for lines in project["optional-dependencies"].values() for line in lines]
-    assert {re.split(r"[^\w-]", line)[0] for line in extras} == EXTRAS
+    assert {re.split(r"[^\w-]", line)[0] for line in extras} == {NAMED.get(name, name) for name in EXTRAS}
 
 
 def test_only_the_command_line_knows_cyclopts():

@@ -379,8 +379,8 @@ def test_a_picture_of_a_phone_is_not_passed_over_in_a_folder(tmp_path: Path, mod
     (tmp_path / "1.heic").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0")
     phone, other = model.predict(tmp_path)
     assert phone.error is not None
-    assert phone.error.cause == "an HEIC picture, which is not read"
-    assert phone.error.mend == model.predict(tmp_path / "1.heic")[0].error.mend == "save it as JPEG or PNG"  # type: ignore[union-attr]
+    assert phone.error.cause.startswith("an HEIC picture")
+    assert str(phone.error) == str(model.predict(tmp_path / "1.heic")[0].error)
     assert other.label
 
 

@@ -31,13 +31,13 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
+from smalti.data.heic import HEIF_SUFFIXES, INSTALL, heif_version, is_heif, register
 from smalti.data.jpeg import Target, decode_jpeg, shrink
 from smalti.data.source import Raw
 from smalti.errors import InputError
 
 __all__ = [
     "FORMATS",
-    "HEIF_SUFFIXES",
     "PICTURE_SUFFIXES",
     "UNREAD_SUFFIXES",
     "Header",
@@ -62,13 +62,13 @@ FORMATS: dict[str, tuple[str, ...]] = {
     "ICO": (".ico",),
     "PCX": (".pcx",),
     "QOI": (".qoi",),
+    "HEIF": HEIF_SUFFIXES,  # where the extra is installed
 }
-PICTURE_SUFFIXES = frozenset(suffix for suffixes in FORMATS.values() for suffix in suffixes)
-# Pictures as well, but not read: what phones write, and the raw files of cameras.
-HEIF_SUFFIXES = frozenset({".heic", ".heif", ".hif"})
-UNREAD_SUFFIXES = HEIF_SUFFIXES | {".cr2", ".cr3", ".nef", ".arw", ".dng", ".raf", ".orf", ".rw2"}
+PICTURE_SUFFIXES = frozenset(suffix for name in FORMATS if name != "HEIF" or heif_version() for suffix in FORMATS[name])
+# Pictures as well, but not read: the raw files of cameras, and what phones write where the extra is not installed.
+UNREAD_SUFFIXES = {".cr2", ".cr3", ".nef", ".arw", ".dng", ".raf", ".orf", ".rw2", *HEIF_SUFFIXES} - PICTURE_SUFFIXES
 
-_TRIED = tuple(FORMATS)
+_TRIED = tuple(name for name in FORMATS if name != "HEIF")
 _DEEP = 1024  # of 65535: what stays below is nearly black, so rather of 8 bits than of 16
 
 _MEND = "save the picture again from its original, or remove it"
@@ -80,8 +80,6 @@ _TIFF_MEND = "save it again from its original, or the bands of all pictures as a
 _SIGNATURES: tuple[tuple[int, bytes, str, str], ...] = (
     (0, b"version https://git-lfs", "a Git LFS pointer, not a picture", "fetch the real file with `git lfs pull`"),
     (0, b"%PDF", "a PDF document", "save its pages as PNG or JPEG"),
-    (4, b"ftyphei", "an HEIC picture, which is not read", "save it as JPEG or PNG"),
-    (4, b"ftypmif1", "an HEIF picture, which is not read", "save it as JPEG or PNG"),
     (0, b"8BPS", "a Photoshop document", "save it as PNG or JPEG"),
     (0, b"%!PS", "a PostScript document", "save it as PNG or JPEG"),
     (0, b"PK\x03\x04", "a zip archive", "unpack it, or name the archive itself as the data"),
@@ -201,7 +199,7 @@ def _opened(raw: bytes, max_pixels: int) -> Iterator[Image.Image]:
         # Pillow's remarks on damaged metadata and size. Only its own: filters are shared by all threads of a process.
         warnings.filterwarnings("ignore", module=r"PIL\.")
         try:
-            with Image.open(io.BytesIO(raw), formats=_TRIED) as image:
+            with Image.open(io.BytesIO(raw), formats=_formats(raw)) as image:
                 _check_size(image.height, image.width, max_pixels)
                 yield image
         except (InputError, MemoryError):
@@ -214,6 +212,14 @@ def _opened(raw: bytes, max_pixels: int) -> Iterator[Image.Image]:
             Exception
         ) as error:  # Pillow's readers let many kinds out: OSError, SyntaxError, struct.error, ValueError...
             raise InputError("the picture cannot be decoded", why=_reason(error), mend=_MEND) from error
+
+
+def _formats(raw: bytes) -> tuple[str, ...]:
+    """Those that are tried; HEIF only where it is one, since its decoder is loaded for it."""
+    if not (is_heif(raw) and heif_version()):
+        return _TRIED
+    register()
+    return (*_TRIED, "HEIF")
 
 
 def _header(image: Image.Image, raw: bytes) -> Header:
@@ -254,6 +260,10 @@ def _load(image: Image.Image) -> None:
 
 
 def _unknown(raw: bytes) -> InputError:
+    if is_heif(raw):
+        if heif_version():
+            return InputError("an HEIC picture whose header is damaged or cut short", mend=_MEND)
+        return InputError("an HEIC picture, which is not read yet", mend=f"{INSTALL}, or save it as JPEG")
     for at, signature, what, mend in _SIGNATURES:
         if raw[at : at + len(signature)] == signature:
             return InputError(what, mend=mend)

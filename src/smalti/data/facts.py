@@ -22,12 +22,14 @@ from numpy.typing import NDArray
 from smalti._version import __version__
 from smalti.data.cache import keep, recall
 from smalti.data.decode import FORMATS, examine, probe
+from smalti.data.heic import heif_version
 from smalti.data.source import SPLITS, Source, digest
 from smalti.errors import SmaltiError
 
 __all__ = ["Facts", "Failure", "gather"]
 
-_CODE = f"2 smalti {__version__} pillow {PIL.__version__}"  # raise the first number when a fact changes its meaning
+# Raise the first number when a fact changes its meaning.
+_CODE = f"3 smalti {__version__} pillow {PIL.__version__} heif {heif_version()}"
 _CHUNK = 64  # pictures a task of the pool
 _SMALL = 96 * 96  # pixels; below, Python's own work is most of the time, and threads only wait for each other
 _SAMPLE = 2000  # pictures behind mean and deviation

@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 
-from smalti.data.decode import HEIF_SUFFIXES
 from smalti.data.formats.archives import is_archive, list_archive
 from smalti.data.formats.tree import Tree, is_picture, suffix_of
 from smalti.data.formats.walk import read_regular, walk
+from smalti.data.heic import HEIF_SUFFIXES
 from smalti.data.source import Raw
 from smalti.errors import InputError
 
@@ -19,8 +19,8 @@ def find_pictures(inputs: Iterable[str | os.PathLike[str]]) -> Iterator[tuple[st
     """Names of pictures, each with a function that reads it.
 
     A file is taken as it is, whatever its suffix; a folder stands for all pictures below it, in sorted order; a zip or
-    tar for the pictures in it ("photos.zip/cat/1.jpg"). HEIC counts as a picture, so that its answer is why it is not
-    read.
+    tar for the pictures in it ("photos.zip/cat/1.jpg"). HEIC counts as a picture where it is not read too: its answer
+    says why.
 
     Args:
         inputs: paths, in the order wanted.

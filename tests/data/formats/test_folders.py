@@ -112,14 +112,14 @@ def test_folders_below_classes_are_no_splits(paths: tuple[str, ...]) -> None:
 
 
 def test_pictures_of_formats_that_are_not_read_are_counted() -> None:
-    source = class_folders(tree("a/1.jpg", "b/1.jpg", "a/1.HEIC", "b/2.heic", "b/3.NEF", "b/3.mov"))
+    source = class_folders(tree("a/1.jpg", "b/1.jpg", "a/1.CR2", "b/2.cr2", "b/3.NEF", "b/3.mov"))
     assert [(p.kind, p.count, p.cause) for p in source.problems] == [
-        ("unread_format", 2, "2 HEIC pictures, a format that is not read: a/1.HEIC, b/2.heic"),
+        ("unread_format", 2, "2 CR2 pictures, a format that is not read: a/1.CR2, b/2.cr2"),
         ("unread_format", 1, "1 NEF picture, a format that is not read: b/3.NEF"),
     ]
     assert source.notes == ("1 file left out, not pictures: b/3.mov",)
-    with pytest.raises(InputError, match=r"DATA: 2 HEIC pictures, a format that is not read: .*; export them as JPEG"):
-        class_folders(tree("a/1.heic", "b/2.heic"))
+    with pytest.raises(InputError, match=r"DATA: 2 CR2 pictures, a format that is not read: .*; export them as JPEG"):
+        class_folders(tree("a/1.cr2", "b/2.cr2"))
 
 
 def test_a_table_beside_one_folder_of_pictures_is_pointed_to() -> None:

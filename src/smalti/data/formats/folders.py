@@ -11,6 +11,7 @@ from smalti.data.formats.labels import class_targets, composed, split_of
 from smalti.data.formats.table import MANIFEST_SUFFIXES
 from smalti.data.formats.tree import Tree, is_picture, is_unread_picture, suffix_of
 from smalti.data.formats.walk import Files
+from smalti.data.heic import HEIF_SUFFIXES, INSTALL
 from smalti.data.names import Names
 from smalti.data.source import UNASSIGNED, Problem, Source
 from smalti.errors import InputError, counted, few, printable
@@ -173,7 +174,8 @@ def _unread(others: Names) -> Iterator[Problem]:
         formats.setdefault(suffix_of(path)[1:].upper(), []).append(path)
     for name, paths in formats.items():
         cause = f"{counted(len(paths), f'{name} picture')}, a format that is not read: {few(paths)}"
-        yield Problem("unread_format", "", cause, "export them as JPEG", count=len(paths))
+        mend = f"{INSTALL}, or " if suffix_of(paths[0]) in HEIF_SUFFIXES else ""
+        yield Problem("unread_format", "", cause, f"{mend}export them as JPEG", count=len(paths))
 
 
 def _unnamed_splits(folders: list[list[str]], depth: int) -> Iterator[Problem]:
