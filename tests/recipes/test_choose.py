@@ -24,7 +24,7 @@ from smalti.recipes.choose import choose, choose_target, taught_pace, tune_optim
 from smalti.recipes.choose_variation import choose_mirror
 from smalti.recipes.given import Given
 from smalti.recipes.mirror import MirrorTest
-from smalti.recipes.pace import Pace
+from smalti.recipes.pace import UNTIMED, Pace
 from smalti.recipes.recipe import Recipe, settle
 from smalti.recipes.teacher import TeacherConfig
 from smalti.train.budget import Budget
@@ -65,12 +65,19 @@ def test_more_is_varied_the_more_often_pictures_are_seen():
 
 
 @pytest.mark.parametrize("budget", [Budget(epochs=12), Budget(steps=40)], ids=["epochs", "steps"])
-def test_a_budget_without_a_clock_gives_the_same_recipe_on_a_busy_machine(budget, monkeypatch):
-    recipes = []
-    for pace in (Pace(10_000, 30_000), Pace(3, 5)):
-        monkeypatch.setattr(rule, "measure_pace", lambda *_, pace=pace, **__: pace)
-        recipes.append(choose(given(budget=budget)).recipe)
-    assert recipes[0] == recipes[1]
+@pytest.mark.parametrize("teacher", [{}, {"teacher": {"model": "auto"}}], ids=["alone", "taught"])
+def test_a_budget_without_a_clock_does_not_wait_for_a_pace(budget, teacher, monkeypatch):
+    """So it gives the same recipe on a busy machine too."""
+    monkeypatch.setattr(rule, "measure_pace", lambda *_, **__: pytest.fail("measured"))
+    chosen = choose(given(budget=budget, settings=teacher))
+    assert chosen.pace is UNTIMED
+    assert "a second" not in next(choice.reason for choice in chosen.choices if choice.name == "epochs")
+
+
+def test_a_model_that_cannot_be_built_is_refused_without_a_clock_too():
+    settings = {"model": {"preset": "vit_mini_patch4_32"}, "preprocess": {"img_size": 30}}
+    with pytest.raises(InputError, match="patch"):
+        choose(given(budget=Budget(steps=40), settings=settings))
 
 
 def test_uneven_classes_are_weighed():
@@ -210,7 +217,7 @@ def test_the_pace_is_that_of_the_precision_that_was_named(monkeypatch):
     asked = []
     monkeypatch.setattr(rule, "measure_pace", lambda *_, precision, **__: asked.append(precision) or Pace(100, 300))
     for precision in ("fp32", "bf16"):
-        choose(given(settings=settle({"loop.precision": precision}, "--set")))
+        choose(given(budget=Budget(minutes=1), settings=settle({"loop.precision": precision}, "--set")))
     assert asked == ["fp32", "bf16"]
 
 
@@ -223,7 +230,7 @@ def test_the_pace_is_that_of_what_learns(tune, monkeypatch):
         return Pace(100, 300)
 
     monkeypatch.setattr(rule, "measure_pace", measure)
-    choose(given(settings={"transfer": {"tune": tune}, "teacher": {"model": "auto"}}))
+    choose(given(budget=Budget(minutes=1), settings={"transfer": {"tune": tune}, "teacher": {"model": "auto"}}))
     assert asked == [False, True]  # and of a teacher all does
 
 

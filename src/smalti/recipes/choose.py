@@ -19,7 +19,7 @@ from smalti.objectives.losses import find_loss
 from smalti.recipes.choose_model import Trial, choose_model, keep_model
 from smalti.recipes.choose_variation import choose_augment, choose_mirror, choose_mix, choose_views
 from smalti.recipes.given import Given, Note
-from smalti.recipes.pace import Pace, fastest, measure_pace
+from smalti.recipes.pace import UNTIMED, Pace, fastest, measure_pace
 from smalti.recipes.recipe import Choice, ModelConfig, Recipe, TargetConfig
 from smalti.recipes.teacher import AUTO, PRESET, TWO_HEADS, TeacherConfig, load_teacher
 from smalti.recipes.transfer import TransferConfig, Tune, freeze
@@ -107,7 +107,8 @@ def choose(given: Given) -> Chosen:
     teacher = choose_teacher(given, model, transfer.tune, note)
     pace = taught_pace(given, trial, teacher, preprocess, batch_size, pace)
     epochs = given.epochs(pace, batch_size)
-    note("epochs", f"{epochs:.3g}", f"{len(given.split.train):,} training pictures at about {pace.train:,.0f} a second")
+    speed = "" if pace is UNTIMED else f" at about {pace.train:,.0f} a second"
+    note("epochs", f"{epochs:.3g}", f"{len(given.split.train):,} training pictures{speed}")
     mirror = choose_mirror(given, preprocess, note)
     model = choose_depth_drop(model, epochs, note)
     augment = choose_augment(given, preprocess.img_size, epochs, mirror, note)
@@ -150,10 +151,13 @@ def try_model(
     precision: Precision,
     transfer: TransferConfig = EVERYTHING,
 ) -> Pace:
-    """How fast a model learns and answers here, where of it learns what `transfer` says."""
+    """How fast a model learns and answers here, where of it learns what `transfer` says. Raises InputError where it
+    cannot be built."""
     with torch.random.fork_rng(devices=[]):
         module = model.build(preprocess, len(given.source.labels))
         freeze(module, transfer)
+    if given.budget.minutes is None:
+        return UNTIMED
     size = given.split.a_step(batch_size)
     return measure_pace(module.to(given.device), batch_size=size, optim=optim, precision=precision)
 
@@ -201,10 +205,12 @@ def taught_pace(
         answered = trial(ModelConfig(PRESET), preprocess).evaluate
     else:
         answers = load_teacher(teacher, preprocess, given.source.labels, given.device)
+        if pace is UNTIMED:
+            return pace
         images = torch.zeros(batch_size, preprocess.in_chans, *preprocess.img_size, device=given.device)
         with torch.no_grad():
             answered = batch_size / fastest(lambda: answers(images), given.device)
-    return replace(pace, train=1 / (1 / pace.train + 1 / answered))
+    return pace if pace is UNTIMED else replace(pace, train=1 / (1 / pace.train + 1 / answered))
 
 
 def choose_batch_size(given: Given, note: Note) -> int:

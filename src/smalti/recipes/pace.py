@@ -1,5 +1,6 @@
 """How fast this machine trains a model: measured on a few steps, since no table knows every laptop."""
 
+import math
 import time
 from collections import deque
 from collections.abc import Callable
@@ -24,7 +25,7 @@ from smalti.train.loop import LoopConfig, train_step
 from smalti.train.optim import OptimConfig, build_optimizers
 from smalti.train.state import TrainState
 
-__all__ = ["Pace", "fastest", "measure_pace", "reading_seconds"]
+__all__ = ["UNTIMED", "Pace", "fastest", "measure_pace", "reading_seconds"]
 
 ROUNDS, ENOUGH = 3, 1.0  # calls that are timed, and the seconds after which no other is
 READ = 64  # pictures that are read to see how long it takes
@@ -36,6 +37,10 @@ class Pace:
 
     train: float
     evaluate: float
+
+
+UNTIMED = Pace(math.inf, math.inf)
+"""The pace of a run that no clock ends: it is not measured, which for a large model would take minutes."""
 
 
 def measure_pace(model: nn.Module, *, batch_size: int, optim: OptimConfig, precision: Precision) -> Pace:
