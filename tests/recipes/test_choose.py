@@ -64,6 +64,15 @@ def test_more_is_varied_the_more_often_pictures_are_seen():
     assert many.model.options["drop_path_rate"] == 0.1
 
 
+@pytest.mark.parametrize(("flip", "first"), [("none", 8), ("random", None)])
+def test_pictures_that_may_not_be_mirrored_are_turned_sooner(flip, first):
+    turned = []
+    for epochs in (7, 8):
+        settings = settle({"augment.flip": flip, "preprocess.img_size": 32}, "--set")
+        turned.append(choose(given(budget=Budget(epochs=epochs), settings=settings)).recipe.augment.rotate > 0)
+    assert turned == [False, first == 8]
+
+
 @pytest.mark.parametrize("budget", [Budget(epochs=12), Budget(steps=40)], ids=["epochs", "steps"])
 @pytest.mark.parametrize("teacher", [{}, {"teacher": {"model": "auto"}}], ids=["alone", "taught"])
 def test_a_budget_without_a_clock_does_not_wait_for_a_pace(budget, teacher, monkeypatch):

@@ -15,7 +15,7 @@ from smalti.recipes.remarks import varied
 __all__ = ["choose_augment", "choose_mirror", "choose_mix", "choose_views"]
 
 MIRROR_SHARE = 0.1  # of the clock, for reading the pictures that say whether mirroring harms
-OFTEN = 30  # epochs from which on pictures that may be mirrored are varied more
+OFTEN, UNMIRRORED_OFTEN = 30, 8  # epochs from which on pictures are varied more, where they may be mirrored and not
 
 
 def choose_mirror(given: Given, preprocess: Preprocess, note: Note) -> bool:
@@ -35,7 +35,7 @@ def choose_mirror(given: Given, preprocess: Preprocess, note: Note) -> bool:
 def choose_augment(given: Given, size: tuple[int, int], epochs: float, mirror: bool, note: Note) -> AugmentConfig:
     """More is varied the more often a picture is seen."""
     photo, grey = int(given.check.sizes[1].min()) > PHOTO, given.check.channels == 1
-    often = epochs >= (OFTEN if mirror else 10)
+    often = epochs >= (OFTEN if mirror else UNMIRRORED_OFTEN)
     flip = "alternate" if mirror else "none"
     if photo:
         augment = AugmentConfig(crop="resized", crop_area=(0.35, 1.0), flip=flip)
