@@ -201,16 +201,17 @@ def taught_pace(
     the teacher cannot teach these labels."""
     if not teacher.model:
         return pace
-    if teacher.model == AUTO:
+    labels, trained_first = given.source.labels, teacher.model == AUTO
+    answers = None if trained_first else load_teacher(teacher, preprocess, labels, given.device)
+    if pace is UNTIMED:
+        return pace
+    if answers is None:
         answered = trial(ModelConfig(PRESET), preprocess).evaluate
     else:
-        answers = load_teacher(teacher, preprocess, given.source.labels, given.device)
-        if pace is UNTIMED:
-            return pace
         images = torch.zeros(batch_size, preprocess.in_chans, *preprocess.img_size, device=given.device)
         with torch.no_grad():
             answered = batch_size / fastest(lambda: answers(images), given.device)
-    return pace if pace is UNTIMED else replace(pace, train=1 / (1 / pace.train + 1 / answered))
+    return replace(pace, train=1 / (1 / pace.train + 1 / answered))
 
 
 def choose_batch_size(given: Given, note: Note) -> int:
