@@ -1,4 +1,5 @@
-"""HEIC, the pictures of phones, by way of pillow-heif: an extra, since its decoder is large, and a part of it GPL."""
+"""HEIC, the pictures of phones, by way of pillow-heif: an extra, since its wheels hold an encoder under the GPL, and
+decoders of this format have been a way into machines."""
 
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
