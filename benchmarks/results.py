@@ -65,10 +65,9 @@ def run_smalti(data: str, minutes: float, seed: int, out: Path, began: float, bu
 
 
 def run_cnn(data: str, minutes: float, seed: int, out: Path, began: float, budget: dict) -> dict:
-    """The classic CNN through the same loop, with smalti's augmentation and image size, and AdamW at its usual rate."""
-    recipe = choose_recipe(data, minutes, seed)[2]
+    """The classic CNN through the same loop, with smalti's augmentation, and AdamW at its usual rate."""
     settings = {
-        "preprocess.img_size": list(recipe.preprocess.img_size),
+        "preprocess.img_size": list(choose_recipe(data, minutes, seed)[3].img_size),
         "optim.name": "adamw",
         "optim.lr": 1e-3,
         "optim.weight_decay": 0.01,
@@ -77,16 +76,16 @@ def run_cnn(data: str, minutes: float, seed: int, out: Path, began: float, budge
 
 
 def run_tutorial(data: str, minutes: float, seed: int, out: Path, began: float, budget: dict) -> dict:
-    """The ViT of the tutorials in its own plain loop, on the same pictures at the same size."""
+    """The ViT of the tutorials in its own plain loop, on the same pictures."""
     from tutorial_vit import train_tutorial
 
     from smalti.evaluate.classify import classification_metrics
     from smalti.evaluate.outputs import softmax
 
-    source, parts, recipe = choose_recipe(data, minutes, seed)
+    source, parts, recipe, preprocess = choose_recipe(data, minutes, seed)
     mirror = recipe.augment.flip != "none"
     outputs, parameters, seen = train_tutorial(
-        source, parts, recipe.preprocess, mirror=mirror, began=began, minutes=minutes, seed=seed
+        source, parts, preprocess, mirror=mirror, began=began, minutes=minutes, seed=seed
     )
     metrics = classification_metrics(softmax(outputs.logits), outputs.targets, source.labels)
     return figures(metrics["accuracy"], seen, parameters)
@@ -96,13 +95,15 @@ RUNS = {"smalti": run_smalti, "cnn": run_cnn, "tutorial": run_tutorial}
 
 
 def choose_recipe(data: str, minutes: float, seed: int):
-    """The data, its split and what smalti would choose: the peers use the same pictures, sizes and splits."""
+    """The data, its split, what smalti would choose, and how its peers see the pictures: as smalti does, but never
+    enlarged, as smalti has them where it cuts larger patches."""
     import torch
 
     from smalti import data as rooms
     from smalti.data.check import check
     from smalti.data.split import split
     from smalti.recipes.choose import choose
+    from smalti.recipes.choose_model import small_size
     from smalti.recipes.given import Given
     from smalti.train.budget import Budget
 
@@ -110,7 +111,10 @@ def choose_recipe(data: str, minutes: float, seed: int):
     found = check(source)
     parts = split(source, found.facts, seed=seed)
     given = Given(source, found, parts, Budget(minutes=minutes), minutes * 60, torch.device("cpu"), seed=seed)
-    return source, parts, choose(given).recipe
+    recipe = choose(given).recipe
+    own = small_size(int(found.sizes[1].min()))
+    size = tuple(min(own, side) for side in recipe.preprocess.img_size)
+    return source, parts, recipe, recipe.preprocess.with_size(size)
 
 
 def steps_of(data: str, minutes: float, seen: int) -> dict[str, int]:

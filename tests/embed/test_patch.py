@@ -1,6 +1,10 @@
+import copy
+
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import nn
 
 from smalti.embed import ConvStem, patchify, unpatchify
 
@@ -37,3 +41,21 @@ def test_the_tokens_of_the_stem_are_a_view_of_its_channels():
     for chans in (1, 3):
         stem = ConvStem((28, 28), 4, chans, 24)
         assert stem(torch.randn(2, chans, 28, 28)).is_contiguous()
+
+
+@pytest.mark.parametrize("patch", [2, 8])
+def test_the_stem_is_the_papers_bit_for_bit(patch: int):
+    """Which has ReLU before the pool: outputs and gradients."""
+    torch.manual_seed(0)
+    ours = ConvStem((28, 30), patch, 3, 24)
+    theirs = nn.Sequential()
+    for stage in range(0, len(ours.stages), 3):
+        convolution, pool, relu = copy.deepcopy(ours.stages[stage : stage + 3])
+        theirs.extend([convolution, relu, pool])
+    images = torch.randn(4, 3, 28, 30)
+    tokens = theirs(images.clone(memory_format=torch.channels_last)).flatten(2).transpose(1, 2)
+    assert torch.equal(ours(images), tokens)
+    ours(images).square().sum().backward()
+    tokens.square().sum().backward()
+    for a, b in zip(ours.parameters(), theirs.parameters(), strict=True):
+        assert torch.equal(a.grad, b.grad)

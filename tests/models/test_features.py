@@ -138,7 +138,7 @@ def test_blocks_there_are_none_of_are_refused():
     [
         ("resnet18_32", [(64, 32, 32), (128, 16, 16), (256, 8, 8), (512, 4, 4)]),
         ("convnext_tiny_224", [(96, 8, 8), (192, 4, 4), (384, 2, 2), (768, 1, 1)]),
-        ("cnn_small_32", [(32, 32, 32), (64, 32, 32), (128, 16, 16)]),
+        ("cnn_small_32", [(32, 32, 32), (64, 16, 16), (128, 8, 8)]),
     ],
 )
 def test_the_stages_of_convolutional_networks(name: str, shapes: list[tuple[int, ...]]):

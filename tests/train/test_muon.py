@@ -1,4 +1,5 @@
-"""Our Muon is torch's Muon, matrices of one shape at a time, and kernels as matrices."""
+"""Our Muon is torch's Muon, matrices of one shape at a time, and kernels as matrices, but for how a matrix is made
+orthogonal."""
 
 import copy
 import sys
@@ -27,6 +28,21 @@ def steps(optimizer: torch.optim.Optimizer, count: int, start: int = 0) -> None:
         optimizer.step()
 
 
+@pytest.fixture
+def torchs_iteration(monkeypatch: pytest.MonkeyPatch):
+    """Five steps from a Frobenius norm of 1, as Jordan et al. have it."""
+
+    def orthogonalise(matrices: torch.Tensor) -> torch.Tensor:
+        x = matrices / matrices.norm(dim=(-2, -1), keepdim=True)
+        for _ in range(5):
+            gram = x @ x.mT
+            x = 3.4445 * x + (-4.7750 * gram + 2.0315 * gram @ gram) @ x
+        return x
+
+    monkeypatch.setattr(sys.modules[Muon.__module__], "orthogonalised", orthogonalise)
+
+
+@pytest.mark.usefixtures("torchs_iteration")
 def test_it_moves_as_torchs_muon_does():
     ours, theirs, start = matrices(), matrices(), matrices()
     steps(Muon(ours, lr=0.02, weight_decay=0.1), 4)
@@ -35,6 +51,7 @@ def test_it_moves_as_torchs_muon_does():
         assert (a - b).norm() <= 0.01 * (b - c).norm()  # theirs computes in bf16
 
 
+@pytest.mark.usefixtures("torchs_iteration")
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
 @pytest.mark.parametrize("shape", [(16, 8, 3, 3), (96, 3, 3, 3)])
 def test_a_kernel_moves_as_its_matrix_does(shape: tuple[int, ...], layout: torch.memory_format):
@@ -74,12 +91,25 @@ def test_matrices_without_a_gradient_stay():
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
-@pytest.mark.parametrize("shape", [(4, 16, 16), (3, 16, 48)])
-def test_singular_values_come_near_to_one(monkeypatch: pytest.MonkeyPatch, shape: tuple[int, ...], precision: str):
-    """In the best precision of the device."""
+@pytest.mark.parametrize("fall", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("shape", [(4, 16, 16), (3, 16, 48), (2, 128, 384)])
+def test_singular_values_come_near_to_one(
+    monkeypatch: pytest.MonkeyPatch, shape: tuple[int, ...], fall: float, precision: str
+):
+    """Those of a matrix whose n-th is n**-fall, in the best precision of the device; the singular vectors stay."""
     monkeypatch.setattr(sys.modules[orthogonalised.__module__], "best_precision", lambda device: (precision, ""))
-    found = orthogonalised(torch.randn(shape, generator=torch.Generator().manual_seed(0)))
+    rng = torch.Generator().manual_seed(0)
+    left, _, right = torch.linalg.svd(torch.randn(shape, generator=rng), full_matrices=False)
+    values = torch.arange(1.0, shape[1] + 1) ** -fall
+    found = orthogonalised(1e-4 * left * values @ right)
     assert found.dtype == DTYPES[precision]
-    values = torch.linalg.svdvals(found.float())
-    assert values.min() > 0.3
-    assert values.max() < 1.3
+    moved = left.mT @ found.float() @ right.mT
+    new = moved.diagonal(dim1=-2, dim2=-1)
+    assert (moved - torch.diag_embed(new)).abs().max() < {"fp32": 1e-5, "bf16": 0.05}[precision]
+    assert new.max() < 1.3
+    assert new[..., : shape[1] // 3].min() > 0.5  # the third that matters most
+    assert new.min() > min(0.5, 10 * values.min())
+
+
+def test_nothing_stays_nothing():
+    assert torch.equal(orthogonalised(torch.zeros(2, 4, 8)), torch.zeros(2, 4, 8))

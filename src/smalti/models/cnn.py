@@ -52,7 +52,10 @@ class CNNConfig:
 
 
 class CNN(nn.Module):
-    """conv, conv, pool, conv, pool, linear, dropout, linear; ReLU after each layer but the last."""
+    """conv, conv, pool, conv, pool, linear, dropout, linear; ReLU after each layer but the last.
+
+    Where a pool follows, ReLU comes after it: the maximum is the same, and there is a quarter of it.
+    """
 
     def __init__(self, config: CNNConfig) -> None:
         super().__init__()
@@ -63,11 +66,11 @@ class CNN(nn.Module):
             nn.Conv2d(config.in_chans, a, 3, padding=1),
             nn.ReLU(),
             nn.Conv2d(a, b, 3, padding=1),
-            nn.ReLU(),
             nn.MaxPool2d(2),
+            nn.ReLU(),
             nn.Conv2d(b, c, 3, padding=1),
-            nn.ReLU(),
             nn.MaxPool2d(2),
+            nn.ReLU(),
             nn.Flatten(),
             nn.Linear(c * (H // 4) * (W // 4), config.hidden_dim),
             nn.ReLU(),
@@ -77,8 +80,8 @@ class CNN(nn.Module):
 
     @property
     def stages(self) -> list[nn.Module]:
-        """The activations of the three convolutions."""
-        return [self.features[i] for i in (1, 3, 6)]
+        """The activations of the three convolutions, pooled where a pool follows."""
+        return [self.features[i] for i in (1, 4, 7)]
 
     def forward(self, images: Tensor) -> Tensor:
         """Images (B, C, H, W) to logits (B, num_classes)."""
