@@ -6,8 +6,8 @@ classic CNN.
 
 Every run is a process of its own with the whole machine, and has the same minutes for everything: opening, checking,
 training, evaluating. Each learns from the same training pictures; the test pictures are touched once, at the end. The
-numbers go to benchmarks/results/DATE.json as they come, and the tables of docs/results.md and README.md are written
-from that file. DIR holds the data sets, as docs/results.md names them.
+numbers go to benchmarks/results/DATE.json as they come, and from that file the tables of docs/results.md and README.md
+that name it in their mark are written. DIR holds the data sets, as docs/results.md names them.
 
 With --as-seed the runs have, in place of minutes, the steps that the run of that seed had in its minutes, so that it
 does not matter what else the machine does. The tutorial's has no such budget.
@@ -138,12 +138,14 @@ def figures(accuracy, seen: float, parameters: int) -> dict:
 
 
 def table(rows: list[dict]) -> str:
-    """Markdown: a line a set, a column a model; the mean over seeds, the interval where there is one seed."""
-    lines = ["| set | test pictures | " + " | ".join(MODELS.values()) + " |", "|---|---|" + "---|" * len(MODELS)]
+    """Markdown: a line a set, a column a model that was run; the mean over seeds, the interval where there is one."""
+    models = [model for model in MODELS if any(row["model"] == model for row in rows)]
+    titles = [MODELS[model] for model in models]
+    lines = ["| set | test pictures | " + " | ".join(titles) + " |", "|---|---|" + "---|" * len(titles)]
     for name, title in TITLES.items():
         of_set = [row for row in rows if row["set"] == name]
         if of_set:
-            cells = [cell([row for row in of_set if row["model"] == model]) for model in MODELS]
+            cells = [cell([row for row in of_set if row["model"] == model]) for model in models]
             lines.append(f"| {title} | {of_set[0]['n']:,} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
@@ -159,8 +161,9 @@ def cell(rows: list[dict]) -> str:
     return f"{mean:.1f} % ± {statistics.stdev(values):.1f} ({len(rows)} seeds)"
 
 
-def write_tables(record: dict) -> None:
-    """Replaces what is between the markers of docs/results.md and README.md."""
+def write_tables(path: Path) -> None:
+    """Replaces what is between the marks of docs/results.md and README.md that name the file."""
+    record = json.loads(path.read_text())
     about = record["about"]
     seeds = ",".join(map(str, sorted({row["seed"] for row in record["rows"]})))
     note = (
@@ -168,14 +171,15 @@ def write_tables(record: dict) -> None:
         f"`python benchmarks/results.py --data DIR --minutes {about['minutes']:g} --seeds {seeds}`, "
         f"{about['hardware']}, torch {about['torch']}, {about['date']}."
     )
-    for model in sorted({row["model"] for row in record["rows"] if row["counted"]}):
-        note += f" {MODELS[model]}: as many steps as these minutes hold on a quiet machine (`--as-seed`)."
-    text = f"<!-- results:begin -->\n{table(record['rows'])}\n\n{note}\n<!-- results:end -->"
+    counted = sorted({(row["model"], row["seed"]) for row in record["rows"] if row["counted"]})
+    if counted:
+        told = "; ".join(f"{MODELS[model]}, seed {seed}" for model, seed in counted)
+        note += f" As many steps as these minutes hold on a quiet machine (`--as-seed`): {told}."
+    begin, end = f"<!-- results:begin {path.name} -->", "<!-- results:end -->"
+    text = f"{begin}\n{table(record['rows'])}\n\n{note}\n{end}"
     for page in (HERE.parent / "README.md", HERE.parent / "docs" / "results.md"):
         old = page.read_text("utf-8")
-        page.write_text(
-            re.sub(r"<!-- results:begin -->.*?<!-- results:end -->", lambda _: text, old, flags=re.DOTALL), "utf-8"
-        )
+        page.write_text(re.sub(f"{begin}.*?{end}", lambda _: text, old, flags=re.DOTALL), "utf-8")
 
 
 def main() -> None:
@@ -217,7 +221,7 @@ def main() -> None:
                 path.write_text(json.dumps(record, indent=1) + "\n")
                 seen = f"{row['seconds']:.0f} s, {row['seen']:,} pictures seen"
                 print(f"{name:10} {model:9} seed {seed}  {row['accuracy']:.4f}  {seen}", flush=True)
-    write_tables(record)
+    write_tables(path)
 
 
 def seen_by(record: dict, name: str, model: str, seed: int | None) -> int | None:

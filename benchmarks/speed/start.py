@@ -1,5 +1,6 @@
 """From the shell to the first answer, each a fresh process with a warm disk cache: seconds, not pictures a second."""
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -59,4 +60,7 @@ def write_models(folder: Path) -> tuple[str, str, str]:
 
 
 def fresh(*command: str) -> Work:
-    return lambda: subprocess.run(command, check=True, capture_output=True)
+    """A process that finds the bytecode of its modules, as what pip installs does; the first call, which does not
+    count, writes that of a checkout."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return lambda: subprocess.run(command, check=True, capture_output=True, env=environment)
