@@ -170,6 +170,11 @@ def test_the_persons_word_stands():
     assert {"model", "image size", "batch size", "optimiser", "learning rate"} <= named
 
 
+@pytest.mark.parametrize(("preset", "steps"), [("cct_mini_patch4_32", 3), ("vit_mini_patch4_32", 5)])
+def test_muon_takes_few_steps_where_that_was_measured(preset, steps):
+    assert choose(given(n=30, settings={"model": {"preset": preset}})).recipe.optim.ns_steps == steps
+
+
 @pytest.mark.parametrize(
     ("name", "usual"), [("muon", 0.05), ("adamw", 0.05), ("adam", 0.0), ("sgd", 5e-4), ("rmsprop", 0.0)]
 )

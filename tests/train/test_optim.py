@@ -3,6 +3,7 @@ from itertools import pairwise
 import pytest
 import torch
 
+from smalti.errors import InputError
 from smalti.models import create_model
 from smalti.train.optim import OptimConfig, build_optimizers, is_for_muon, layer_scales, set_lr
 from smalti.train.schedule import lr_factor
@@ -104,3 +105,11 @@ def test_the_schedule_keeps_the_ratio_of_the_layers(name):
 
 def test_a_model_without_blocks_has_one_rate():
     assert set(layer_scales(create_model("cnn_small_32"), 0.5).values()) == {1.0}
+
+
+def test_muon_takes_as_many_steps_as_were_named():
+    model = create_model("vit_nano_patch4_16")
+    _, muon = build_optimizers(model, OptimConfig("muon", ns_steps=3))
+    assert muon.ns_steps == 3
+    with pytest.raises(InputError, match="ns_steps = 0 is not 1 or more"):
+        OptimConfig("muon", ns_steps=0)

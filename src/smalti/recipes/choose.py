@@ -36,6 +36,7 @@ LOSS_REASONS = {
 }
 TUNED = "cct_mini"  # presets the rule's learning rate was measured for
 FRESH_LR = 3e-3  # of Muon, for 64 pictures a step
+FEW_STEPS = 3  # of Muon's iteration, enough for the presets it was measured for
 TUNE_LR = 3e-3  # of AdamW, likewise, for a model that knows something already
 DEEP_LR, DEEP_DECAY = 5e-4, 0.75  # the same for other presets, with a layer's share of the rate of the one above
 NOT_FOR_HEADS = (  # a last layer alone is fitted, not trained
@@ -227,9 +228,11 @@ def choose_optim(given: Given, batch_size: int, note: Note) -> OptimConfig:
     name, named_lr = given.setting("optim", "name") or "muon", given.setting("optim", "lr")
     lr = named_lr or FRESH_LR * math.sqrt(batch_size / 64)
     note("optimiser", name, "Muon for matrices of blocks and kernels of stems, else AdamW")
-    if named_lr is not None or is_measured(name, given.setting("model", "preset") or TUNED):
+    measured = is_measured(name, given.setting("model", "preset") or TUNED)
+    if named_lr is not None or measured:
         note("learning rate", f"{lr:.3g}", "measured for this family of models, scaled to the batch")
-    return OptimConfig(name=name, lr=lr, weight_decay=WEIGHT_DECAY[name])
+    steps = FEW_STEPS if measured else OptimConfig.ns_steps
+    return OptimConfig(name=name, lr=lr, weight_decay=WEIGHT_DECAY[name], ns_steps=steps)
 
 
 def tune_optim(given: Given, batch_size: int, note: Note) -> OptimConfig:

@@ -26,12 +26,20 @@ class Muon(Optimizer):
         lr: learning rate, scaled by the shape to the size of AdamW's steps (arXiv:2502.16982), so that one serves both.
         weight_decay: the share of a weight that a step at lr 1 would take.
         momentum: of the running mean of gradients, in [0, 1).
+        ns_steps: of the Newton-Schulz iteration that makes a matrix orthogonal.
     """
 
     def __init__(
-        self, params: Iterable[nn.Parameter] | Iterable[dict], *, lr: float, weight_decay: float, momentum: float = 0.95
+        self,
+        params: Iterable[nn.Parameter] | Iterable[dict],
+        *,
+        lr: float,
+        weight_decay: float,
+        momentum: float = 0.95,
+        ns_steps: int = 5,
     ) -> None:
         super().__init__(params, {"lr": lr, "weight_decay": weight_decay, "momentum": momentum})
+        self.ns_steps = ns_steps
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Tensor] | None = None) -> Tensor | None:  # type: ignore[override]
@@ -49,7 +57,7 @@ class Muon(Optimizer):
         """One step of weights whose matrices are of one shape, up to transposition."""
         ahead = torch.stack([lying(self.follow(p, momentum)) for p in weights])
         rate = lr * 0.2 * max(ahead.shape[1:]) ** 0.5
-        for weight, direction in zip(weights, orthogonalised(ahead), strict=True):
+        for weight, direction in zip(weights, orthogonalised(ahead, steps=self.ns_steps), strict=True):
             weight.mul_(1 - lr * weight_decay)
             step = direction.mT if is_tall(weight) else direction
             weight.add_(step.reshape(weight.shape), alpha=-rate)
@@ -63,13 +71,12 @@ class Muon(Optimizer):
         return gradient.lerp(state["momentum_buffer"].lerp_(gradient, 1 - momentum), momentum)
 
 
-def orthogonalised(matrices: Tensor, *, steps: int = 3) -> Tensor:
+def orthogonalised(matrices: Tensor, *, steps: int = 5) -> Tensor:
     """Matrices (..., R, C), R <= C, with all singular values brought near to 1: a few steps of a quintic Newton-Schulz
     iteration, in bf16 where the device has it; others are several times slower in it than in fp32.
 
-    No singular value may be above 1 at first. Jordan et al. divide by the Frobenius norm and take five steps; the root
-    of the Frobenius norm of the Gram matrix, which the first step needs anyway, is a closer bound: most matrices begin
-    a step further, and learn as well with three (docs/log.md).
+    No singular value may be above 1 at first. Jordan et al. divide by the Frobenius norm; the root of that of the Gram
+    matrix, which the first step needs anyway, is a closer bound, up to a step's worth of it.
     """
     a, b, c = 3.4445, -4.7750, 2.0315
     x = matrices.to(DTYPES[best_precision(matrices.device)[0]])

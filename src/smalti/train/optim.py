@@ -33,6 +33,8 @@ class OptimConfig:
         grad_clip: largest norm of the whole gradient; None for no clipping.
         layer_decay: a layer's rate is this times that of the layer above it, so that what was learned before changes
             the less the earlier it comes (BEiT, arXiv:2106.08254); 1 gives all one rate.
+        ns_steps: of Muon's Newton-Schulz iteration. Five are usual; models of small pictures learn as well with three,
+            which take less time, models of text do not (docs/log.md).
     """
 
     name: Literal["muon", "adamw", "adam", "sgd", "rmsprop"] = "adamw"
@@ -42,12 +44,14 @@ class OptimConfig:
     momentum: float = 0.9
     grad_clip: float | None = 1.0
     layer_decay: float = 1.0
+    ns_steps: int = 5
 
     def __post_init__(self) -> None:
         demand(0 < self.lr < math.inf, "optim.lr", self.lr, "a number above 0")
         demand(0 <= self.weight_decay < math.inf, "optim.weight_decay", self.weight_decay, "a number of 0 or more")
         demand(all(0 <= beta < 1 for beta in self.betas), "optim.betas", self.betas, "two numbers in [0, 1)")
         demand(0 < self.momentum < 1, "optim.momentum", self.momentum, "a number between 0 and 1")
+        demand(self.ns_steps >= 1, "optim.ns_steps", self.ns_steps, "1 or more")
         demand(self.grad_clip is None or self.grad_clip > 0, "optim.grad_clip", self.grad_clip, "above 0, or none")
         demand(0 < self.layer_decay <= 1, "optim.layer_decay", self.layer_decay, "above 0, at most 1")
 
@@ -66,7 +70,7 @@ def build_optimizers(model: nn.Module, config: OptimConfig) -> list[Optimizer]:
     optimizers: list[Optimizer] = [adamw(groups(rest, scales, config.weight_decay), config)]
     if hidden:
         matrices = groups(hidden, scales, config.weight_decay)
-        optimizers.append(Muon(matrices, lr=config.lr, weight_decay=config.weight_decay))
+        optimizers.append(Muon(matrices, lr=config.lr, weight_decay=config.weight_decay, ns_steps=config.ns_steps))
     return optimizers
 
 
