@@ -111,5 +111,18 @@ def test_singular_values_come_near_to_one(
     assert new.min() > min(0.5, 10 * values.min())
 
 
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("shape", [(4, 16, 16), (3, 16, 48)])
+def test_five_steps_bring_all_of_a_random_matrix_near_to_one(
+    monkeypatch: pytest.MonkeyPatch, shape: tuple[int, ...], precision: str
+):
+    monkeypatch.setattr(sys.modules[orthogonalised.__module__], "best_precision", lambda device: (precision, ""))
+    values = torch.linalg.svdvals(
+        orthogonalised(torch.randn(shape, generator=torch.Generator().manual_seed(0))).float()
+    )
+    assert values.min() > 0.3
+    assert values.max() < 1.3
+
+
 def test_nothing_stays_nothing():
     assert torch.equal(orthogonalised(torch.zeros(2, 4, 8)), torch.zeros(2, 4, 8))
