@@ -336,6 +336,13 @@ def test_png_exif_after_the_pixels_counts_too() -> None:
     assert (probe(turned).height, probe(turned).width) == (W, H)
 
 
+@pytest.mark.parametrize("exif", [b"", b"MM\0", b"nothing of the kind", b"MM\0*\xff\xff\xff\xff"])
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP"])
+def test_a_picture_with_damaged_exif_is_read_as_it_is_stored(form: str, exif: bytes) -> None:
+    raw = encoded(RGB, form, dpi=(300, 300), exif=b"Exif\0\0" + exif)
+    assert torch.equal(decode(raw, 3), planes(Image.open(io.BytesIO(raw)).convert("RGB")))
+
+
 @pytest.mark.parametrize("form", ["GIF", "WEBP", "TIFF", "PNG"])
 def test_the_first_frame_of_many(form: str) -> None:
     frames = [Image.new("RGB", (W, H), colour) for colour in ("red", "lime", "blue")]

@@ -246,6 +246,14 @@ def test_what_stays_missing_or_damaged_is_remembered(grey, number):
     assert again.storage.reads == 0
 
 
+def test_where_a_command_is_called_from_says_nothing_about_an_archive(grey, tmp_path, monkeypatch):
+    first = gather(source_of([grey]))
+    monkeypatch.chdir(tmp_path)
+    again = source_of([grey])
+    assert equal(gather(again), first)
+    assert again.storage.reads == 0
+
+
 def test_copied_folders_are_told_apart(tmp_path):
     for folder, value in (("a", 1), ("b", 2)):
         (tmp_path / folder).mkdir()

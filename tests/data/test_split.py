@@ -218,6 +218,22 @@ def test_few_large_groups_still_leave_something_to_test_on():
     assert np.bincount(places(split(source4, facts4), 100)).tolist() == [50, 25, 25]
 
 
+def test_a_large_group_comes_no_earlier_than_a_small_one():
+    groups = np.concatenate([np.full(60, 0), np.arange(1, 941)])  # one of sixty beside single ones
+    source, facts = samples(np.arange(1000), np.zeros(1000), groups=groups, labels=("a",))
+    in_test = sum(0 in groups[split(source, facts, seed=seed).test] for seed in range(100))
+    assert 0 < in_test < 30, "about as often as a single one; by its size it would be in nearly all"
+
+
+def test_where_groups_are_too_large_the_smallest_are_set_aside():
+    groups = np.repeat([0, 1, 2], [900, 60, 40])
+    source, facts = samples(np.arange(1000), np.zeros(1000), groups=groups, labels=("a",))
+    for seed in range(20):
+        found = split(source, facts, seed=seed)
+        assert len(found.train) == 900, "the large one teaches, wherever it comes in the order"
+        assert {len(found.val), len(found.test)} == {40, 60}
+
+
 def test_multilabel_keeps_rare_labels_in_every_split():
     targets = np.zeros((300, 3))
     targets[:, 0] = 1

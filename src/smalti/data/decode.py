@@ -20,6 +20,7 @@ decoded.
 """
 
 import io
+import struct
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -303,7 +304,10 @@ def _orientation(image: Image.Image, raw: bytes) -> int:
     told = any(key in image.info for key in ("exif", "Raw profile type exif", "xmp", "XML:com.adobe.xmp"))
     if not told and not (image.format == "PNG" and b"eXIf" in raw):  # PNG may carry it after the pixels
         return 1
-    value = image.getexif().get(0x0112, 1)
+    try:
+        value = image.getexif().get(0x0112, 1)
+    except (SyntaxError, ValueError, TypeError, KeyError, OSError, struct.error):
+        return 1  # what stands beside the pixels is damaged, not they
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 

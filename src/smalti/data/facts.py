@@ -8,7 +8,6 @@ import errno
 import hashlib
 import io
 import json
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, fields
@@ -21,6 +20,7 @@ from numpy.typing import NDArray
 
 from smalti._version import __version__
 from smalti.data.cache import keep, recall
+from smalti.data.cores import cores
 from smalti.data.decode import FORMATS, examine, probe
 from smalti.data.heic import heif_version
 from smalti.data.source import SPLITS, Source, digest
@@ -148,8 +148,7 @@ def _look_at_all(source: Source, progress: Callable[[int, int], None] | None) ->
             if pixels.dtype != np.uint8:
                 peaks[i], lows[i] = pixels.max(), pixels.min()
             if i in moments:
-                values = pixels.reshape(len(pixels), -1).astype(np.float64)
-                moments[i] = np.stack([values.mean(1), np.square(values).mean(1)])
+                moments[i] = _moments(pixels)
         return stop - start
 
     _run(look, range(0, n, _CHUNK), n, _threads(source), progress)
@@ -182,7 +181,7 @@ def _threads(source: Source) -> int:
             header = probe(source.read(i))
         except (OSError, SmaltiError):
             continue
-        return 1 if header.height * header.width < _SMALL else os.cpu_count() or 1
+        return 1 if header.height * header.width < _SMALL else cores()
     return 1
 
 
@@ -200,6 +199,14 @@ def _without_copies(pixels: NDArray[np.generic]) -> NDArray[np.generic]:
     if len(pixels) == 3 and (others[:, 0] == first[0]).all() and (others == first).all():
         return pixels[:1]
     return pixels
+
+
+def _moments(pixels: NDArray[np.generic]) -> NDArray[np.float64]:
+    """Of (C, H, W): the mean of each channel, and that of its squares, (2, C). Bytes are squared in two bytes each, as
+    their squares fit: in floats a photograph of 48 megapixels would take two gigabytes, in every thread."""
+    values = pixels.reshape(len(pixels), -1)
+    wide = np.uint16 if values.dtype == np.uint8 else np.float64
+    return np.stack([values.mean(1, dtype=np.float64), np.square(values, dtype=wide).mean(1, dtype=np.float64)])
 
 
 def _hash(pixels: NDArray[np.generic]) -> bytes:

@@ -28,6 +28,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from smalti.data.augment import AugmentConfig, augment
 from smalti.data.balance import balanced, repeats
+from smalti.data.cores import cores
 from smalti.data.preprocess import Preprocess
 from smalti.data.randomness import permutation
 from smalti.data.source import Source, Storage
@@ -76,7 +77,7 @@ class Pictures:
         self.source, self.preprocess, self.margin = source, preprocess, margin
         self.size = (math.ceil(H * margin - 1e-6), math.ceil(W * margin - 1e-6))
         self.memory_limit = default_memory_limit() if memory_limit is None else memory_limit
-        self.workers = _cores() if workers is None else workers
+        self.workers = cores() if workers is None else workers
         self._progress = progress
         self._decoder = _Decoder(source.storage, preprocess.with_size(self.size))
         self._lock = threading.Lock()
@@ -416,11 +417,6 @@ class _Made(Generic[T]):
 
     items: tuple[T, ...]
     error: BaseException | None = None
-
-
-def _cores() -> int:
-    """Cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _free_memory() -> int:

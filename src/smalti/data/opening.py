@@ -95,7 +95,7 @@ def _tree(tree: Tree, task: Task | None) -> Source:
         return cifar.read_cifar(tree, folder, task)
     found = manifest.find(tree)
     if found.tables:
-        return manifest.read_tree(tree, found.tables, task)
+        return manifest.read_tree(tree, found, task)
     if task in ("multilabel", "regress"):
         raise InputError(
             f"class folders give one class a picture, nothing for the task {task}",

@@ -110,9 +110,10 @@ class Source:
 
     @property
     def stored_here(self) -> str:
-        """The same, and where it lies: for caches, since copied folders have files of equal names, sizes and times
-        which may differ all the same."""
-        return digest((self.stored, os.path.abspath(getattr(self.storage, "root", ""))))
+        """The same, and the folder it lies in: for caches, since copied folders have files of equal names, sizes and
+        times which may differ all the same."""
+        root = getattr(self.storage, "root", None)  # archives and arrays have none: they say all by themselves
+        return self.stored if root is None else digest((self.stored, os.path.abspath(root)))
 
     @cached_property
     def fingerprint(self) -> str:

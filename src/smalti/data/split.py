@@ -81,7 +81,8 @@ def split(
     A given val becomes the test where there is none, so that no figure is measured on what chose the model. A class
     (rarest positive label, decile of the target) is divided in proportion, to the nearest unit, which is all samples of
     one content or group; so the 5,000 hold up to the rounding of each class. Train keeps at least one unit of each
-    class; of a class of two the other one goes to test (to val where test is given); from three on every split has one.
+    class; of a class of two the other one goes to test (to val where test is given); from three on every split has one,
+    the smallest where all are larger than its share.
 
     With a `fraction`, that share of train is kept, class by class as above: the first units in keyed order, so that
     a smaller fraction is a part of a larger one; at least one unit of each class. Val is labelled too, so it is cut
@@ -169,8 +170,8 @@ def _divide(
     part = np.full(len(sizes), _TRAIN, np.int8)
     for members in strata:
         tests, vals = _cut(sizes[members], val, test)
-        part[members[:tests]] = _TEST
-        part[members[tests : tests + vals]] = _VAL
+        part[members[tests]] = _TEST
+        part[members[vals]] = _VAL
     return part[units]
 
 
@@ -191,23 +192,35 @@ def _ordered(
     """
     units = _units(facts.contents[pool], None if source.groups is None else source.groups[pool])
     sizes = np.bincount(units)
-    keys = np.full(len(sizes), np.iinfo(np.uint64).max)
-    np.minimum.at(keys, units, _keyed(facts.hashes[pool], seed))
     strata = _strata(source, pool, units)
-    order = np.lexsort((keys, strata))
+    order = np.lexsort((_keyed(_leading(facts.hashes[pool], units), seed), strata))
     return units, sizes, np.split(order, np.flatnonzero(np.diff(strata[order])) + 1)
 
 
-def _cut(sizes: NDArray[np.int64], val: float, test: float) -> tuple[int, int]:
-    """How many units of a stratum go to test, and how many of the next to val; `sizes` are their samples, in order."""
+def _cut(sizes: NDArray[np.int64], val: float, test: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Which units of a stratum go to test, and which to val; `sizes` are their samples, in order.
+
+    The first ones go to test and the next to val, as many as come nearest to the shares. Where that is none, and there
+    has to be one, it is the smallest.
+    """
+    order, room = np.arange(len(sizes)), len(sizes) - 1  # train keeps one
     tests = _reach(sizes, test)
-    vals = _reach(sizes, test + val) - tests
-    room = len(sizes) - 1  # train keeps one
+    if test and not tests:
+        order = _smallest_first(order, sizes)
     if test:
         tests = min(max(tests, 1), room - 1 if val and room > 1 else room)
+    vals = max(_reach(sizes[order], test + val) - tests, 0)
+    if val and not vals:
+        order[tests:] = _smallest_first(order[tests:], sizes)
     if val:
         vals = min(max(vals, 1), room - tests)
-    return tests, vals
+    return order[:tests], order[tests : tests + vals]
+
+
+def _smallest_first(order: NDArray[np.int64], sizes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The same order, but for the smallest unit, which comes first."""
+    first = order[np.argmin(sizes[order])]
+    return np.concatenate([[first], order[order != first]])
 
 
 def _reach(sizes: NDArray[np.int64], share: float) -> int:
@@ -236,6 +249,13 @@ def _units(contents: NDArray[np.int64], groups: NDArray[np.int64] | None) -> NDA
 def _numbered(values: NDArray[np.int64]) -> NDArray[np.int64]:
     """The distinct `values` as numbers from 0."""
     return np.unique_inverse(values).inverse_indices.astype(np.int64)
+
+
+def _leading(hashes: NDArray[np.uint8], units: NDArray[np.int64]) -> NDArray[np.uint8]:
+    """Of the hashes (n, 16) of samples the least of each unit, (units, 16): one stands for all, so that a large unit
+    comes no earlier than a small one."""
+    order = np.lexsort((*hashes.T[::-1], units))
+    return hashes[order[np.unique(units[order], return_index=True)[1]]]
 
 
 def _keyed(hashes: NDArray[np.uint8], seed: int) -> NDArray[np.uint64]:

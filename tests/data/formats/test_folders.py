@@ -6,7 +6,7 @@ import pytest
 
 from smalti.data.formats.folders import class_folders
 from smalti.data.formats.tree import Tree
-from smalti.data.formats.walk import Files
+from smalti.data.formats.walk import Files, walk
 from smalti.data.names import Names
 from smalti.data.source import Source
 from smalti.errors import InputError
@@ -122,13 +122,127 @@ def test_pictures_of_formats_that_are_not_read_are_counted() -> None:
         class_folders(tree("a/1.cr2", "b/2.cr2"))
 
 
-def test_a_table_beside_one_folder_of_pictures_is_pointed_to() -> None:
-    (problem,) = class_folders(tree("my table.csv", "images/1.jpg", "images/2.jpg")).problems
+def on_disk(root: Path, *paths: str, **tables: str) -> Tree:
+    """The files of a folder called DATA: empty ones, and tables called as the keywords."""
+    for path in paths:
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).touch()
+    for name, text in tables.items():
+        (root / f"{name}.csv").write_text(text)
+    return walk(root, "DATA")
+
+
+def test_a_table_beside_one_folder_of_pictures_is_pointed_to(tmp_path: Path) -> None:
+    found = on_disk(tmp_path, "images/1.jpg", "images/2.jpg", **{"my table": "file,label\n1.jpg,a\n"})
+    (problem,) = class_folders(found).problems
     assert (problem.kind, problem.fatal) == ("one_class", True)
     assert problem.mend == "`smalti check 'DATA/my table.csv'` reads the labels from that table"
     assert class_folders(tree("classes.csv", "a/1.jpg", "b/2.jpg")).problems == ()
-    with pytest.raises(InputError, match=r"2 pictures but no class folders.*`smalti check DATA/x.tsv` reads"):
-        class_folders(tree("x.tsv", "1.jpg", "2.jpg"))
+    with pytest.raises(InputError, match=r"2 pictures but no class folders.*`smalti check DATA/x.csv` reads"):
+        class_folders(on_disk(tmp_path / "flat", "1.jpg", "2.jpg", x="path,target\n1.jpg,3\n"))
+
+
+@pytest.mark.parametrize(
+    ("tables", "mend"),
+    [
+        (
+            {"breeds": "id,breed\n1,pug\n"},
+            "the columns path and label: breeds.csv has no path column; its columns are id",
+        ),
+        ({"x": "path,width\n1.jpg,7\n"}, "the columns path and label: x.csv has no label or target column"),
+        ({"x": "a,A\n"}, "x.csv: two columns are called 'a'"),
+        ({"notes": "a,b\n", "x": "path,label\n1.jpg,a\n"}, "`smalti check DATA/x.csv` reads the labels"),
+        (
+            {"train_x": "path,label\n1.jpg,a\n", "test_x": "path,label\n2.jpg,a\n"},
+            "name the one table of all labels as DATA, or join test_x.csv, train_x.csv to a manifest.csv",
+        ),
+    ],
+)
+def test_only_a_table_that_can_be_read_is_promised(tmp_path: Path, tables: dict[str, str], mend: str) -> None:
+    (problem,) = class_folders(on_disk(tmp_path, "images/1.jpg", "images/2.jpg", **tables)).problems
+    assert mend in problem.mend
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        ("images_001/images", "images_002/images", "images_010/images"),
+        ("HAM10000_images_part_1", "ham10000_images_part_2"),
+        ("set/Batch 1", "set/Batch 2"),
+    ],
+)
+def test_parts_of_one_set_beside_a_table_are_no_classes(tmp_path: Path, parts: tuple[str, ...]) -> None:
+    paths = [f"{part}/{i}.jpg" for part in parts for i in range(2)]
+    (problem,) = class_folders(on_disk(tmp_path, *paths, all="image_id,dx\n1,nv\n")).problems
+    assert (problem.kind, problem.fatal) == ("one_class", True)
+    assert "parts of one set, no classes, and a table beside them that is not read" in problem.cause
+    assert "columns path and label: all.csv has no path column" in problem.mend
+    assert class_folders(tree(*paths)).problems == ()
+
+
+@pytest.mark.parametrize("names", [("part_a", "part_b"), ("level_1", "level_2"), ("images_1", "batch_2"), ("1", "2")])
+def test_classes_with_numbers_stay_classes(names: tuple[str, ...]) -> None:
+    assert class_folders(tree("all.csv", *(f"{name}/1.jpg" for name in names))).problems == ()
+
+
+@pytest.mark.parametrize("base", ["", "archive/"])
+@pytest.mark.parametrize("doubled", [False, True])
+@pytest.mark.parametrize(
+    ("train", "test", "note"),
+    [
+        ("seg_train", "seg_test", "read seg_test/ as test, seg_train/ as train"),
+        ("Training-Cars", "Testing-Cars", "read Testing-Cars/ as testing, Training-Cars/ as training"),
+    ],
+)
+def test_splits_may_share_a_stem_and_lie_in_a_folder_of_their_name(
+    base: str, doubled: bool, train: str, test: str, note: str
+) -> None:
+    top = {name: f"{base}{name}/{name}" if doubled else f"{base}{name}" for name in (train, test, "seg_pred")}
+    given = {f"{top[name]}/{c}/1.jpg": (c, split) for name, split in ((train, 0), (test, 2)) for c in ("sea", "wood")}
+    empty = f"{top[test]}/street"
+    source = class_folders(tree(*given, f"{top['seg_pred']}/9.jpg", empty=(empty,)))
+    assert summary(source) == given
+    assert source.empty_classes == (empty,)
+    (left_out,) = source.problems
+    assert left_out.cause == f"1 picture in no class folder: {top['seg_pred']}/9.jpg"
+    assert note in source.notes
+    assert any("looked through" in note for note in source.notes) == doubled
+
+
+def test_a_doubled_folder_of_a_split_is_looked_through() -> None:
+    sets = [f"{name}/{name}/{c}/1.jpg" for name in ("training_set", "test_set") for c in ("cats", "dogs")]
+    source = class_folders(tree(*sets))
+    assert (source.labels, source.splits.tolist()) == (("cats", "dogs"), [2, 2, 0, 0])
+    assert source.notes == (
+        "looked through test_set/, training_set/, in which lies nothing but a folder of the same name",
+    )
+    beside = class_folders(tree("a/a/1.jpg", "a/b/1.jpg", "c/1.jpg"))
+    assert (beside.labels, beside.notes) == (("a", "c"), ())
+    assert class_folders(tree("a/a/1.jpg", "a/x.txt", "c/1.jpg")).notes == ("1 file left out, not pictures: a/x.txt",)
+
+
+@pytest.mark.parametrize(
+    "paths",
+    [
+        ("toy_train/1.jpg", "toy_test/1.jpg", "toy_car/1.jpg"),  # pictures lie right in them
+        ("a_train/x/1.jpg", "b_test/y/1.jpg"),  # two stems
+        ("dev_board/x/1.jpg", "test_board/y/1.jpg"),  # nothing to train on
+        ("train_1/x/1.jpg", "train_2/y/1.jpg"),  # one split
+    ],
+)
+def test_classes_may_have_split_words_in_their_names(paths: tuple[str, ...]) -> None:
+    assert set(class_folders(tree(*paths)).labels) == {path.split("/")[0] for path in paths}
+
+
+def test_a_picture_above_the_folder_around_everything_is_left_out() -> None:
+    (left_out,) = class_folders(tree("top.gif", "pets/cat/1.jpg", "pets/dog/1.jpg")).problems
+    assert left_out.cause == "1 picture in no class folder: top.gif"
+
+
+def test_the_columns_a_manifest_lacks_are_both_named() -> None:
+    remark = "labels.csv has no path column; its columns are id, breed"
+    with pytest.raises(InputError, match=rf"no classes found .{remark}.; .*a column path with .* and a column label"):
+        class_folders(tree("labels.csv", "images/1.jpg"), (remark,))
 
 
 def test_empty_class_folders_are_told() -> None:
@@ -157,6 +271,7 @@ def test_labels_are_safe_text() -> None:
         (("train/a/1.jpg", "test/b/1.jpg"), "class 'b' occurs only in test"),
         (("JPEGImages/1.jpg", "Annotations/1.xml"), "not a classification set: it holds boxes.*Pascal VOC"),
         (("images/train/1.jpg", "labels/train/1.txt"), "not a classification set: it holds boxes.*YOLO"),
+        (("train/1.jpg", "train/_annotations.csv"), "not a classification set: it holds boxes.*_annotations.csv"),
         (("train/1.jpg", "annotations/instances_train.json"), "not a classification set: it holds boxes.*COCO"),
         (("train/images/1.jpg", "train/masks/1.png"), "not a classification set: it holds pictures paired with masks"),
     ],
@@ -174,8 +289,6 @@ def test_classes_may_be_called_as_masks_are() -> None:
 
 
 def test_storage_follows_the_names(tmp_path: Path) -> None:
-    from smalti.data.formats.walk import walk
-
     for name in ("a/1.jpg", "a/skip.txt", "b/2.jpg"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(name)

@@ -152,6 +152,58 @@ def test_in_a_folder_pictures_in_no_row_are_counted(folder: Path) -> None:
     assert left_out.cause == "4 pictures in no manifest: images/2.png, images/3.png, images/4.png and 1 more"
 
 
+def test_absolute_paths_are_in_the_manifest_too(folder: Path) -> None:
+    rows = "".join(f"{folder / name},{i % 2}\n" for i, name in enumerate(PICTURES))
+    write(folder, f"path,label\n{rows}", "metadata.csv")
+    assert opening.open(folder).problems == ()
+
+
+@pytest.mark.parametrize("header", ["filename,width,class,xmin,ymin,xmax,ymax", "path,label,bbox"])
+def test_a_table_of_boxes_is_refused(folder: Path, header: str) -> None:
+    end = ",1" * (header.count(",") - 2)
+    first, second = (f"images/{i}.png,cat,5{end}\n" for i in range(2))
+    path = write(folder, f"{header}\n{first}{second}", "metadata.csv")
+    assert len(opening.open(path)) == 2  # one box a picture is no harm
+    write(folder, f"{header}\n{first}{second}{first}", "metadata.csv")
+    for data in (path, folder):
+        with pytest.raises(InputError, match=r"not a classification set: it holds boxes .* each one row"):
+            opening.open(data)
+
+
+def test_columns_of_zeros_and_ones_are_labels(folder: Path) -> None:
+    def told(rows: str, task=None) -> Source:
+        write(folder, f"filename, Rock, paper ,split\n{rows}", "_classes.csv")
+        return opening.open(folder, task=task)
+
+    rows = "images/0.png,1,0,train\nimages/1.png,0,1.0,train\nimages/2.png, 1.0 ,0.0,test\n"
+    single = told(rows)
+    assert (single.task, single.labels, single.targets.tolist()) == ("classify", ("Rock", "paper"), [0, 1, 0])
+    assert single.splits.tolist() == [0, 0, 2]
+    several = told(f"{rows}images/3.png,1,1,train\nimages/4.png,0,0,train\n")
+    assert (several.task, several.labels) == ("multilabel", ("Rock", "paper"))
+    assert several.targets.tolist() == [[1, 0], [0, 1], [1, 0], [1, 1], [0, 0]]
+    assert told(rows, "multilabel").targets.tolist() == [[1, 0], [0, 1], [1, 0]]
+    with pytest.raises(InputError, match="no target column"):
+        told(rows, "regress")
+    with pytest.raises(InputError, match="no label or target column; its columns are filename, Rock, paper, split"):
+        told(f"{rows}images/3.png,2,1,train\n")
+
+
+def test_one_split_alone_may_have_several_ones_in_a_row(folder: Path) -> None:
+    (folder / "train").mkdir()
+    (folder / "test").mkdir()
+    write(folder, "filename,a,b\n../images/0.png,1,0\n../images/1.png,0,1\n", "train/_classes.csv")
+    write(folder, "filename,a,b\n../images/2.png,1,1\n", "test/_classes.csv")
+    source = opening.open(folder)
+    assert (source.task, source.targets.tolist()) == ("multilabel", [[1, 1], [1, 0], [0, 1]])
+
+
+def test_a_manifest_that_lacks_a_column_is_told_beside_one_that_does_not(folder: Path) -> None:
+    write(folder, "path,label\nimages/0.png,a\nimages/1.png,b\n", "train.csv")
+    write(folder, "path,lable\nimages/2.png,a\n", "test.csv")
+    assert opening.open(folder).notes == ("test.csv has no label or target column; its columns are path, lable",)
+
+
 def test_one_manifest_a_split(folder: Path) -> None:
     write(folder, "path,label\nimages/0.png,a\nimages/1.png,b\n", "train.csv")
     write(folder, "path,label\nimages/2.png,a\n", "test.csv")

@@ -31,6 +31,7 @@ def test_json_lines_may_have_columns_of_their_own():
         ("t.csv", b"a,b\n1,2,3\n", "line 2: 3 values for 2 columns"),
         ("t.csv", b'a,b\n1,"2\n3,4\n5,6\n', "line 2: not a table .unexpected end of data.; .* close every quote"),
         ("t.csv", b'a,b\n1,2\n1,"2"x\n', "line 3: not a table"),
+        ("t.csv", b"a\n" + b"x" * 200_000, "line 2: not a table .*a value has at most 131,072 characters"),
         ("t.jsonl", b"{\n", "line 1: not JSON"),
         ("t.jsonl", b"[1]\n", "line 1: not a JSON object"),
     ],

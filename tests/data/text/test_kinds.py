@@ -32,6 +32,7 @@ def made(folder: Path, files: dict[str, str]) -> Path:
         ("a.csv", "x,target\n1,2\n", None),
         ("a.csv", "", None),
         ("a.jsonl", "{broken", None),
+        ("a.jsonl", f'{{"text": "{"long " * 20_000}", "label": 1}}\n', "sentences"),
     ],
 )
 def test_a_file_is_told_by_name_and_columns(tmp_path: Path, name: str, content: str, kind: str | None):
@@ -49,12 +50,23 @@ def test_a_file_is_told_by_name_and_columns(tmp_path: Path, name: str, content: 
         ({"train.npz": "", "readme.txt": ""}, False),
         ({"data.zip": "", "readme.txt": ""}, False),
         ({"train-images-idx3-ubyte.gz": "", "readme.txt": ""}, False),
+        ({"train-images-idx3-ubyte": "", "readme.txt": ""}, False),
+        ({"data/train.parquet": "", "README.md": ""}, False),
+        ({"scan.dcm": "", "README.md": ""}, False),
+        ({"cat/1.cr2": "", "README.md": ""}, False),
+        ({"model.safetensors": "", "README.md": ""}, False),
         ({".git/x.txt": "", "y": ""}, False),
         ({}, False),
     ],
 )
 def test_a_folder_is_text_where_no_other_data_is(tmp_path: Path, files: dict[str, str], text: bool):
     assert looks_like_text(made(tmp_path, files)) == text
+
+
+def test_many_texts_beside_pictures_are_no_corpus(tmp_path: Path):
+    made(tmp_path, {f"{i}.txt": "" for i in range(10_001)})
+    assert looks_like_text(tmp_path)
+    assert not looks_like_text(made(tmp_path, {"images/1.jpg": ""}))
 
 
 def test_what_is_not_there_is_no_text(tmp_path: Path):

@@ -35,6 +35,18 @@ def test_training_batches_come_in_another_order_each_epoch(pairs):
     assert [int(b["id"]) for b in made.epoch(3, start=1)] == [int(b["id"]) for b in made.epoch(3)][1:]
 
 
+def test_the_fingerprint_changes_with_all_that_is_learned_or_judged(tmp_path: Path):
+    def fingerprint(*rows: str) -> str:
+        path = tmp_path / "p.csv"
+        path.write_text("\n".join(["source,target,split,group", *rows]))
+        return open_pairs(path).fingerprint()
+
+    once = fingerprint("ab,ba,train,x", "cd,dc,test,y")
+    assert once == fingerprint("ab,ba,train,x", "cd,dc,test,y")
+    changed = [("ab,ba,train,x", row) for row in ("cd,dd,test,y", "dd,dc,test,y", "cd,dc,train,y", "cd,dc,test,x")]
+    assert len({once, *(fingerprint(*rows) for rows in changed)}) == 5
+
+
 def test_what_does_not_fit_names_its_line(pairs):
     with pytest.raises(InputError, match=r"t\.csv, line 4: 5 tokens are more than max_len 4"):
         Pairs(pairs, [0, 1, 2], LETTERS, batch_size=1, max_len=4)

@@ -54,6 +54,13 @@ def test_a_damaged_gzip_file_cannot_be_read(tmp_path: Path, content: bytes):
         read_text(write(tmp_path / "a.txt.gz", content))
 
 
+def test_a_text_that_is_too_large_is_to_be_divided(tmp_path: Path):
+    with (tmp_path / "a.txt").open("wb") as file:
+        file.truncate((1 << 30) + 1)  # takes no room on the disk
+    with pytest.raises(InputError, match=r"cannot be read .larger than 1 GiB, .*; divide it into smaller files"):
+        read_text(tmp_path / "a.txt")
+
+
 def test_a_missing_file_cannot_be_read(tmp_path: Path):
     with pytest.raises(InputError, match=r"cannot be read .No such file"):
         read_text(tmp_path / "none.txt")

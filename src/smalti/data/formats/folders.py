@@ -1,13 +1,17 @@
 """Class folders: `<class>/**/picture`, or the same under `train/`, `val/` and `test/`, in a folder or an archive."""
 
+import re
 import shlex
 from array import array
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Set
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from smalti.data.formats.labels import class_targets, composed, split_of
+from smalti.data.formats import manifest
+from smalti.data.formats.labels import SPLIT_WORDS, class_targets, composed, split_of
 from smalti.data.formats.table import MANIFEST_SUFFIXES
 from smalti.data.formats.tree import Tree, is_picture, is_unread_picture, suffix_of
 from smalti.data.formats.walk import Files
@@ -25,13 +29,17 @@ _LAYOUTS = (
 _SPLITS_AT_MOST = 5  # train, val, test and a little more, or the folds of a cross-validation
 _IMAGES = {"images", "image", "imgs", "img", "jpegimages"}
 _MASKS = {"masks", "mask", "semantic_masks", "segmentationclass", "labels", "annotations"}
+_PART = re.compile(
+    r"((?:.*[\W_])?(?:part|images?|imgs?|batch|chunk|folder|disk|archive|data))[\W_]*\d+", re.IGNORECASE
+)  # of what was too much for one folder: "images_001", "HAM10000_images_part_2"
 
 
 def class_folders(tree: Tree, remarks: tuple[str, ...] = ()) -> Source:
     """Reads the layout from paths alone.
 
     The class is the first folder, or the first one below a split; deeper folders belong to it. One folder around
-    everything is looked through. `<class>/<split>/<picture>` is read as well.
+    everything is looked through, and so is one that holds nothing but a folder of its own name.
+    `<class>/<split>/<picture>` is read as well.
     Pictures that are left out, and folders that look like splits under other names, are among the source's problems.
 
     Args:
@@ -41,13 +49,18 @@ def class_folders(tree: Tree, remarks: tuple[str, ...] = ()) -> Source:
     Raises:
         InputError: there are no pictures, no class folders, or the layout is that of another task.
     """
-    pictures, folder_of, folders = _by_folder(tree)
+    pictures, folder_of, paths = _by_folder(tree)
+    doubled = _doubled(tree)
+    folders = [_parts(path, doubled) for path in paths]
     others = tree.paths.take(np.delete(np.arange(len(tree.paths)), pictures))
     _refuse_other_tasks(tree.name, folders, others)
     unread = [*_unread(others)]
     if not len(pictures):
         raise _no_pictures(tree, unread, remarks)
     base = _base(folders)
+    meant = _stemmed_splits(folders, len(base))
+    plain = partial(_parts, doubled=doubled, depth=len(base), meant=meant)
+    folders = [plain(path) for path in paths]
     split_at, class_at = _columns(folders, base)
     splits = [UNASSIGNED if split_at is None or len(f) <= split_at else split_of(f[split_at]) for f in folders]
     within = np.asarray([len(f) > class_at and s is not None for f, s in zip(folders, splits, strict=True)])[folder_of]
@@ -55,7 +68,10 @@ def class_folders(tree: Tree, remarks: tuple[str, ...] = ()) -> Source:
     classes = {number: printable(folders[number][class_at], 300) for number in np.unique(folder_of).tolist()}
     if not len(kept) or (remarks and len({*classes.values()}) == 1):  # a lone folder beside a manifest is no class
         if remarks:
-            mend = "give the manifest a column label (or labels, or target) with the answer of each picture"
+            mend = (
+                "give the manifest a column path with the file of each picture, and a column label (or labels, or "
+                "target) with its answer"
+            )
             raise InputError("no classes found", where=tree.name, why="; ".join(remarks), mend=mend)
         why = f"the pictures lie together, as {few([tree.paths[pictures[0]]])}"
         raise InputError(
@@ -65,17 +81,24 @@ def class_folders(tree: Tree, remarks: tuple[str, ...] = ()) -> Source:
             mend=_from_table(tree, others) or _LAYOUTS,
         )
     notes = [*tree.notes]
+    if doubled:
+        named = few(f"{folder}/" for folder in sorted(doubled))
+        notes.append(f"looked through {named}, in which lies nothing but a folder of the same name")
+    if meant:
+        notes.append(f"read {few(f'{top}/ as {word}' for top, word in sorted(meant.items()))}")
     if base:
         notes.append(f"read below {printable('/'.join(base))}/, which holds everything")
     if no_pictures := [path for path in others if not is_unread_picture(path)]:
         notes.append(f"{counted(len(no_pictures), 'file')} left out, not pictures: {few(no_pictures)}")
     split_array = np.asarray([UNASSIGNED if s is None else s for s in splits], np.int8)[folder_of]
     labels, targets = class_targets(map(classes.__getitem__, folder_of.tolist()), split_array, tree.name)
-    problems = [*unread, *_outside(tree.paths.take(outside), len(base), split_at)]
+    problems = [*unread, *_outside(tree.paths.take(outside), plain, len(base), split_at)]
     if split_at is None:
         problems += _unnamed_splits(folders, len(base))
-    if len(labels) == 1 and (mend := _from_table(tree, others)):
-        cause = "there is only one class, and a table beside it that is not read"
+    in_parts = _are_parts(labels)
+    if (len(labels) == 1 or in_parts) and (mend := _from_table(tree, others)):
+        found = f"the folders {few(labels)} are parts of one set, no classes" if in_parts else "there is only one class"
+        cause = f"{found}, and a table beside {'them' if in_parts else 'it'} that is not read"
         problems.append(Problem("one_class", "", cause, mend, fatal=True))
     holding = {"/".join(f[: max(class_at, split_at or 0) + 1]) for f in folders}
     return Source(
@@ -88,15 +111,17 @@ def class_folders(tree: Tree, remarks: tuple[str, ...] = ()) -> Source:
         storage=tree.storage.select(kept),
         notes=(*notes, *remarks),
         empty_classes=tuple(
-            folder for folder in _class_folders(tree, base, split_at, class_at) if folder not in holding
+            folder
+            for folder, parts in _class_folders(tree, plain, base, split_at, class_at)
+            if "/".join(parts) not in holding
         ),
         problems=tuple(problems),
     )
 
 
-def _by_folder(tree: Tree) -> tuple[NDArray[np.int64], NDArray[np.int64], list[list[str]]]:
-    """Positions of the pictures; the number of the folder each lies in; the parts of those folders' paths. The folder
-    says what a picture is, so folders are judged, once each.
+def _by_folder(tree: Tree) -> tuple[NDArray[np.int64], NDArray[np.int64], list[str]]:
+    """Positions of the pictures; the number of the folder each lies in; the paths of those folders. The folder says
+    what a picture is, so folders are judged, once each.
     """
     numbers: dict[str, int] = {}
     pictures, folder_of = array("q"), array("q")
@@ -104,8 +129,50 @@ def _by_folder(tree: Tree) -> tuple[NDArray[np.int64], NDArray[np.int64], list[l
         if is_picture(path):
             pictures.append(i)
             folder_of.append(numbers.setdefault(path.rpartition("/")[0], len(numbers)))
-    folders = [folder.split("/") if folder else [] for folder in numbers]
-    return np.frombuffer(pictures, np.int64), np.frombuffer(folder_of, np.int64), folders
+    return np.frombuffer(pictures, np.int64), np.frombuffer(folder_of, np.int64), [*numbers]
+
+
+def _doubled(tree: Tree) -> set[str]:
+    """The folders in which lies nothing but one folder of their own name, as some programs unpack."""
+    within = Counter(folder.rpartition("/")[0] for folder in tree.folders)
+    around = (folder.rpartition("/")[::2] for folder in tree.folders)
+    doubled = {outer for outer, name in around if outer.rpartition("/")[2] == name and within[outer] == 1}
+    return doubled and doubled - {path.rpartition("/")[0] for path in tree.paths}
+
+
+def _parts(folder: str, doubled: Set[str], depth: int = 0, meant: dict[str, str] | None = None) -> list[str]:
+    """The parts of a folder's path, as they are meant.
+
+    Args:
+        folder: its path.
+        doubled: the folders that are passed over.
+        depth: of the folders around everything.
+        meant: what top folders stand for, by their names.
+    """
+    given = folder.split("/") if folder else []
+    parts = [part for k, part in enumerate(given, 1) if not doubled or "/".join(given[:k]) not in doubled]
+    if meant and len(parts) > depth:
+        parts[depth] = meant.get(parts[depth], parts[depth])
+    return parts
+
+
+def _stemmed_splits(folders: list[list[str]], depth: int) -> dict[str, str]:
+    """Top folders that differ in nothing but a split word ("seg_train", "seg_test"), and those words; none where a
+    folder is called as a split is."""
+    tops = {parts[depth] for parts in folders if len(parts) > depth}
+    meant, stems = {}, set()
+    for top in tops:
+        words = re.split(r"[-_ ]+", top.lower())
+        said = [word for word in words if word in SPLIT_WORDS]
+        if split_of(top) is not None:
+            return {}
+        if len(said) == 1:
+            meant[top] = said[0]
+            stems.add(tuple(word for word in words if word not in SPLIT_WORDS))
+    splits = {SPLIT_WORDS[word] for word in meant.values()}
+    # As with plain names, they may be classes (a toy train, a toy car) where no class folders lie in them.
+    deep = any(len(parts) > depth + 1 and parts[depth] in meant for parts in folders)
+    return meant if len(stems) == 1 and 0 in splits and len(splits) > 1 and (deep or len(meant) == len(tops)) else {}
 
 
 def _base(folders: list[list[str]]) -> list[str]:
@@ -135,34 +202,35 @@ def _columns(folders: list[list[str]], base: list[str]) -> tuple[int | None, int
     return None, depth
 
 
-def _class_folders(tree: Tree, base: list[str], split_at: int | None, class_at: int) -> list[str]:
-    """The folders whose place in the tree makes them a class (or a class within a split)."""
+def _class_folders(
+    tree: Tree, plain: Callable[[str], list[str]], base: list[str], split_at: int | None, class_at: int
+) -> Iterator[tuple[str, list[str]]]:
+    """The folders whose place in the tree makes them a class (or a class within a split), and their parts."""
     depth = max(class_at, split_at or 0) + 1
-    found = []
     for folder in tree.folders:
-        parts = folder.split("/")
+        parts = plain(folder)
         in_split = split_at is None or (len(parts) > split_at and split_of(parts[split_at]) is not None)
         if len(parts) == depth and parts[: len(base)] == base and in_split:
-            found.append(folder)
-    return found
+            yield folder, parts
 
 
-def _outside(outside: Names, depth: int, split_at: int | None) -> Iterator[Problem]:
+def _outside(outside: Names, plain: Callable[[str], list[str]], depth: int, split_at: int | None) -> Iterator[Problem]:
     """Pictures that are left out since they lie in no class folder.
 
     Args:
         outside: their paths.
+        plain: gives the parts of a folder's path.
         depth: of the folders around everything.
         split_at: which part of the path names the split.
     """
-    parts = [path.split("/")[depth:] for path in outside]
-    strange = {p[0] for p in parts if split_at == depth and len(p) > 2 and split_of(p[0]) is None}
-    if below := [path for path, p in zip(outside, parts, strict=True) if p[0] in strange]:
+    parts = [plain(path.rpartition("/")[0])[depth:] for path in outside]
+    strange = {p[0] for p in parts if split_at == depth and len(p) > 1 and split_of(p[0]) is None}
+    if below := [path for path, p in zip(outside, parts, strict=True) if strange.intersection(p[:1])]:
         where = few(f"{name}/" for name in sorted(strange))
         cause = f"{counted(len(below), 'picture')} below {where}, which are no split names"
         mend = "if these are splits, call them train, val or test"
         yield Problem("left_out", "", cause, mend, count=len(below))
-    if loose := [path for path, p in zip(outside, parts, strict=True) if p[0] not in strange]:
+    if loose := [path for path, p in zip(outside, parts, strict=True) if not strange.intersection(p[:1])]:
         cause = f"{counted(len(loose), 'picture')} in no class folder: {few(loose)}"
         yield Problem("left_out", "", cause, "put them into the folders of their classes", count=len(loose))
 
@@ -193,15 +261,34 @@ def _unnamed_splits(folders: list[list[str]], depth: int) -> Iterator[Problem]:
         yield Problem("unknown_split", "", cause, mend, fatal=True)
 
 
+def _are_parts(labels: tuple[str, ...]) -> bool:
+    """Whether folders differ in nothing but the number of a part, so that they say nothing of what they hold."""
+    stems = {found[1].lower() if (found := _PART.fullmatch(label)) else "" for label in labels}
+    return len(labels) > 1 and len(stems) == 1 and "" not in stems
+
+
 def _from_table(tree: Tree, others: Names) -> str:
     """How the labels are read from a table beside the pictures; empty where there is none."""
-    table = next((path for path in others if path.lower().endswith(MANIFEST_SUFFIXES)), None)
-    if table is None:
+    remarks = {path: _remark(tree, path) for path in others if path.lower().endswith(MANIFEST_SUFFIXES)}
+    if not remarks:
         return ""
+    tables = [path for path, remark in remarks.items() if not remark]
+    if not tables:
+        return f"to take the labels from a table, give it the columns path and label: {next(iter(remarks.values()))}"
+    if len(tables) > 1:
+        return f"name the one table of all labels as DATA, or join {few(tables)} to a manifest.csv with a column split"
     if not isinstance(tree.storage, Files):
-        return f"if {printable(table)} has the labels, call it manifest.csv"
-    path = shlex.quote(f"{tree.name.rstrip('/')}/{table}")
+        return f"to take the labels from {printable(tables[0])}, call it manifest.csv"
+    path = shlex.quote(f"{tree.name.rstrip('/')}/{tables[0]}")
     return f"`smalti check {printable(path)}` reads the labels from that table"
+
+
+def _remark(tree: Tree, path: str) -> str:
+    """What keeps a table from being a manifest; empty where nothing does."""
+    try:
+        return manifest.remark(tree, path)
+    except InputError as error:
+        return f"{printable(path)}: {error.cause}"
 
 
 def _no_pictures(tree: Tree, unread: list[Problem], remarks: tuple[str, ...]) -> InputError:
@@ -229,6 +316,8 @@ def _refuse_other_tasks(name: str, folders: list[list[str]], others: Names) -> N
     found = ""
     if "annotations" in words and any(path.endswith(".xml") for path in lower):
         found = "boxes for object detection (Pascal VOC: Annotations/*.xml)"
+    elif any(f"/{path}".endswith("/_annotations.csv") for path in lower):
+        found = "boxes for object detection (_annotations.csv)"
     elif any(path.endswith("coco.json") or (path.endswith(".json") and "/instances_" in f"/{path}") for path in lower):
         found = "boxes for object detection (COCO JSON)"
     elif "labels" in words and "images" in words and any("labels/" in path and path.endswith(".txt") for path in lower):

@@ -2,7 +2,9 @@
 
 Columns (any case): `path` (or file, file_name, filename, image), and one of
 `label` (or class, category: one class name), `labels` (several, separated by | or ;, or a JSON list: multi-label),
-`target`, `targets` or several `target_*` (numbers: regression); further `split` and `group`, if wanted.
+`target`, `targets` or several `target_*` (numbers: regression); further `split` and `group`, if wanted. Where none of
+these says it, and each of the other columns is 0 or 1 in every row, their names are the labels: one class a picture
+where every row has a single 1, else multi-label.
 """
 
 import math
@@ -11,7 +13,7 @@ import posixpath
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache, cached_property, partial
 from pathlib import PurePath
 from typing import Any
 
@@ -25,14 +27,15 @@ from smalti.data.names import Names
 from smalti.data.source import UNASSIGNED, Problem, Source, Storage, Task
 from smalti.errors import InputError, counted, few, printable
 
-__all__ = ["Found", "find", "read_file", "read_tree"]
+__all__ = ["Found", "find", "read_file", "read_tree", "remark"]
 
-_STEMS = {"metadata", "manifest", "labels"}
+_STEMS = {"metadata", "manifest", "labels", "_classes"}
 _ANSWERS: dict[Task, tuple[str, ...]] = {
     "multilabel": ("labels", "label"),
     "classify": (*LABEL_COLUMNS, "labels", "target"),
     "regress": ("target", "targets", "label"),
 }
+_BIT = re.compile(r"[01](?:\.0*)?")  # also as a table of floats has it, "1.0"
 _LARGEST = float(np.finfo(np.float32).max)
 
 
@@ -64,6 +67,27 @@ class _Table:
         found = tuple(c for c in ("label", "labels", "target", "targets") if c in self.columns) + self.target_columns
         return found or tuple(c for c in LABEL_COLUMNS if c in self.columns)[:1]
 
+    @cached_property
+    def bits(self) -> dict[str, str]:
+        """The label that each column stands for, its name as it is written: where no column is called as an answer is,
+        and there are two or more beside path, split and group, all of them 0 or 1 in every row."""
+        known = {self.path_column, "split", "group", ""}
+        named = {c: name for c, name in zip(self.columns, self.rows.header, strict=True) if c not in known}
+        if self.path_column is None or self.answers or len(named) < 2:
+            return {}
+        row = None
+        for _, row in self.rows:
+            if not all(_BIT.fullmatch(str(row.get(column)).strip()) for column in named):
+                return {}
+        return named if row else {}
+
+    @property
+    def lacks(self) -> str:
+        """What a manifest needs and it has not; empty where it has all."""
+        if self.path_column is None:
+            return "path column"
+        return "" if self.answers or self.bits else "label or target column"
+
 
 @dataclass(frozen=True)
 class Found:
@@ -92,12 +116,10 @@ def find(tree: Tree) -> Found:
         table = _parse(
             tree.content(path), f"{tree.name}/{path}", posixpath.dirname(path), UNASSIGNED if split is None else split
         )
-        if table.path_column and table.answers:
-            tables.append(table)
-        elif table.path_column:
-            remarks.append(f"{printable(path)} has no label or target column; its columns are {table.shown}")
+        if table.lacks:
+            remarks.append(_remark(path, table))
         else:
-            remarks.append(f"{printable(path)} has no path column; its columns are {table.shown}")
+            tables.append(table)
     if len(tables) > 1 and (
         any(table.split == UNASSIGNED for table in tables) or len({table.split for table in tables}) < len(tables)
     ):
@@ -110,9 +132,20 @@ def find(tree: Tree) -> Found:
     return Found(tuple(tables), tuple(remarks))
 
 
-def read_tree(tree: Tree, tables: Sequence[_Table], task: Task | None) -> Source:
+def remark(tree: Tree, path: str) -> str:
+    """What is to be said of a table that is no manifest; empty where it would do. Raises InputError for no table."""
+    table = _parse(tree.content(path), f"{tree.name}/{path}", "", UNASSIGNED)
+    return _remark(path, table) if table.lacks else ""
+
+
+def _remark(path: str, table: _Table) -> str:
+    return f"{printable(path)} has no {table.lacks}; its columns are {table.shown}"
+
+
+def read_tree(tree: Tree, found: Found, task: Task | None) -> Source:
     """The source that manifests inside a folder or archive describe. Raises InputError with file and line of a row."""
-    rows = _AllRows(tables)
+    rows = _AllRows(found.tables)
+    root = ""
     if isinstance(tree.storage, Files):  # written by the person on this machine: any path is theirs to give
         root = tree.storage.root
         names = Names(map(_on_disk(root), rows))
@@ -122,15 +155,16 @@ def read_tree(tree: Tree, tables: Sequence[_Table], task: Task | None) -> Source
         names = Names(map(_in_archive, rows))
         places = {composed(path): i for i, path in enumerate(tree.paths)}
         places |= {path: i for i, path in enumerate(tree.paths)}
-        found = (places.get(name, places.get(composed(name), -1)) for name in names)
-        positions = np.fromiter(found, np.int64, len(names))
+        found_at = (places.get(name, places.get(composed(name), -1)) for name in names)
+        positions = np.fromiter(found_at, np.int64, len(names))
         _require_some(names, iter(positions >= 0), tree.name)
         storage = tree.storage.select(positions)
-    listed = set(map(composed, names))
+    listed = {composed(os.path.relpath(name, root) if os.path.isabs(name) else name) for name in names}
     rest = Names(path for path in tree.paths if is_picture(path) and composed(path) not in listed)
     cause = f"{counted(len(rest), 'picture')} in no manifest: {few(rest)}"
     left_out = Problem("left_out", "", cause, "give each a row, if it is to be used", count=len(rest))
-    return _source(tree.name, rows, names, storage, task, tree.notes, (left_out,) if rest else ())
+    notes = (*tree.notes, *found.remarks)
+    return _source(tree.name, rows, names, storage, task, notes, (left_out,) if rest else ())
 
 
 def read_file(path: str | os.PathLike[str], name: str, task: Task | None) -> Source:
@@ -143,14 +177,13 @@ def read_file(path: str | os.PathLike[str], name: str, task: Task | None) -> Sou
             "cannot be read", where=name, why=error.strerror or str(error), mend="give yourself the right to read it"
         ) from error
     table = _parse(content, name if suffix_of(name) else os.fspath(path), "", UNASSIGNED)
-    if not table.path_column or not table.answers:
-        lacks = "path column" if not table.path_column else "label or target column"
+    if table.lacks:
         mend = (
             f"the first row must name the columns, e.g. path,label; path may be {' or '.join(PATH_COLUMNS[1:])} too"
             if not table.path_column
             else "name the column of the answer label, labels or target"
         )
-        raise InputError(f"no {lacks}; the columns are {table.shown}", where=name, mend=mend)
+        raise InputError(f"no {table.lacks}; the columns are {table.shown}", where=name, mend=mend)
     rows = _AllRows([table])
     root = os.path.dirname(os.path.abspath(path))
     names = Names(map(_on_disk(root), rows))
@@ -278,20 +311,23 @@ def _source(
     problems: tuple[Problem, ...] = (),
 ) -> Source:
     tables = rows.tables
+    _refuse_boxes(name, tables, names)
     splits = np.fromiter(map(_split, rows), np.int8, len(names))
     groups = _groups(rows)
-    task = task or _task(name, tables)
+    task = task or _task(name, rows)
     if task == "regress":
         labels, targets = _numbers(rows, len(names))
     else:
+        in_bits = all(table.bits for table in tables)
         column = next((c for c in _ANSWERS[task] if all(c in table.columns for table in tables)), None)
-        if column is None:
+        if column is None and not in_bits:
             raise InputError(
                 f"no column for the task {task}; the columns are {tables[0].shown}",
                 where=name,
                 mend=f"name the column of the answer {_ANSWERS[task][0]}",
             )
-        read = partial(_names, column=column, separate=task == "multilabel" or column == "labels")
+        separate = task == "multilabel" or column == "labels"
+        read = _names_of_bits if column is None else partial(_names, column=column, separate=separate)
         if task == "classify":
             labels, targets = class_targets((_single(row, read(row)) for row in rows), splits, name)
         else:
@@ -305,11 +341,26 @@ def _source(
     return Source(name, task, labels, names, targets, splits, storage, groups, notes, problems=problems)
 
 
-def _task(name: str, tables: Sequence[_Table]) -> Task:
+def _refuse_boxes(name: str, tables: Sequence[_Table], names: Names) -> None:
+    """A row a box would pass for a row a picture, and a picture of two things for two pictures."""
+    boxed = next((table for table in tables if {"xmin", "ymin"} <= {*table.columns} or "bbox" in table.columns), None)
+    if boxed is not None and len({*names}) < len(names):
+        raise InputError(
+            "not a classification set: it holds boxes for object detection, several in a picture",
+            where=name,
+            why=f"the columns of {boxed.name} are {boxed.shown}",
+            mend="to classify the pictures, give each one row, with its label",
+        )
+
+
+def _task(name: str, rows: _AllRows) -> Task:
     """What the columns ask for. Raises InputError where they ask for two things."""
+    tables = rows.tables
+    if all(table.bits for table in tables):
+        return "classify" if all(len(_names_of_bits(row)) == 1 for row in rows) else "multilabel"
     kinds: set[Task] = set()
     for table in tables:
-        for column in table.answers:
+        for column in table.answers or ("labels",):  # one of zeros and ones, beside another kind of table
             kinds.add("classify" if column in LABEL_COLUMNS else "multilabel" if column == "labels" else "regress")
     if len(kinds) > 1:
         raise InputError(
@@ -342,6 +393,10 @@ def _names(row: _Row, *, column: str, separate: bool) -> list[str]:
     if separate and not isinstance(value, list):
         found = re.split(r"[|;]", found[0])
     return [printable(composed(text.strip()), 300) for text in found if text.strip()]
+
+
+def _names_of_bits(row: _Row) -> list[str]:
+    return [printable(composed(name), 300) for column, name in row.table.bits.items() if float(row.text(column))]
 
 
 def _single(row: _Row, found: list[str]) -> str:

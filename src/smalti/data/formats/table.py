@@ -107,6 +107,8 @@ def _reader(content: bytes, name: str) -> Iterator[tuple[int, list[str]]]:
             begun = reader.line_num + 1
     except csv.Error as error:
         mend = "save it as plain CSV; close every quote, and write a quote inside quotes twice"
+        if "field limit" in str(error):
+            mend += f"; a value has at most {csv.field_size_limit():,} characters, in a .jsonl any number"
         raise InputError("not a table", where=f"{name}, line {begun}", why=str(error), mend=mend) from error
 
 

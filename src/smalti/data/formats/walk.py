@@ -1,5 +1,6 @@
 """A folder on disk as a list of files. Nothing is opened but folders; nothing can make the walk hang or run twice."""
 
+import errno
 import hashlib
 import os
 import stat
@@ -60,9 +61,9 @@ def read_regular(path: str | os.PathLike[str]) -> bytes:
     try:
         found = os.fstat(handle)
         if not stat.S_ISREG(found.st_mode):
-            raise OSError(22, f"not a regular file but {_kind(found.st_mode)}")
+            raise OSError(errno.EINVAL, f"not a regular file but {_kind(found.st_mode)}")
         if found.st_size > MAX_FILE_BYTES:
-            raise OSError(27, "larger than 1 GiB, too large for a picture")
+            raise OSError(errno.EFBIG, "larger than 1 GiB, the most that is read of one file")
         with os.fdopen(handle, "rb", buffering=0, closefd=False) as file:
             return file.readall()
     finally:

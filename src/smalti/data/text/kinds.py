@@ -4,9 +4,11 @@ import os
 from pathlib import Path
 from typing import Literal
 
-from smalti.data.decode import PICTURE_SUFFIXES
+from smalti.data.decode import PICTURE_SUFFIXES, UNREAD_SUFFIXES
+from smalti.data.formats.idx import is_idx_name
 from smalti.data.formats.table import LABEL_COLUMNS, MANIFEST_SUFFIXES, PATH_COLUMNS, first_columns
 from smalti.data.formats.tree import is_ignored, suffix_of
+from smalti.data.formats.walk import MAX_FILE_BYTES
 from smalti.errors import InputError
 
 __all__ = ["TEXT_SUFFIXES", "TextKind", "is_text_name", "looks_like_text", "text_kind"]
@@ -14,10 +16,10 @@ __all__ = ["TEXT_SUFFIXES", "TextKind", "is_text_name", "looks_like_text", "text
 TextKind = Literal["corpus", "pairs", "sentences"]
 
 TEXT_SUFFIXES = (".txt", ".text", ".md", ".rst", ".tex", ".org", ".srt", ".py", ".c", ".h", ".java", ".js", ".sh")
-_OTHERS = {*PICTURE_SUFFIXES, *MANIFEST_SUFFIXES}  # data of another kind
+_OTHERS = {*PICTURE_SUFFIXES, *UNREAD_SUFFIXES, *MANIFEST_SUFFIXES}  # data of another kind
 _OTHERS |= {".npz", ".npy", ".zip", ".tar", ".tgz", ".gz", ".xz", ".txz", ".bz2", ".tbz2", ".json", ".xml", ".yaml"}
-_LOOKED_AT = 1 << 16  # bytes of a table: its header and first rows
-_FILES = 10_000  # of text in a folder, past which no other is looked for
+_OTHERS |= {".parquet", ".arrow", ".tfrecord", ".dcm", ".nii", ".mat", ".h5", ".hdf5"}  # not read, but no text either
+_OTHERS |= {".pkl", ".pt", ".pth", ".safetensors"}
 
 
 def is_text_name(path: str) -> bool:
@@ -48,25 +50,23 @@ def text_kind(path: str | os.PathLike[str]) -> TextKind | None:
 
 
 def _is_text_folder(path: Path) -> bool:
-    texts = 0
+    found = False
     for _, folders, files in os.walk(path):
         folders[:] = [name for name in folders if not is_ignored(name)]
         for name in files:
             if is_ignored(name):
                 continue
             if is_text_name(name):
-                texts += 1
-            elif suffix_of(name) in _OTHERS:
+                found = True
+            elif suffix_of(name) in _OTHERS or is_idx_name(name):
                 return False
-        if texts > _FILES:
-            break
-    return texts > 0
+    return found
 
 
 def _table_kind(path: Path) -> TextKind | None:
     try:
         with path.open("rb") as file:
-            start = file.read(_LOOKED_AT)
+            start = file.readline(MAX_FILE_BYTES) + file.readline(MAX_FILE_BYTES)  # the first may be `sep=;`
         columns = set(first_columns(start, path.name))
     except (OSError, InputError):
         return None  # what is wrong with it is told by whoever opens it

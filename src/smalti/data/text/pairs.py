@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from smalti.data.loader import Batch
-from smalti.data.source import Source
+from smalti.data.source import Source, digest
 from smalti.data.text.rows import Rows, encode_row, padded
 from smalti.data.text.table import Texts, read_table, texts_of
 from smalti.errors import InputError
@@ -35,8 +35,8 @@ class PairSource:
         return len(self.targets)
 
     def fingerprint(self) -> str:
-        """A digest that changes when a source or a target does."""
-        return Texts((*texts_of(self.sources), *self.targets)).fingerprint()
+        """A digest that changes when a source, a target, a split or a group does."""
+        return digest((self.sources.fingerprint, *self.targets))
 
 
 def open_pairs(path: str | os.PathLike[str]) -> PairSource:

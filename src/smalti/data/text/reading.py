@@ -1,5 +1,6 @@
 """A text file as a string."""
 
+import errno
 import gzip
 import os
 import zlib
@@ -34,9 +35,9 @@ def read_content(path: str | os.PathLike[str]) -> bytes:
         return gzip.decompress(content) if Path(path).suffix.lower() == ".gz" else content
     except (OSError, EOFError, zlib.error) as error:
         why = getattr(error, "strerror", None) or str(error)
-        raise InputError(
-            "cannot be read", where=path, why=why, mend="check the path, or copy the file again"
-        ) from error
+        large = isinstance(error, OSError) and error.errno == errno.EFBIG
+        mend = "divide it into smaller files" if large else "check the path, or copy the file again"
+        raise InputError("cannot be read", where=path, why=why, mend=mend) from error
 
 
 def decoded(content: bytes, where: object, *, raw: bool = False) -> str:
