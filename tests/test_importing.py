@@ -16,7 +16,9 @@ from safetensors.torch import save_file
 
 import smalti
 from smalti import api
+from smalti._torchvision import torchvision
 from smalti.cli import run
+from smalti.embed import resize_positions
 from smalti.errors import InputError
 from smalti.importing import find_labels, find_normalisation, published_model
 from smalti.modelfile import read_model, write_model
@@ -107,6 +109,39 @@ def test_weights_of_one_size_are_used_at_others(preset, options, sizes, monkeypa
             assert model.module(images).isfinite().all()
 
 
+@pytest.mark.parametrize("named", [True, False])
+def test_positions_are_of_the_grid_of_the_preset_or_the_folder(named, monkeypatch, tmp_path):
+    """Not of the one that is asked for, though it has as many patches."""
+    preset = small(monkeypatch, "vit_tiny_patch16_224", **SMALL, img_size=96)
+    there = 96 if named else (48, 192)
+    module = smalti.create_model(preset, img_size=there)
+    save_file(module.state_dict(), tmp_path / "model.safetensors")
+    told = {"architecture": preset, "pretrained_cfg": {"input_size": [3, 48, 192]}}
+    (tmp_path / "config.json").write_text(json.dumps({} if named else told))
+    source, chosen = (tmp_path / "model.safetensors", preset) if named else (tmp_path, None)
+    model = published_model(source, preset=chosen, img_size=(64, 144)).model.module
+    expected = resize_positions(module.pos_embed, module.grid_size, (4, 9), num_prefix_tokens=1)
+    assert torch.equal(model.pos_embed, expected)
+    assert not torch.equal(model.pos_embed, module.pos_embed)
+
+
+@pytest.mark.parametrize(
+    ("cut", "size", "asked"),
+    [((28, 42), (28, 42), {}), ((30, 42), (56, 56), {}), ((28, 42), (70, 70), {"img_size": 70})],
+)
+def test_a_dinov2_takes_pictures_as_its_preprocessor_makes_them(cut, size, asked, monkeypatch, tmp_path):
+    module = smalti.create_model(small(monkeypatch, "vit_small_patch14_dinov2", **SMALL), img_size=56)
+    save_file(HUGGINGFACE["dinov2"].to_theirs(module.state_dict()), tmp_path / "model.safetensors")
+    told = {"model_type": "dinov2", "hidden_size": 24, "num_hidden_layers": 2, "num_attention_heads": 3}
+    (tmp_path / "config.json").write_text(json.dumps({**told, "patch_size": 14, "image_size": 56}))
+    about = {"size": {"shortest_edge": 64}, "crop_size": {"height": cut[0], "width": cut[1]}, "do_center_crop": True}
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps(about))
+    model = published_model(tmp_path, **asked).model
+    assert model.preprocess.img_size == size
+    expected = resize_positions(module.pos_embed, (4, 4), (size[0] // 14, size[1] // 14), num_prefix_tokens=1)
+    assert torch.equal(model.module.pos_embed, expected)
+
+
 def test_a_size_that_patches_do_not_fill_is_refused(weights):
     with pytest.raises(InputError, match="img_size 28 is not a multiple of patch_size 16; use 16 or 32"):
         published_model(weights, preset="vit_tiny_patch16_224", img_size=28)
@@ -165,10 +200,12 @@ def test_a_folder_of_timm_says_what_it_is(theirs, weights, tmp_path):
     assert (rule.mean[0], rule.std[0], rule.interpolation, rule.crop_pct) == (0.4, 0.3, "bilinear", 0.95)
 
 
-def folder_of(tmp_path, *, preprocessor=None, **told):
-    """A folder of transformers of a small ViT with three outputs."""
+def folder_of(tmp_path, *, preprocessor=None, classes=3, **told):
+    """A folder of transformers of a small ViT."""
     torch.manual_seed(0)
-    state = smalti.create_model("vit_nano_patch4_32", num_classes=3).state_dict()
+    model = smalti.create_model("vit_nano_patch4_32", num_classes=classes)
+    torch.nn.init.normal_(model.head.weight)
+    state = model.state_dict()
     named = {n if n.startswith("classifier") else f"vit.{n}": t for n, t in HUGGINGFACE["vit"].to_theirs(state).items()}
     tmp_path.mkdir(exist_ok=True)
     save_file(named, tmp_path / "model.safetensors")
@@ -191,6 +228,27 @@ def folder_of(tmp_path, *, preprocessor=None, **told):
 )
 def test_labels_are_those_of_their_outputs(told, labels, tmp_path):
     assert published_model(folder_of(tmp_path, **told)).model.labels == labels
+
+
+@pytest.mark.parametrize(
+    ("problem", "classes", "task"),
+    [
+        ("multi_label_classification", 3, "multilabel"),
+        ("regression", 3, "regress"),
+        ("single_label_classification", 3, "classify"),
+        (None, 3, "classify"),
+        (None, 1, "regress"),
+    ],
+)
+def test_what_the_outputs_are_is_as_the_folder_says(problem, classes, task, tmp_path):
+    folder = folder_of(tmp_path / "theirs", classes=classes, problem_type=problem)
+    made = smalti.import_weights(folder, tmp_path / "m.safetensors")
+    model = smalti.load(made.path, device="cpu", precision="fp32")
+    logits = model.module(model.preprocess([PICTURE]))[0]
+    expected = {"classify": logits.softmax(-1), "multilabel": logits.sigmoid(), "regress": logits}[task]
+    (answer,) = model.predict(PICTURE)
+    assert model.task == task
+    assert list(answer.values.values()) == pytest.approx(expected.tolist(), abs=1e-4)
 
 
 def test_labels_by_other_than_numbers_are_refused(tmp_path):
@@ -246,6 +304,98 @@ def test_the_folder_of_timm_says_the_size_unless_a_preset_is_named(theirs, weigh
     assert published_model(folder).model.preprocess.img_size == (64, 96)
     assert published_model(folder, img_size=32).model.preprocess.img_size == (32, 32)
     assert published_model(folder, preset="vit_tiny_patch16_224").model.preprocess.img_size == (224, 224)
+
+
+WRITTEN = {  # our preset, its small size, timm's arguments beside it
+    "Swin": ("swin_tiny_patch4_window7_224", STAGES, {"img_size": 56}),
+    "Swin V2 in the windows of its preset": ("swinv2_tiny_window8_256", STAGES, {"img_size": 64}),
+    "Swin V2 in larger windows": ("swinv2_tiny_window8_256", STAGES, {"img_size": 64, "window_size": 16}),
+    "Swin V2 in a small picture": ("swinv2_tiny_window16_256", STAGES, {"img_size": 32}),
+    "Swin V2 trained in other windows": (
+        "swinv2_tiny_window8_256",
+        STAGES,
+        {"img_size": 64, "pretrained_window_sizes": (6, 4)},
+    ),
+    "DINOv3 without a head": ("vit_small_patch16_dinov3", SMALL, {"img_size": 32, "num_classes": 0}),
+    "DINOv3 that reads its class token": ("vit_small_patch16_dinov3", SMALL, {"img_size": 32, "global_pool": "token"}),
+}
+
+
+def written_by_timm(folder, preset: str, **options):
+    """A model of timm with random weights, and the folder that timm writes of it."""
+    torch.manual_seed(0)
+    theirs = timm.create_model(preset, **{"num_classes": 3, **options}).eval()
+    for name, parameter in theirs.named_parameters():
+        torch.nn.init.normal_(parameter, 2.3 if name.endswith("logit_scale") else 0.0, std=0.2)
+    timm.models.save_for_hf(theirs, folder)
+    return theirs
+
+
+@pytest.mark.parametrize("kind", WRITTEN)
+def test_a_folder_that_timm_writes_answers_as_in_timm(kind, tmp_path):
+    preset, sizes, options = WRITTEN[kind]
+    theirs = written_by_timm(tmp_path, preset, **sizes, **options)
+    made = published_model(tmp_path).model
+    images = torch.randn(2, 3, options["img_size"], options["img_size"])
+    with torch.no_grad():
+        found, expected = made.module(images), theirs(images)
+        if not theirs.num_classes:  # we read the class token, timm the mean
+            found, expected = made.module.forward_features(images), theirs.forward_features(images)
+    assert (found - expected).abs().max() <= 1e-5 * expected.abs().max()
+
+
+def test_a_swin_v2_keeps_its_offsets_at_another_size(tmp_path):
+    written_by_timm(tmp_path, "swinv2_tiny_window8_256", **STAGES, img_size=64, window_size=16)
+    assert published_model(tmp_path, img_size=32).model.module.config.trained_windows == (16, 8)
+    about = {"architecture": "swinv2_base_window12to16_192to256"}
+    assert options_from_timm(about)["trained_windows"] == (12, 12, 12, 6)
+    nowhere = {"model_args": {"pretrained_window_sizes": [0] * 4}}
+    assert options_from_timm(about | nowhere)["trained_windows"] == (16, 16, 16, 8)
+
+
+@pytest.mark.parametrize("told", ["in its arguments", "beside none"])
+def test_a_head_on_the_mean_of_normed_patches_is_refused(told, tmp_path):
+    written_by_timm(tmp_path, "vit_small_patch16_dinov3", **SMALL, img_size=256)
+    about = json.loads((tmp_path / "config.json").read_text())
+    if told == "beside none":
+        assert about.pop("model_args")["global_pool"] == about["global_pool"] == "avg"
+        (tmp_path / "config.json").write_text(json.dumps(about))
+    with pytest.raises(InputError, match=r"mean of patches that were normed before.*use timm"):
+        published_model(tmp_path)
+
+
+@pytest.mark.parametrize("arch", ["resnet18", "convnext_tiny"])
+def test_a_file_of_torchvision_answers_as_there(arch, tmp_path):
+    torch.manual_seed(0)
+    theirs = getattr(torchvision.models, arch)(num_classes=3).eval()
+    old = {name: tensor for name, tensor in theirs.state_dict().items() if not name.endswith("num_batches_tracked")}
+    save_file(old, tmp_path / "theirs.safetensors")
+    made = smalti.import_weights(tmp_path / "theirs.safetensors", tmp_path / "ours.safetensors", preset=f"{arch}_224")
+    assert (made.names, len(made.model.labels)) == ("torchvision", 3)
+    assert made.model.preprocess.mean == (0.485, 0.456, 0.406)
+    images = torch.randn(2, 3, 64, 64)
+    with torch.no_grad():
+        torch.testing.assert_close(made.model.module.eval()(images), theirs(images), rtol=1e-4, atol=1e-5)
+
+
+def test_a_flexivit_takes_the_weights_of_a_plain_vit(tmp_path, monkeypatch):
+    theirs = published_model(folder_of(tmp_path)).model.module
+    options = {"embed_dim": 64, "depth": 6, "num_heads": 4, "patch_size": 4, "patch_sizes": (4, 8)}
+    small(monkeypatch, "flexivit_mini_32", **options)
+    ours = published_model(tmp_path, preset="flexivit_mini_32").model.module
+    images = torch.randn(2, 3, 32, 32)
+    with torch.no_grad():
+        torch.testing.assert_close(ours(images), theirs(images), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("preset", ["eva02_tiny_patch14_224", "resnet18_32"])
+def test_a_family_that_transformers_has_not_is_refused_in_a_line(preset, tmp_path, capsys):
+    weights, family = folder_of(tmp_path / "vit") / "model.safetensors", preset_config(preset)[0]
+    command = ["import-weights", str(weights), "--preset", preset, "--out", str(tmp_path / "m.safetensors")]
+    assert run(command) == 2
+    said = capsys.readouterr().err
+    assert f"not those of a model of the family {family}; name the preset" in said
+    assert said.count("\n") == 1
 
 
 def test_what_deit_does_to_pictures(tmp_path):

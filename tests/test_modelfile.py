@@ -138,6 +138,9 @@ def forged(path: Path, edit: Callable[[dict[str, Any], dict[str, torch.Tensor]],
         (lambda about, _: about["config"].update(dept=3), 'no setting "dept"; did you mean "depth"'),
         (lambda about, _: about["config"].update(depth="deep"), "depth = 'deep' is not a whole number"),
         (lambda about, _: about["config"].update(depth=3), "Unexpected key|Missing key"),
+        (lambda about, _: about["config"].update(depth=10**8, embed_dim=2), "far larger than what is stored"),
+        (lambda about, _: about["config"].update(embed_dim=2 * 10**6), "far larger than what is stored"),
+        (lambda about, _: about["config"].update(mlp_ratio=float("inf")), "infinity"),
         (lambda about, _: about["config"].update(embed_dim=64), "size mismatch"),
         (lambda about, _: about["config"].update(num_heads=4), "self-test"),  # fits, and is another model
         (lambda about, _: about["self_test"]["logits"].pop(), "self-test"),
@@ -168,7 +171,10 @@ def test_an_unchanged_forgery_is_read(tmp_path: Path):
     assert read_model(forged(tmp_path / "m.safetensors", lambda about, tensors: None)).labels == LABELS
 
 
-@pytest.mark.parametrize("text", ["5", "null", "[]", "tokenizer", '{"version": 1}'])
+SAYS_NOTHING = ["5", "null", "[]", "tokenizer", '{"version": 1}', '{"version": 1e999}', "[" * 100_000]
+
+
+@pytest.mark.parametrize("text", SAYS_NOTHING, ids=lambda text: text[:20])
 def test_metadata_that_says_nothing_is_damaged(tmp_path: Path, text: str):
     (tmp_path / "m.safetensors").write_bytes(save({"a": torch.zeros(2)}, {"format": "pt", "smalti": text}))
     with pytest.raises(DamagedError, match="its metadata"):

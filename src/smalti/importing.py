@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from smalti._version import __version__
@@ -31,12 +32,14 @@ from smalti.weights import (
     refuse_others,
     to_ours,
 )
-from smalti.weights.huggingface import OTHER_HEADS
+from smalti.weights.huggingface import OTHER_HEADS, task_of
 from smalti.weights.text import TEXT
 
 __all__ = ["RESAMPLE", "Imported", "Translated", "import_weights", "published_model"]
 
 Normalisation = tuple[tuple[float, ...], tuple[float, ...]]  # mean and deviation, a value a channel
+
+HEADS = ("head.weight", "head.fc.weight", "fc.weight", "classifier.2.weight")  # the last two are torchvision's
 
 AS_STORED: Normalisation = (0.0,) * 3, (1.0,) * 3
 IMAGENET: Normalisation = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -98,7 +101,7 @@ def import_weights(
         out: the model file to write.
         preset: what the weights are of; a timm folder says so itself, one of transformers by its sizes.
         img_size: side, or (height, width), of the pictures the model shall take; else that of the preset that is named,
-            or of the folder.
+            or of the folder: of a DINOv2 of transformers what its preprocessor makes of pictures.
         in_chans: channels it shall take; else as the folder says, or 3.
         labels: names of the outputs in order, or a text file with one a line; else as the folder says, or numbers.
         mean: of the pixels, a value a channel or one for all; else as the folder says, or as the published models have
@@ -138,8 +141,11 @@ def published_model(
             raise InputError(f"{name} is for models of pictures", where=source, mend="leave it out")
         return text_model(published, labels)
     options = options_from_huggingface(published.config) | options_from_timm(published.config)
+    learned_at = options.get("img_size")
     if preset is not None:
         options.pop("img_size", None)  # a preset that a person names says the size too
+    elif given := given_size(published):
+        options["img_size"] = given
     preset = preset or preset_of(published.config) or published.config.get("architecture")
     if preset is None:
         raise InputError(
@@ -150,11 +156,16 @@ def published_model(
     names, state = ("the authors of ViT", published.state) if published.ours else to_ours(published.state, family)
     remarks = [f"{len(published.state)} tensors with the names of {names}"]
 
-    wanted = {**options, "num_classes": outputs(state, "head.weight", "head.fc.weight")}
+    wanted = {**options, "num_classes": outputs(state, *HEADS)}
     if hidden := outputs(state, "pre_logits.fc.weight"):
         wanted["pre_logits"] = hidden
-    if getattr(config, "pool", "") == "mean" and "norm.weight" in state:
-        wanted["pool"] = "cls"  # of BEiT before its fine-tuning: a mean has its norm behind it
+    if options.get("pool") == "mean" and not hasattr(config, "pool"):
+        del wanted["pool"]  # of Swin, which has no other
+    elif wanted.get("pool", getattr(config, "pool", "")) == "mean" and "norm.weight" in state:
+        if "pool" in options and wanted["num_classes"]:
+            what = "its head reads the mean of patches that were normed before, which smalti has not"
+            raise InputError(what, where=source, mend="use timm")
+        wanted["pool"] = "cls"  # of BEiT before its fine-tuning, of DINOv3: a mean has its norm behind it
     if (eps := published.config.get("layer_norm_eps")) and hasattr(config, "norm_eps"):
         wanted["norm_eps"] = eps  # transformers' 1e-12 where others have 1e-6
     if img_size is not None:
@@ -169,7 +180,10 @@ def published_model(
             raise InputError(what, mend="give a value a channel, or one for all")
     with Blank():
         module = build(family, config)
-    load_strictly(module, fit_input(state, module), where=source)
+    there = {"img_size": learned_at or preset_config(preset)[1].img_size}
+    with Blank(), torch.device("meta"):
+        learned = build(*preset_config(preset, **wanted | there))
+    load_strictly(module, fit_input(state, module, learned), where=source)
     if not config.num_classes and "classifier.weight" in published.state:
         remarks.append(f"its head for classes is left out: it reads {OTHER_HEADS[family]}, which {preset} does not")
 
@@ -179,7 +193,7 @@ def published_model(
     model = ModelFile(
         family,
         module.eval(),
-        "classify",
+        task_of(published.config, config.num_classes),
         find_labels(published, config.num_classes, labels, remarks),
         Preprocess(config.size, chans, mean, std, **find_fit(published, config.size)),
         provenance={"smalti": __version__, "preset": preset, "weights": about},
@@ -318,6 +332,21 @@ def find_fit(published: Published, size: tuple[int, int]) -> dict[str, Any]:
         "crop_pct": told.get("crop_pct") or (0.9 if max(size) <= 256 else 1.0),
         "interpolation": told.get("interpolation", "bicubic"),
     }
+
+
+def given_size(published: Published) -> tuple[int, int] | None:
+    """(H, W) of the pictures that the preprocessor of a DINOv2 makes: 224 where the config says 518, since transformers
+    resizes its positions to what it is given. None for others, where nothing is told, or where patches do not fill it.
+    """
+    about, patch = published.preprocessor, published.config.get("patch_size")
+    cut = about.get("crop_size") if about.get("do_center_crop", True) else about.get("size")
+    sides = (cut.get("height"), cut.get("width")) if isinstance(cut, dict) else (cut, cut)
+    if published.config.get("model_type") not in ("dinov2", "dinov2_with_registers") or not isinstance(patch, int):
+        return None
+    match [side for side in sides if isinstance(side, int) and side >= patch > 0 and side % patch == 0]:
+        case [H, W]:
+            return H, W
+    return None
 
 
 def side_of(size: Any) -> float:

@@ -126,13 +126,13 @@ def read_any_model(path: str | os.PathLike[str]) -> ModelFile[Any]:
         outputs = getattr(config, "num_classes", 0)
         if len(about["labels"]) != outputs:
             raise InputError(f"{len(about['labels'])} labels for {outputs} outputs")
-        with Blank():
+        with Blank(tensors):
             module = build(family, config)
         module.load_state_dict(tensors)
         (rule,) = (read(about[name]) for name, read in RULES.items() if name in about)
         views = Views(**about["views"])
         expected = about["self_test"]["logits"]
-    except (SmaltiError, RuntimeError, TypeError, KeyError, ValueError) as error:
+    except (SmaltiError, RuntimeError, TypeError, KeyError, ValueError, OverflowError) as error:
         raise DamagedError(
             "does not describe a model this smalti can build",
             where=path,
@@ -211,7 +211,7 @@ def parse(path: Path, text: str) -> dict[str, Any]:
     try:
         about = json.loads(text)
         version = int(about["version"])
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise DamagedError("its metadata cannot be read", where=path, why=str(error), mend="copy it again") from error
     if version > FORMAT:
         raise DamagedError(

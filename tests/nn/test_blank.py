@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from smalti.errors import InputError
 from smalti.models import FAMILIES, build
 from smalti.models.sizes import preset_size
 from smalti.nn.blank import Blank
@@ -14,7 +15,7 @@ def test_the_same_model_is_built_but_for_what_is_drawn(family):
     drawn = build(family, config).state_dict()
     torch.manual_seed(0)
     before = torch.get_rng_state()
-    with Blank():
+    with Blank(drawn):
         model = build(family, config)
     assert torch.equal(torch.get_rng_state(), before)
     blank = model.state_dict()
@@ -23,6 +24,15 @@ def test_the_same_model_is_built_but_for_what_is_drawn(family):
     assert sum(one.count_nonzero() for one in blank.values()) < 0.1 * sum(one.numel() for one in blank.values())
     for (name, one), (_, other) in zip(model.named_buffers(), build(family, config).named_buffers(), strict=True):
         assert torch.equal(one, other), name
+
+
+def test_a_model_far_larger_than_what_is_stored_is_not_built():
+    stored = dict(torch.nn.Linear(8, 8).named_parameters())
+    with Blank(stored):
+        torch.nn.Linear(8, 9)
+    for build_far_more in (lambda: torch.nn.Linear(100, 100), lambda: [torch.nn.Linear(1, 1) for _ in range(100)]):
+        with pytest.raises(InputError, match="far larger than what is stored"), Blank(stored):
+            build_far_more()
 
 
 def test_outside_of_it_numbers_are_drawn_again():

@@ -5,11 +5,12 @@ import pytest
 import torch
 
 from smalti.models import create_model
-from smalti.weights import load_strictly, read_published
+from smalti.weights import fit_input, load_strictly, read_published
 
 timm = pytest.importorskip("timm")
 
 D, H, DEPTH, CLASSES = 48, 3, 2, 7
+OPTIONS = {"img_size": 32, "patch_size": 8, "embed_dim": D, "depth": DEPTH, "num_heads": H, "num_classes": CLASSES}
 
 
 def arrays(prefix: str = "") -> dict[str, np.ndarray]:
@@ -45,7 +46,8 @@ def arrays(prefix: str = "") -> dict[str, np.ndarray]:
 
 
 def stacked() -> dict[str, np.ndarray]:
-    """The same weights as big_vision writes them: other numbers in the names, all blocks in one array."""
+    """The same weights as big_vision writes them: other numbers in the names, all blocks in one array, and positions of
+    the patches alone."""
     old, new = (
         ("MultiHeadDotProductAttention_1", "LayerNorm_2", "MlpBlock_3"),
         (
@@ -58,7 +60,8 @@ def stacked() -> dict[str, np.ndarray]:
     for name, array in arrays().items():
         first, _, rest = name.partition("encoderblock_")
         if not rest:
-            found[f"params/{name.replace('Transformer/posembed_input/', '')}"] = array
+            placed = name == "Transformer/posembed_input/pos_embedding"
+            found["params/pos_embedding" if placed else f"params/{name}"] = array[:, 1:] if placed else array
             continue
         rest = rest.partition("/")[2]
         for one, other in zip(old, new, strict=True):
@@ -72,17 +75,28 @@ def test_blocks_in_one_array_are_the_same_blocks(tmp_path):
     np.savez(tmp_path / "stacked.npz", **stacked())
     first, second = (read_published(tmp_path / f"{name}.npz").state for name in ("apart", "stacked"))
     assert first.keys() == second.keys()
+    first["pos_embed"] = first["pos_embed"][:, 1:]
     assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_positions_that_big_vision_adds_before_the_class_token_are_those_of_the_patches(tmp_path):
+    np.savez(tmp_path / "stacked.npz", **stacked())
+    state = read_published(tmp_path / "stacked.npz").state
+    ours = create_model("vit_tiny_patch16_224", **OPTIONS).eval()
+    load_strictly(ours, fit_input(state, ours), where=tmp_path)
+    images = torch.randn(2, 3, 32, 32)
+    with torch.no_grad():
+        patches = ours.patch_embed(images) + state["pos_embed"]
+        assert torch.equal(ours.embed(images), torch.cat([state["cls_token"].expand(2, -1, -1), patches], dim=1))
 
 
 @pytest.mark.parametrize("prefix", ["", "opt/target/"])
 def test_equals_timm(prefix, tmp_path):
     path = tmp_path / "weights.npz"
     np.savez(path, **arrays(prefix))
-    options = {"img_size": 32, "patch_size": 8, "embed_dim": D, "depth": DEPTH, "num_heads": H, "num_classes": CLASSES}
-    theirs = timm.create_model("vit_tiny_patch16_224", **options).eval()
+    theirs = timm.create_model("vit_tiny_patch16_224", **OPTIONS).eval()
     theirs.load_pretrained(str(path))
-    ours = create_model("vit_tiny_patch16_224", **options).eval()
+    ours = create_model("vit_tiny_patch16_224", **OPTIONS).eval()
     published = read_published(path)
     assert published.ours
     load_strictly(ours, published.state, where=path)

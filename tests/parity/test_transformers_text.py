@@ -145,6 +145,26 @@ def test_a_config_we_have_no_model_for_is_refused(told, message):
     assert message in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("BertForTokenClassification", {}, "architectures = ['BertForTokenClassification']"),
+        ("BertForMultipleChoice", {}, "architectures = ['BertForMultipleChoice']"),
+        ("BertForSequenceClassification", {"problem_type": "multi_label_classification"}, 'for "multilabel"'),
+        ("BertForSequenceClassification", {"num_labels": 3, "problem_type": "regression"}, 'for "regress"'),
+        ("BertForSequenceClassification", {"num_labels": 1}, 'for "regress"'),
+    ],
+)
+def test_a_classifier_of_other_things_than_texts_is_refused(name, options, message, tmp_path):
+    cls = getattr(transformers, name)
+    cls(cls.config_class(**BERT, **options)).save_pretrained(tmp_path)
+    published = read_published(tmp_path)
+    with pytest.raises(InputError) as error:
+        options_of(published.config, published.state)
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)
+
+
 def test_marian_is_the_original_encoder_decoder():
     config = transformers.MarianConfig(
         vocab_size=50, d_model=24, encoder_layers=2, decoder_layers=3, encoder_attention_heads=4,

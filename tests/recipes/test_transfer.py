@@ -16,6 +16,7 @@ import smalti
 from smalti import data
 from smalti.cli import run
 from smalti.data.check import check
+from smalti.data.preprocess import Preprocess
 from smalti.data.split import split
 from smalti.errors import InputError, Interrupted
 from smalti.evaluate.probe import fit_linear
@@ -50,7 +51,9 @@ def weights(model) -> dict[str, torch.Tensor]:
 
 @pytest.mark.parametrize("tune", FREEZE)
 def test_each_way_of_tuning_ends_in_a_plain_model_file(tune, trained, tmp_path):
-    settings = {**PLAIN, "transfer.tune": tune, "transfer.blocks": 1, "optim.lr": 5e-4}
+    more = {} if tune == "head" else {"optim.lr": 5e-4}  # which is fitted, not trained
+    more |= {"transfer.blocks": 1} if tune == "last" else {}
+    settings = {**PLAIN, "transfer.tune": tune, **more}
     result = smalti.train(
         "digits", steps=8, out=tmp_path / "run", start=trained, overrides=settings, report=False, show=False
     )
@@ -82,6 +85,19 @@ def test_labels_it_knows_begin_with_what_it_knows(trained, tmp_path):
     assert torch.equal(fresh.head.weight[2], old.module.head.weight[2])
     assert (fresh.head.weight[1] == 0).all()
     assert torch.equal(fresh.blocks[0].attn.qkv.weight, old.module.blocks[0].attn.qkv.weight)
+
+
+def test_positions_of_a_grid_that_was_no_square_are_resized_from_it(tmp_path):
+    from smalti.embed import resize_positions
+    from smalti.recipes.transfer import load_start
+
+    module = smalti.create_model("vit_nano_patch2_8", num_classes=2, img_size=(8, 32)).eval()
+    rule = Preprocess((8, 32), 3, (0.5,) * 3, (0.5,) * 3)
+    file = ModelFile("vit", module, "classify", ("a", "b"), rule, provenance={"preset": "vit_nano_patch2_8"})
+    write_model(tmp_path / "m.safetensors", file)
+    fresh = smalti.create_model("vit_nano_patch2_8", num_classes=2, img_size=(16, 32))
+    load_start(fresh, TransferConfig(str(tmp_path / "m.safetensors")), ("a", "b"))
+    assert torch.equal(fresh.pos_embed, resize_positions(module.pos_embed, (4, 16), (8, 16), num_prefix_tokens=1))
 
 
 def test_a_regression_begins_with_a_fresh_last_layer(trained, tmp_path):
@@ -273,8 +289,6 @@ def test_what_cannot_be_is_told(options, told, trained, tmp_path):
 
 
 def test_a_pretraining_head_is_taken_off(tmp_path):
-    from smalti.data.preprocess import Preprocess
-    from smalti.modelfile import ModelFile
     from smalti.recipes.transfer import load_start
 
     module = smalti.create_model("vit_nano_patch2_8", num_classes=2, pre_logits=16, layer_scale=0.1).eval()
@@ -297,6 +311,12 @@ def test_freezing_the_first_blocks_leaves_the_last_ones():
     learning = {name for name, p in model.named_parameters() if p.requires_grad}
     assert all(name.startswith(("layers.2.blocks.", "norm.", "head.")) for name in learning)
     assert {"layers.2.blocks.0.norm1.weight", "norm.weight", "head.fc.weight"} <= learning
+
+
+@pytest.mark.parametrize("preset", ["cnn_small_8", "mlp_small_8"])
+def test_what_has_no_blocks_has_no_place_for_low_rank_parts(preset):
+    with pytest.raises(InputError, match=r'lora of a model without blocks .*; set transfer.tune to "all" or "head"'):
+        freeze(smalti.create_model(preset), TransferConfig(tune="lora"))
 
 
 def test_a_run_begins_with_weights_of_the_hub_and_goes_on_without_the_network(hub, tmp_path, monkeypatch):

@@ -62,6 +62,60 @@ def test_the_same_size_changes_nothing():
     assert all(torch.equal(state[name], tensor) for name, tensor in old.state_dict().items())
 
 
+def test_another_grid_with_as_many_tokens_is_another_grid():
+    """As timm does it, which knows what grid its weights were learned in."""
+    from timm.layers import resample_abs_pos_embed
+
+    old = drawn("vit_tiny_patch16_224", **TINY, img_size=96)
+    new = create_model("vit_tiny_patch16_224", **TINY, img_size=(64, 144))
+    assert old.pos_embed.shape == new.pos_embed.shape
+    found = fit_input(old.state_dict(), new, old)["pos_embed"]
+    torch.testing.assert_close(found, resample_abs_pos_embed(old.pos_embed, [4, 9]), rtol=1e-5, atol=1e-6)
+    assert torch.equal(fit_input(new.state_dict(), new, new)["pos_embed"], new.pos_embed)
+
+
+def test_a_grid_that_was_no_square_is_resized_as_what_it_was():
+    from timm.layers import resample_abs_pos_embed
+
+    old = drawn("vit_tiny_patch16_224", **TINY, img_size=(64, 256))
+    new = create_model("vit_tiny_patch16_224", **TINY, img_size=(128, 256))
+    found = fit_input(old.state_dict(), new, old)["pos_embed"]
+    expected = resample_abs_pos_embed(old.pos_embed, [8, 16], [4, 16])
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_biases_of_a_grid_that_was_no_square_are_resized_as_what_they_were():
+    old = drawn("beit_base_patch16_224", **TINY, img_size=(32, 80))  # 3 * 9 offsets, as many as in no square
+    new = create_model("beit_base_patch16_224", **TINY, img_size=(80, 32))
+    name = "blocks.0.attn.rel_bias.table"
+    table = old.state_dict()[name]
+    found = fit_input(old.state_dict(), new, old)[name]
+    torch.testing.assert_close(found[:-3], resize_relative(table[:-3], (2, 5), (5, 2)))
+    assert torch.equal(found[-3:], table[-3:])
+
+
+def test_positions_that_fit_already_keep_the_class_token_as_it_is():
+    """50 patches, which are a class token and 49 only where nothing tells."""
+    model = drawn("deit3_small_patch16_224", **TINY, img_size=(160, 80))
+    for learned in (None, model):
+        state = fit_input(model.state_dict(), model, learned)
+        assert all(torch.equal(state[name], tensor) for name, tensor in model.state_dict().items())
+    apart = drawn("vit_tiny_patch16_224", **TINY, img_size=112)  # 50 with its class token
+    fitted = fit_input(apart.state_dict(), model, apart)
+    assert torch.equal(fitted["cls_token"], apart.cls_token + apart.pos_embed[:, :1])
+    assert fitted["pos_embed"].shape == model.pos_embed.shape
+
+
+@pytest.mark.parametrize("size", [64, 96])
+def test_positions_of_patches_alone_get_zeros_for_the_class_token(size):
+    old = drawn("vit_tiny_patch16_224", **TINY, img_size=64)
+    new = create_model("vit_tiny_patch16_224", **TINY, img_size=size)
+    state = {**old.state_dict(), "pos_embed": old.pos_embed[:, 1:]}
+    filled = {**old.state_dict(), "pos_embed": F.pad(old.pos_embed[:, 1:], (0, 0, 1, 0))}
+    for learned in (None, old):
+        assert torch.equal(fit_input(state, new, learned)["pos_embed"], fit_input(filled, new, old)["pos_embed"])
+
+
 def test_a_class_tokens_position_becomes_part_of_it_where_positions_are_of_patches():
     new = create_model("vit_small_patch14_reg4_dinov2", **TINY, img_size=56).eval()
     state = dict(drawn("vit_small_patch14_reg4_dinov2", **TINY, img_size=56).state_dict())

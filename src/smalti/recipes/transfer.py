@@ -141,7 +141,7 @@ def load_start(model: nn.Module, config: TransferConfig, labels: tuple[str, ...]
     old = {label: row for row, label in enumerate(file.labels) if file.task != "regress"}
     rows = {row: old[label] for row, label in enumerate(labels) if label in old}
     state = {name: t for name, t in file.module.state_dict().items() if name.split(".")[0] not in LEFT}
-    load_strictly(model, fit_classes(fit_input(state, model), model, rows), where=config.start)
+    load_strictly(model, fit_classes(fit_input(state, model, file.module), model, rows), where=config.start)
 
 
 def freeze(model: nn.Module, config: TransferConfig) -> None:
@@ -162,6 +162,14 @@ def freeze_first(model: nn.Module, config: TransferConfig) -> None:
         parameter.requires_grad = name.startswith(learning)
 
 
+def freeze_matrices(model: nn.Module, config: TransferConfig) -> None:
+    """Freezes all but the last layers, and gives the matrices of the blocks low-rank parts."""
+    if not any(isinstance(module, Block) for module in model.modules()):
+        what = f"transfer.tune = lora of a model without blocks ({type(model).__name__})"
+        raise InputError(what, mend='set transfer.tune to "all" or "head"')
+    add_lora(model, config.rank)
+
+
 def freeze_trunk(model: nn.Module, config: TransferConfig) -> None:
     """Freezes all but the last layers."""
     model.requires_grad_(False)
@@ -172,6 +180,6 @@ def freeze_trunk(model: nn.Module, config: TransferConfig) -> None:
 FREEZE = {
     "all": lambda model, config: None,
     "last": freeze_first,
-    "lora": lambda model, config: add_lora(model, config.rank),
+    "lora": freeze_matrices,
     "head": freeze_trunk,
 }

@@ -14,6 +14,8 @@ from smalti.nn.precision import last_layers
 
 __all__ = ["DifferenceError", "fit_classes", "fit_input", "load_strictly", "resize_relative"]
 
+Grid = tuple[int, int]  # height and width in tokens
+
 
 class DifferenceError(InputError):
     """Weights that are not those of the model.
@@ -32,63 +34,91 @@ class DifferenceError(InputError):
         )
 
 
-def fit_input(state: Mapping[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
+def fit_input(state: Mapping[str, Tensor], model: nn.Module, learned: nn.Module | None = None) -> dict[str, Tensor]:
     """A state dict of the model's family, for its image size and channels.
 
     Learned positions are resized bicubically, as timm and big_vision do it; biases of offsets as timm does it, those of
     near offsets staying what they are. The weights of colour channels are summed for one channel, and repeated at equal
-    brightness for any other number of them. The grid the weights were learned for is taken to be a square unless it has
-    the model's number of tokens.
+    brightness for any other number of them.
+
+    Args:
+        state: the weights.
+        model: what they are for.
+        learned: the model they were learned in, which says the grids: its own weights are not looked at. Where it is
+            None, or has another number of tokens, a grid is taken to be the model's if that has as many, else a square.
     """
     wanted = dict(model.state_dict())
     fitted = dict(state)
-    fold_prefix(fitted, model)
-    for name, tensor in fitted.items():
+    for name, tensor in state.items():
         target = wanted.get(name)
-        if target is None or target.shape == tensor.shape:
+        if target is None or target.ndim != tensor.ndim:
             continue
         if name == "pos_embed":
-            fitted[name] = fit_positions(tensor, model)
+            fitted |= fit_positions(state, model, getattr(learned, "grid_size", None))
         elif name.endswith("rel_bias.table"):
-            fitted[name] = fit_relative(tensor, target, side_of(model, name))
+            old = None if learned is None else side_of(learned, name)
+            fitted[name] = fit_relative(tensor, target, side_of(model, name), old)
         elif tensor.ndim == 4 and tensor.shape[0] == target.shape[0] and tensor.shape[2:] == target.shape[2:]:
             fitted[name] = fit_channels(tensor, target.shape[1])
     return fitted
 
 
-def fold_prefix(state: dict[str, Tensor], model: nn.Module) -> None:
-    """The position of a class token becomes part of the token, where the model gives positions to patches only."""
-    config: Any = getattr(model, "config", None)
-    table = state.get("pos_embed")
-    if table is None or getattr(config, "pos_prefix", True) or "cls_token" not in state:
-        return
-    if not is_square(table.shape[1]) and is_square(table.shape[1] - 1):
-        state["cls_token"] = state["cls_token"] + table[:, :1]
-        state["pos_embed"] = table[:, 1:]
+def fit_positions(state: Mapping[str, Tensor], model: nn.Module, learned: Grid | None) -> dict[str, Tensor]:
+    """Positions (1, prefix + n, D) for the model's prefix and grid, and the class token that belongs to them.
 
-
-def fit_positions(table: Tensor, model: nn.Module) -> Tensor:
-    """Positions (1, prefix + n, D) for the model's grid."""
+    The position of a class token becomes part of the token where the model gives positions to patches only. Prefix
+    tokens get zeros where the table is of patches only: big_vision adds positions before the class token is there.
+    """
     vit: Any = model
+    table = state["pos_embed"]
     prefix = vit.pos_embed.shape[1] - math.prod(vit.grid_size)
-    patches = table.shape[1] - prefix
-    if not is_square(patches):
-        return table  # of another kind: told as a difference
-    side = math.isqrt(patches)
-    return resize_positions(table, (side, side), vit.grid_size, num_prefix_tokens=prefix)
+    other = 0 if prefix else int("cls_token" in state)
+    found = find_layout(table.shape[1], (prefix, other), learned, vit.grid_size)
+    if found is None:
+        return {}  # of another kind: told as a difference
+    count, grid = found
+    fitted = {}
+    if count > prefix:
+        fitted["cls_token"] = state["cls_token"] + table[:, :1]
+        table = table[:, 1:]
+    elif count < prefix:
+        table = torch.cat([table.new_zeros(1, prefix, table.shape[2]), table], dim=1)
+    return fitted | {"pos_embed": resize_positions(table, grid, vit.grid_size, num_prefix_tokens=prefix)}
 
 
-def fit_relative(table: Tensor, target: Tensor, sides: tuple[int, int]) -> Tensor:
-    """Biases of offsets (n + extra, H) for a window or grid of other sides."""
-    extra = len(target) - (2 * sides[0] - 1) * (2 * sides[1] - 1)  # of the class token, which stay
+def find_layout(tokens: int, counts: tuple[int, int], learned: Grid | None, own: Grid) -> tuple[int, Grid] | None:
+    """How many of a table's positions are of prefix tokens, and the grid of the others; None where none fits.
+
+    Args:
+        tokens: of the table.
+        counts: of prefix tokens that there can be; first what the model's own table has.
+        learned: the grid the table was learned for, if that is known.
+        own: the model's.
+    """
+    known = [(count, learned) for count in counts if learned]
+    squares = [(count, (math.isqrt(max(tokens - count, 1)),) * 2) for count in counts]
+    tries = [*known, (counts[0], own), *squares]
+    return next(((count, grid) for count, grid in tries if count + math.prod(grid) == tokens), None)
+
+
+def fit_relative(table: Tensor, target: Tensor, sides: Grid, learned: Grid | None = None) -> Tensor:
+    """Biases of offsets (n + extra, H) for a window or grid of other sides than those they were learned for."""
+    extra = len(target) - count_offsets(sides)  # of the class token, which stay
     offsets = len(table) - extra
-    if not is_square(offsets) or math.isqrt(offsets) % 2 == 0:
+    side = (math.isqrt(max(offsets, 1)) + 1) // 2
+    tries = [grid for grid in (learned, sides, (side, side)) if grid]
+    old = next((grid for grid in tries if count_offsets(grid) == offsets), None)
+    if old is None or old == sides:
         return table
-    side = math.isqrt(offsets) // 2 + 1
-    return torch.cat([resize_relative(table[:offsets], (side, side), sides), table[offsets:]])
+    return torch.cat([resize_relative(table[:offsets], old, sides), table[offsets:]])
 
 
-def resize_relative(table: Tensor, old_grid: tuple[int, int], new_grid: tuple[int, int]) -> Tensor:
+def count_offsets(grid: Grid) -> int:
+    """Offsets between two tokens of a grid."""
+    return (2 * grid[0] - 1) * (2 * grid[1] - 1)
+
+
+def resize_relative(table: Tensor, old_grid: Grid, new_grid: Grid) -> Tensor:
     """Biases ((2 h - 1) (2 w - 1), H) of the offsets in a grid for those in another."""
     planes = table.unflatten(0, [2 * side - 1 for side in old_grid]).double()
     down, across = (offset_matrix(old, new) for old, new in zip(old_grid, new_grid, strict=True))
@@ -115,6 +145,8 @@ def offset_matrix(old: int, new: int) -> Tensor:
 
 def fit_channels(weight: Tensor, channels: int) -> Tensor:
     """Weights (D, C, P, P) for another number of channels, equally bright: grey is the sum, others repeat in turn."""
+    if channels == weight.shape[1]:
+        return weight
     if channels == 1:
         return weight.sum(1, keepdim=True)
     old = weight.shape[1]
@@ -162,12 +194,7 @@ def shape(tensor: Tensor | None) -> str:
     return "" if tensor is None else " x ".join(map(str, tensor.shape)) or "1"
 
 
-def is_square(n: int) -> bool:
-    """Whether n tokens can be a square grid."""
-    return n > 0 and math.isqrt(n) ** 2 == n
-
-
-def side_of(model: nn.Module, name: str) -> tuple[int, int]:
+def side_of(model: nn.Module, name: str) -> Grid:
     """Height and width of the grid or window whose offsets a bias is for."""
     bias: Any = model.get_submodule(name.removesuffix(".table"))
     return bias.grid_size

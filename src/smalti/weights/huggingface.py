@@ -11,7 +11,7 @@ from smalti.errors import InputError
 from smalti.models import list_models, preset_config
 from smalti.weights.names import Names, Row
 
-__all__ = ["HUGGINGFACE", "KINDS", "OTHER_HEADS", "options_from_huggingface", "preset_of", "refuse_others"]
+__all__ = ["HUGGINGFACE", "KINDS", "OTHER_HEADS", "options_from_huggingface", "preset_of", "refuse_others", "task_of"]
 
 KINDS = {  # their "model_type", and our presets of it
     "vit": "vit_*_patch*_[0-9]*",
@@ -131,6 +131,11 @@ OTHER_HEADS = {  # of classes, by our family: what they read an answer off, whic
     "deit": "the class token alone",
     "vit": "the class token and the mean of the patches",  # of DINOv2
 }
+TASKS = {  # by their "problem_type"
+    "single_label_classification": "classify",
+    "multi_label_classification": "multilabel",
+    "regression": "regress",
+}
 UNUSED = (
     *("embeddings.mask_token", "pooler.dense.{p}", "{rest}relative_position_index"),
     *("lm_head.{p}", "decoder.{rest}"),  # what training without labels leaves behind: BEiT's and MAE's
@@ -170,6 +175,14 @@ def options_from_huggingface(told: Mapping[str, Any]) -> dict[str, Any]:
     if told.get("model_type") == "swinv2" and (windows := trained_windows(told)):
         options["trained_windows"] = windows
     return options
+
+
+def task_of(told: Mapping[str, Any], outputs: int) -> str:
+    """What the outputs of a head for classes are, by a config.json of transformers: our word for its "problem_type". A
+    folder that has none and a single output holds a regression, as transformers trains it.
+    """
+    silent = "regress" if outputs == 1 and "model_type" in told else "classify"
+    return TASKS.get(str(told.get("problem_type")), silent) if outputs else "classify"
 
 
 def trained_windows(told: Mapping[str, Any]) -> tuple[int, ...]:

@@ -10,6 +10,7 @@ from typing import Any
 from torch import Tensor
 
 from smalti.errors import InputError
+from smalti.weights.huggingface import task_of
 from smalti.weights.names import Names, Row
 
 __all__ = ["ACTS", "TEXT", "Dialect", "options_of", "text_from_huggingface", "text_to_huggingface"]
@@ -77,6 +78,7 @@ BERT_CLASSES = Names(
     (*BERT, ("pre_logits.fc.{p}", "bert.pooler.dense.{p}"), ("head.{p}", "classifier.{p}")),
     (*UNUSED, "cls.predictions.{rest}"),
 )
+CLASSIFIER = "BertForSequenceClassification"
 OLD = {".gamma": ".weight", ".beta": ".bias"}  # of norms, in the first files
 
 
@@ -206,4 +208,18 @@ def options_of(told: Mapping[str, Any], state: Mapping[str, Tensor]) -> tuple[st
         options["mlp_ratio"] = inner / options["embed_dim"]
     if "classifier.weight" in state:
         options["num_classes"] = len(state["classifier.weight"])
+        refuse_other_heads(told, options["num_classes"])
     return family, {**options, "mlp": ACTS[act]}
+
+
+def refuse_other_heads(told: Mapping[str, Any], classes: int) -> None:
+    """Raises InputError where a `classifier` is other than a class for a text: of each token or of several texts, whose
+    weights look the same, or with answers that are no class.
+    """
+    named = told.get("architectures") or [CLASSIFIER]
+    if named != [CLASSIFIER]:
+        what = f"architectures = {named!r} in config.json is something smalti has not: it reads one class off a text"
+        raise InputError(what, mend="use transformers")
+    if (task := task_of(told, classes)) != "classify":
+        what = f'a text model for "{task}" is something smalti has not: it reads one class off a text'
+        raise InputError(what, mend="use transformers")

@@ -9,6 +9,8 @@ from typing import Any
 from torch import Tensor
 
 from smalti.errors import InputError
+from smalti.models import list_models, preset_config
+from smalti.weights.huggingface import trained_windows
 from smalti.weights.names import Names, Row
 
 __all__ = ["authors_names", "from_timm", "options_from_timm", "timm_names", "to_timm"]
@@ -106,7 +108,8 @@ def options_from_timm(told: Mapping[str, Any]) -> dict[str, Any]:
     """
     channels, *sides = told.get("pretrained_cfg", {}).get("input_size") or (None,)
     options = {name: value for name, value in {"in_chans": channels, "img_size": sides}.items() if value}
-    for theirs, value in told.get("model_args", {}).items():
+    pooled = {"global_pool": pool} if (pool := told.get("global_pool")) else {}  # older files have it here alone
+    for theirs, value in (pooled | told.get("model_args", {})).items():
         if theirs in IDLE or theirs.endswith("_rate"):
             continue
         if theirs not in ARGUMENTS or (theirs == "global_pool" and value not in POOLS):
@@ -117,9 +120,27 @@ def options_from_timm(told: Mapping[str, Any]) -> dict[str, Any]:
         options["pool"] = POOLS[options["pool"]]
     if "pos_prefix" in options:
         options["pos_prefix"] = not options["pos_prefix"]
-    if not any(options.get("trained_windows", ())):
-        options.pop("trained_windows", None)
+    if (name := told.get("architecture")) in list_models("swinv2_*"):
+        options["trained_windows"] = windows_of(name, {one: options[one] for one in options if one != "pool"})
     return options
+
+
+def windows_of(name: str, options: dict[str, Any]) -> tuple[int, ...]:
+    """The windows that a Swin V2 of timm was trained in: those that it names, or its preset does for another size; else
+    its own, which in pictures of another size are not the preset's.
+    """
+    named = options.get("trained_windows")
+    preset, config = preset_config(name)[1], preset_config(name, **options | {"trained_windows": ()})[1]
+    if named is None and preset.trained_windows != own_windows(preset):
+        return preset.trained_windows
+    return named if named and any(named) else own_windows(config)
+
+
+def own_windows(config: Any) -> tuple[int, ...]:
+    """The windows of each stage of a Swin; empty, which means the same, where pictures are no squares."""
+    height, width = config.size
+    told = {"image_size": height if height == width else None, "window_size": config.window}
+    return trained_windows({**told, "patch_size": config.patch_size, "depths": config.depths})
 
 
 def timm_names(state: Mapping[str, Tensor], family: str) -> Names:

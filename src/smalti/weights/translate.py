@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 
+import torch
 from torch import Tensor
 
+from smalti.errors import InputError
 from smalti.weights.huggingface import HUGGINGFACE, KINDS
 from smalti.weights.names import Names
 from smalti.weights.text import TEXT, text_from_huggingface
@@ -19,7 +21,7 @@ def to_ours(state: Mapping[str, Tensor], family: str) -> tuple[str, dict[str, Te
     for kind in (*KINDS, "model"):
         state = {name.removeprefix(f"{kind}."): tensor for name, tensor in state.items()}
     publisher, names = find_names(state, family)
-    return publisher, spread_bias(names.to_ours(state))
+    return publisher, with_counts(spread_bias(names.to_ours(state)))
 
 
 def spread_bias(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -32,16 +34,28 @@ def spread_bias(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return spread
 
 
+def with_counts(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Batch norms with their number of batches, which old files do not have and no answer needs."""
+    norms = [name.removesuffix("running_var") for name in state if name.endswith(".running_var")]
+    return {f"{norm}num_batches_tracked": torch.tensor(0) for norm in norms} | state
+
+
 def find_names(state: Mapping[str, Tensor], family: str) -> tuple[str, Names]:
     """The publisher and the table that fit the names."""
     if any(name.startswith("encoder.layer") for name in state):
         second = any(".layer_scale1." in name for name in state)
         gated = any(".mlp.weights_in." in name for name in state)
-        kind = "dinov2, gated" if gated else "dinov2" if second else family
+        plain = "vit" if family == "flexivit" else family
+        kind = "dinov2, gated" if gated else "dinov2" if second else plain
+        if kind not in HUGGINGFACE:
+            what = f"these weights of transformers are not those of a model of the family {family}"
+            raise InputError(what, mend="name the preset they are of (smalti models lists them)")
         return "transformers", HUGGINGFACE[kind]
     if "embeddings.patch_embeddings.weight" in state:
         gated = any(".mlp.gate_proj." in name for name in state)
         return "transformers", HUGGINGFACE["dinov3, gated" if gated else "dinov3"]
     if names := authors_names(state, family):
         return "timm or the authors", names  # the authors' names are timm's, and a few more
+    if family in ("resnet", "convnext"):
+        return "torchvision", Names()
     return "timm", timm_names(state, family)
