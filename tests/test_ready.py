@@ -292,6 +292,11 @@ def test_merging_goes_with_every_precision(deep: Path):
             assert one.probability == pytest.approx(other.probability, abs=0.2)
 
 
+def test_a_model_that_merges_is_not_known_by_the_checksum_of_its_file(deep: Path):
+    assert load(deep).checksum
+    assert not load(deep, merge=3).checksum  # features of the one are not those of the other
+
+
 def test_predict_tells_what_merging_gains(deep: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     (tmp_path / "x.png").touch()  # one that cannot be read
     inputs = [pixels(0), tmp_path / "x.png", *(pixels(i) for i in range(1, 40))]

@@ -8,6 +8,7 @@ import smalti
 from smalti.errors import InputError
 from smalti.modelfile import read_model
 from smalti.ready_text import TextModel
+from smalti.tokenizers import Characters
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +99,18 @@ def test_samples_are_a_function_of_the_seed(models):
 def test_a_sample_ends_before_the_text_it_is_told(models):
     (text,) = models["next-token"].sample("the", max_tokens=200, until=[" "])
     assert " " not in text
+
+
+def test_a_text_begins_with_what_has_an_id(models):
+    """A line break where there is one; else the first character, as of text8 or DNA."""
+    model = models["next-token"]
+    assert model.opening == "\n"
+    assert model.sample(max_tokens=9) == model.sample("\n", max_tokens=9)
+    letters = "ACGT" + model.tokenizer.alphabet.replace("\n", "")
+    letters = Characters("".join(dict.fromkeys(letters))[: model.tokenizer.size])
+    without = TextModel(model.module, model.task, (), letters)
+    assert without.opening == "A"
+    assert without.sample(max_tokens=9) == without.sample("A", max_tokens=9)
 
 
 def test_features_of_texts(models):

@@ -269,7 +269,8 @@ def picture_model(
             raise InputError("precision and int8 exclude each other", mend="give one of them")
         return in_int8(file, place, int8)
     module = for_inference(file.module.to(place), example_images(file.module.config)[0].to(place), precision)
-    about = {"views": file.views, "provenance": file.provenance, "checksum": file.checksum}
+    changed = merge or patch_size is not None  # then it is no longer the file's model, and is not known by its checksum
+    about = {"views": file.views, "provenance": file.provenance, "checksum": "" if changed else file.checksum}
     return Model(module, file.task, file.labels, file.preprocess, **about)
 
 

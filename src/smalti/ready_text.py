@@ -144,7 +144,7 @@ class TextModel:
         """Continues texts; yields what each has grown by, as it comes.
 
         Args:
-            prompts: B texts; an empty one is taken for a line break, behind which anything may begin.
+            prompts: B texts; an empty one is taken for `opening`.
             max_tokens: how many tokens follow at most.
             temperature: below 1 for the likelier, above 1 for variety; 0 always takes the likeliest.
             top_k: how many of the likeliest tokens may follow; None for all.
@@ -162,7 +162,7 @@ class TextModel:
         if max_tokens < 1:
             raise InputError(f"max_tokens {max_tokens} is not 1 or more", mend="give a number above 0")
         options = {"max_tokens": max_tokens, "temperature": temperature, "top_k": top_k, "top_p": top_p, "seed": seed}
-        prompts = [prompt or "\n" for prompt in prompts]
+        prompts = [prompt or self.opening for prompt in prompts]
         return write(self.module, self.tokenizer, prompts, until=until, device=self.device, **options)
 
     @torch.inference_mode()
@@ -196,6 +196,16 @@ class TextModel:
             return ids
         except SmaltiError as error:
             return error
+
+    @property
+    def opening(self) -> str:
+        """What an empty prompt is taken for: a line break, behind which anything may begin; of an alphabet without one,
+        such as that of DNA, the first character."""
+        try:
+            self.tokenizer.encode("\n")
+        except InputError:
+            return self.tokenizer.decode([0])
+        return "\n"
 
     @property
     def longest(self) -> int | None:

@@ -67,6 +67,21 @@ def test_two_classes_give_the_probability_of_scikit_learn():
     np.testing.assert_allclose(logits.softmax(1).numpy(), theirs, atol=1e-6)
 
 
+def test_a_weight_of_two_is_every_sample_twice():
+    few, twice = Y < 3, X[Y == 2]
+    weighed = logistic(X[few], Y[few], 3, 0.01, np.array([1.0, 1.0, 2.0]))
+    doubled = logistic(np.concatenate([X[few], twice]), np.append(Y[few], np.full(len(twice), 2)), 3, 0.01)
+    for mine, theirs in zip(weighed, doubled, strict=True):
+        np.testing.assert_allclose(mine, theirs, atol=2e-3)
+    labels = np.stack([Y == 2, Y == 3], axis=1).astype(np.float32)
+    plain, heavy = (
+        fit_linear("multilabel", (X, labels), (X, labels), 2, weights=weights, strengths=(0.001,))
+        for weights in (None, [1.0, 5.0])
+    )
+    np.testing.assert_allclose(heavy.bias[0], plain.bias[0])
+    assert (X @ heavy.weight[1] + heavy.bias[1]).mean() > (X @ plain.weight[1] + plain.bias[1]).mean()
+
+
 def test_labels_that_hold_together_and_labels_that_never_do():
     targets = np.stack([Y < 5, Y % 2 == 0, np.zeros_like(Y), np.ones_like(Y)], axis=1).astype(np.float32)
     linear = fit_linear("multilabel", (X[:1000], targets[:1000]), (X[1000:], targets[1000:]), 4)

@@ -68,6 +68,13 @@ def test_the_headline_is_a_sentence_for_anyone():
     assert "The true value lies between 96.1 % and 99.0 % (95 % interval)." in text
 
 
+def test_the_headline_of_pairs_counts_pairs():
+    figures = {"perplexity": Metric(1.3, 1.2, 1.4, 41230), "sequence_accuracy": Metric(0.174, 0.14, 0.21, 500)}
+    text = Page(render(Report("t", "seq2seq", figures, split="test", unit="pairs"))).text
+    assert "17.4 % Exactly right on 87 of 500 pairs it had never seen." in text
+    assert "as unsure" not in text
+
+
 def test_the_headline_of_labels_says_what_f1_is():
     figures = {"map": Metric(0.9, 0.8, 0.95, 60), "micro_f1": Metric(0.712, 0.6, 0.8, 60)}
     text = Page(render(Report("t", "multilabel", figures, split="test"))).text

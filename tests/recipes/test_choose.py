@@ -130,6 +130,32 @@ def test_the_loss_is_that_of_the_task_with_its_reason():
         assert note.reason
 
 
+@pytest.mark.parametrize(
+    ("settings", "why"),
+    [
+        ({"target.class_weights": "auto"}, "its targets are numbers; leave it out"),
+        ({"target.smoothing": 0.1}, "its targets are numbers; leave it out"),
+        ({"transfer.rank": 4}, 'it tunes "all"; leave it out, or set transfer.tune to "lora"'),
+        ({"transfer.blocks": 1}, 'it tunes "all"; leave it out, or set transfer.tune to "last"'),
+        ({"teacher.kind": "hard"}, "it has no teacher; leave it out, or add --teacher MODEL"),
+        ({"teacher.share": 0.5}, "it has no teacher; leave it out, or add --teacher MODEL"),
+        ({"teacher.temperature": 2.0}, "it has no teacher; leave it out, or add --teacher MODEL"),
+    ],
+)
+def test_a_setting_that_means_nothing_to_the_run_is_refused(settings, why):
+    circumstances = given(settings=settle(settings, "--set"))
+    source = replace(circumstances.source, task="regress", targets=np.arange(120, dtype=np.float32)[:, None])
+    with pytest.raises(InputError, match=f"{next(iter(settings))} = .* means nothing to this run: {why}"):
+        choose(replace(circumstances, source=source))
+
+
+@pytest.mark.parametrize("preset", ["cct_nano_patch2_8", "deit_tiny_distilled_patch16_224"])
+def test_run_toml_names_every_setting_and_none_in_vain(preset):
+    wish = settle({"model.preset": preset, "preprocess.img_size": [32, 32]}, "--set")
+    recipe = choose(given(settings=wish)).recipe
+    assert choose(given(settings=settle(recipe.to_dict(), "run.toml"))).recipe == recipe
+
+
 def test_a_named_loss_brings_its_own_smoothing_and_ordinal_says_the_order():
     chosen = choose(given(settings=settle({"target.loss": "ordinal"}, "--set")))
     assert (chosen.recipe.target.loss, chosen.recipe.target.smoothing) == ("ordinal", 0.0)

@@ -50,11 +50,11 @@ def test_photographs_are_large_where_time_allows_and_small_elsewhere():
     assert "only 3 times" in next(c.reason for c in scarce.choices if c.name == "model")
 
 
-@pytest.mark.parametrize("side", [28, 32])
-def test_patches_are_fine_where_there_are_steps_for_them(side):
+@pytest.mark.parametrize(("side", "coarse"), [(28, "patch8_32"), (32, "patch8_32"), (64, "patch8_64")])
+def test_patches_are_fine_where_there_are_steps_for_them(side, coarse):
     few, many = (choose(given(size=(side, side), n=30, budget=Budget(steps=n))) for n in (100, 10_000))
-    assert few.recipe.model.preset == "cct_mini_patch8_32"
-    assert few.recipe.preprocess.img_size == (32, 32)
+    assert few.recipe.model.preset == f"cct_mini_{coarse}"
+    assert few.recipe.preprocess.img_size == stated_size(few.recipe.model.preset)
     assert many.recipe.model.preset == f"cct_mini_patch4_{side}"
     assert many.recipe.preprocess.img_size == (side, side)
     assert "only 100 steps" in next(c.reason for c in few.choices if c.name == "model")

@@ -3,6 +3,7 @@
 import json
 import os
 import shlex
+import shutil
 import signal
 import tomllib
 from pathlib import Path
@@ -97,6 +98,16 @@ def test_both_share_budget_recipe_and_split_and_the_report_names_the_teacher(who
     (right,) = [row["val_accuracy"] for row in rows if row["step"] == teacher["step"]]
     assert f"{right:.1%}" in page
     assert tomllib.loads((whole / "run.toml").read_text())["teacher"]["model"] == "auto"
+
+
+def test_a_finished_run_is_judged_again_without_its_teacher(whole, capsys):
+    shutil.copytree(whole, "done")
+    shutil.rmtree("done/teacher")
+    capsys.readouterr()
+    assert run(["train", "--resume", "done", "--json"]) == 0
+    told, before = json.loads(capsys.readouterr().out), json.loads(Path(whole, "result.json").read_text())
+    assert told["metrics"] == before["metrics"]
+    assert not Path("done/teacher").exists()
 
 
 def test_test_pictures_are_touched_once_and_by_the_student(monkeypatch):

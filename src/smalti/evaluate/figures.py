@@ -156,11 +156,10 @@ def curve_charts(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
                 [(caption, x, y)], name=f"{top}, {unit} {x[at]:.0f}", x_label=unit, share=share, marked=at
             )
             charts.append((top, drawn))
-    for key, caption, noisy in (("lr", "Learning rate", False), ("images_per_second", "Pictures per second", True)):
-        x, y = curve(key)
-        if len(x) > 1:
-            name = f"{caption} over the training"
-            charts.append((caption, curve_chart([(caption, x, y)], name=name, x_label=unit, smooth=noisy, zero=True)))
+    x, y = curve("lr")
+    if len(x) > 1:
+        rate, name = "Learning rate", "Learning rate over the training"
+        charts.append((rate, curve_chart([(rate, x, y)], name=name, x_label=unit, zero=True)))
     return charts
 
 

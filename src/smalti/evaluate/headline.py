@@ -25,12 +25,12 @@ def headline(report: Report) -> dict[str, Any] | None:
     """The one number and what it means, in sentences; None without a metric to speak of."""
     metrics, unit = report.metrics, report.unit
     of, caution = (words.format(unit=unit) for words in AUDIENCE.get(report.split, ("{unit}", "")))
-    if "perplexity" in metrics:
-        metric, one = metrics["perplexity"], unit.removesuffix("s")
-        sentence = f"On {metric.n:,} {of}, it is as unsure of a {one} as of a fair choice among so many."
-    elif "sequence_accuracy" in metrics:
+    if "sequence_accuracy" in metrics:  # of pairs, which have a perplexity too
         metric = metrics["sequence_accuracy"]
         sentence = f"Exactly right on {round(metric.value * metric.n):,} of {metric.n:,} {of}."
+    elif "perplexity" in metrics:
+        metric, one = metrics["perplexity"], unit.removesuffix("s")
+        sentence = f"On {metric.n:,} {of}, it is as unsure of a {one} as of a fair choice among so many."
     elif "accuracy" in metrics:
         metric = metrics["accuracy"]
         sentence = f"Right on {round(metric.value * metric.n):,} of {metric.n:,} {of}."
@@ -62,7 +62,7 @@ def headline(report: Report) -> dict[str, Any] | None:
 
 def kind(metrics: Mapping[str, Metric]) -> str:
     """What stands behind the large number."""
-    if "perplexity" in metrics:
+    if "perplexity" in metrics and "sequence_accuracy" not in metrics:
         return "perplexity"
     return "off on average" if "mae" in metrics and "accuracy" not in metrics else ""
 

@@ -69,6 +69,7 @@ def fit_linear(
     val: tuple[NDArray, NDArray],
     outputs: int,
     *,
+    weights: Sequence[float] | None = None,
     strengths: Sequence[float] = STRENGTHS,
 ) -> Linear:
     """The linear layer for a task: logistic regression (one-vs-rest for multi-label) or ridge regression, at the
@@ -79,14 +80,16 @@ def fit_linear(
         train: features (N, D), and targets: (N,) class numbers, or (N, T) numbers.
         val: the same of other samples.
         outputs: K classes or labels, or T targets.
+        weights: of each class in the fit; multi-label: of the samples that have the label. None counts all alike.
         strengths: to try, the strongest regularisation first.
     """
     x, y = train
     mean, deviation = x.mean(0), x.std(0) + 1e-6
     fit, score = FITS[task], SCORES[task]
+    factors = None if weights is None else np.asarray(weights, np.float64)
     best = None
     for strength in strengths:
-        weight, bias = fit((x - mean) / deviation, y, outputs, strength)
+        weight, bias = fit((x - mean) / deviation, y, outputs, strength, factors)
         found = score(((val[0] - mean) / deviation) @ weight.T + bias, val[1])
         if best is None or found > best.score:
             scaled = weight / deviation
@@ -95,15 +98,18 @@ def fit_linear(
     return best
 
 
-def logistic(x: NDArray, y: NDArray, outputs: int, strength: float) -> tuple[NDArray, NDArray]:
-    """Weight (K, D) and bias (K,) of a multinomial logistic regression; a class that `y` lacks is ruled out."""
+def logistic(
+    x: NDArray, y: NDArray, outputs: int, strength: float, weights: NDArray | None = None
+) -> tuple[NDArray, NDArray]:
+    """Weight (K, D) and bias (K,) of a multinomial logistic regression, in which a sample counts as the `weights` (K,)
+    of its class say; a class that `y` lacks is ruled out."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
 
     model = LogisticRegression(C=strength, max_iter=300)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # weak regularisation need not converge to be compared
-        model.fit(x, y)
+        model.fit(x, y, sample_weight=None if weights is None else weights[y])
     rows, biases = model.coef_, model.intercept_
     if len(model.classes_) == 2:  # scikit-learn keeps one row: that of the second class
         rows, biases = np.concatenate([-rows, rows]) / 2, np.concatenate([-biases, biases]) / 2
@@ -112,20 +118,24 @@ def logistic(x: NDArray, y: NDArray, outputs: int, strength: float) -> tuple[NDA
     return weight, bias
 
 
-def one_vs_rest(x: NDArray, y: NDArray, outputs: int, strength: float) -> tuple[NDArray, NDArray]:
-    """Weight (K, D) and bias (K,), a logistic regression a label; one that never or always holds needs no features."""
+def one_vs_rest(
+    x: NDArray, y: NDArray, outputs: int, strength: float, weights: NDArray | None = None
+) -> tuple[NDArray, NDArray]:
+    """Weight (K, D) and bias (K,), a logistic regression a label, in which a sample that has it counts as the `weights`
+    (K,) say; one that never or always holds needs no features."""
     weight, bias = np.zeros((outputs, x.shape[1])), np.full(outputs, RULED_OUT)
     for label, column in enumerate(y.T):
         if column.min() < column.max():
-            rows, biases = logistic(x, column.astype(np.int64), 2, strength)
+            pair = None if weights is None else np.array([1.0, weights[label]])  # without it, with it
+            rows, biases = logistic(x, column.astype(np.int64), 2, strength, pair)
             weight[label], bias[label] = rows[1] - rows[0], biases[1] - biases[0]
         elif column[0]:
             bias[label] = -RULED_OUT
     return weight, bias
 
 
-def ridge(x: NDArray, y: NDArray, outputs: int, strength: float) -> tuple[NDArray, NDArray]:
-    """Weight (T, D) and bias (T,) of a ridge regression."""
+def ridge(x: NDArray, y: NDArray, outputs: int, strength: float, weights: None = None) -> tuple[NDArray, NDArray]:
+    """Weight (T, D) and bias (T,) of a ridge regression; numbers have no classes to weigh."""
     from sklearn.linear_model import Ridge
 
     model = Ridge(alpha=1 / strength).fit(x.astype(np.float64), y)

@@ -103,7 +103,7 @@ class Report:
         data: what is described: the data of the run, or what was measured.
         samples: (label, training pictures) each.
         choices: (name, value, reason) each.
-        curves: rows of metrics.jsonl: step, epoch, seconds, loss, val_loss, val_accuracy, lr, images_per_second, ...
+        curves: rows of metrics.jsonl: step, epoch, seconds, loss, val_loss, val_accuracy, lr, ...
         timing: where the time went.
         run: the run folder or model file, for the commands that use it.
         versions: (name, version) of what made it.

@@ -4,7 +4,7 @@ The numbers are what measurements on the sets of docs/results.md settled on; wha
 """
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import partial
 
 import numpy as np
@@ -40,6 +40,8 @@ FEW_STEPS = 3  # of Muon's iteration, enough for the presets it was measured for
 TUNE_LR = 3e-3  # of AdamW, likewise, for a model that knows something already
 DEEP_LR, DEEP_DECAY = 5e-4, 0.75  # the same for other presets, with a layer's share of the rate of the one above
 NOT_FOR_HEADS = (  # a last layer alone is fitted, not trained
+    "loss",
+    "sampling",
     "optimiser",
     "learning rate",
     "layer decay",
@@ -105,6 +107,9 @@ def choose(given: Given) -> Chosen:
     tuned = partial(trial, transfer=TransferConfig(**given.settings.get("transfer", {})))
     model, preprocess, pace = choose_first(given, tuned, batch_size, note)
     transfer = choose_transfer(given, pace, batch_size, note)
+    refuse_other_ways(given, transfer.tune)
+    if transfer.tune == "head":
+        target, optim = plain_for_head(given, target)
     teacher = choose_teacher(given, model, transfer.tune, note)
     pace = taught_pace(given, trial, teacher, preprocess, batch_size, pace)
     epochs = given.epochs(pace, batch_size)
@@ -176,11 +181,30 @@ def choose_transfer(given: Given, pace: Pace, batch_size: int, note: Note) -> Tr
     return TransferConfig(str(given.setting("transfer", "start")), tune)
 
 
+def refuse_other_ways(given: Given, tune: Tune) -> None:
+    """Raises InputError where the person settled how much of the model learns in another way of tuning it."""
+    for name, way in (("blocks", "last"), ("rank", "lora")):
+        if tune != way:
+            given.refuse("transfer", (name,), EVERYTHING, f'it tunes "{tune}"', f'set transfer.tune to "{way}"')
+
+
+def plain_for_head(given: Given, target: TargetConfig) -> tuple[TargetConfig, OptimConfig]:
+    """What is left of target and optimiser for a last layer alone: the class weights. Raises InputError where the
+    person settled more."""
+    plain = TargetConfig(class_weights=target.class_weights), OptimConfig()
+    for section, usual in zip(("target", "optim"), plain, strict=True):
+        names = (field.name for field in fields(usual) if field.name != "class_weights")
+        given.refuse(section, names, usual, "it fits the last layer alone", 'set transfer.tune to "all"')
+    return plain
+
+
 def choose_teacher(given: Given, model: ModelConfig, tune: Tune, note: Note) -> TeacherConfig:
     """The teacher, where the person names one or wants one. Raises InputError where nothing can be taught."""
     family, _ = preset_config(model.preset)
-    config = TeacherConfig(**{**(TWO_HEADS if family == "deit" else {}), **given.settings.get("teacher", {})})
+    usual = TeacherConfig(**(TWO_HEADS if family == "deit" else {}))
+    config = replace(usual, **given.settings.get("teacher", {}))
     if not config.model:
+        given.refuse("teacher", vars(usual), usual, "it has no teacher", "add --teacher MODEL")
         return config
     if given.source.task != "classify":
         raise InputError(f"a teacher teaches classes, and the task is {given.source.task}", mend="leave out --teacher")
@@ -227,11 +251,11 @@ def choose_optim(given: Given, batch_size: int, note: Note) -> OptimConfig:
     """Muon with a rate that follows the root of the batch size."""
     name, named_lr = given.setting("optim", "name") or "muon", given.setting("optim", "lr")
     lr = named_lr or FRESH_LR * math.sqrt(batch_size / 64)
-    note("optimiser", name, "Muon for matrices of blocks and kernels of stems, else AdamW")
     measured = is_measured(name, given.setting("model", "preset") or TUNED)
+    steps = given.setting("optim", "ns_steps") or (FEW_STEPS if measured else OptimConfig.ns_steps)
+    note("optimiser", name, f"Muon ({steps} steps of Newton-Schulz) for the blocks and kernels of stems, else AdamW")
     if named_lr is not None or measured:
         note("learning rate", f"{lr:.3g}", "measured for this family of models, scaled to the batch")
-    steps = FEW_STEPS if measured else OptimConfig.ns_steps
     return OptimConfig(name=name, lr=lr, weight_decay=WEIGHT_DECAY[name], ns_steps=steps)
 
 
@@ -274,6 +298,8 @@ def choose_target(given: Given, note: Note) -> TargetConfig:
     if loss == "ordinal":
         why += f"; the order is {few(given.source.labels, 8)}"
     note("loss", loss, why)
+    if task == "regress":
+        given.refuse("target", ("class_weights", "smoothing"), TargetConfig(), "its targets are numbers")
     balanced = given.setting("target", "sampling") == "balanced"
     if balanced:
         turns = np.unique(classes_of(given.source, given.split.train))

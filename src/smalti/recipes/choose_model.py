@@ -54,6 +54,7 @@ class Coarser:
 
 COARSER = {
     "cct_mini_patch8_128": Coarser("cct_mini_patch4_64", epochs=40),
+    "cct_mini_patch4_64": Coarser("cct_mini_patch8_64", steps=2000),
     "cct_mini_patch4_32": Coarser("cct_mini_patch8_32", steps=5000),
     "cct_mini_patch4_28": Coarser("cct_mini_patch8_32", steps=6000),
 }

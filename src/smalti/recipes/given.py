@@ -1,6 +1,6 @@
 """The circumstances that a recipe is chosen for."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -12,6 +12,7 @@ from smalti.data.mixing import MixConfig
 from smalti.data.source import Source
 from smalti.data.split import Split
 from smalti.data.views import Views
+from smalti.errors import InputError
 from smalti.modelfile import ModelFile
 from smalti.recipes.pace import Pace
 from smalti.train.budget import Budget
@@ -56,6 +57,15 @@ class Given:
     def settled(self, section: str, config: C) -> C:
         """The rule's config of a section with what the person settled in it."""
         return replace(config, **self.settings.get(section, {}))
+
+    def refuse(self, section: str, names: Iterable[str], usual: object, why: str, mend: str = "") -> None:
+        """Raises InputError where the person settled one of the fields `names` and it means nothing to this run. Silent
+        where it says what is `usual`, as run.toml of another run does."""
+        settled = self.settings.get(section, {})
+        for name in names:
+            if name in settled and settled[name] != getattr(usual, name):
+                what = f"{section}.{name} = {settled[name]!r} means nothing to this run: {why}"
+                raise InputError(what, mend=f"leave it out, or {mend}" if mend else "leave it out")
 
     def epochs(self, pace: Pace, batch_size: int) -> float:
         """Passes over the training pictures that fit the budget, of a model that learns this fast."""

@@ -7,14 +7,17 @@ import numpy as np
 import torch
 
 from smalti.data.loader import Batches
-from smalti.data.randomness import permutation
+from smalti.data.split import Split, split
+from smalti.errors import InputError
 from smalti.evaluate.probe import STRENGTHS, fit_linear, pooled
 from smalti.models.registry import example_images
 from smalti.nn.inference import for_inference
 from smalti.nn.precision import last_layers
 from smalti.progress import TrainingBar, progress
-from smalti.recipes.assemble import Run, make_evaluator
+from smalti.recipes.assemble import Run, class_weights, make_evaluator
 from smalti.recipes.pace import fastest
+from smalti.recipes.recipe import Choice
+from smalti.recipes.remarks import tell
 from smalti.train.log import RunLog
 from smalti.train.loop import judge
 from smalti.train.state import TrainState
@@ -22,6 +25,7 @@ from smalti.train.state import TrainState
 __all__ = ["fit_head"]
 
 FITTING = 0.3  # share of the time that is kept for the fit itself
+FEWEST = 100  # training pictures that are looked at however little time there is: from fewer little is learned
 UNCHOSEN = 0.1  # the strength where no picture is left to choose by: those it learns from would take the weakest
 
 
@@ -38,13 +42,16 @@ def teach(run: Run, state: TrainState, log: RunLog, reading: float) -> None:
     began = time.monotonic()
     example = example_images(state.model.config)[0].to(state.device)
     trunk = for_inference(copy.deepcopy(state.model), example)
-    train, val = run.split.train, run.split.choosing
+    parts = run.split
     if run.setting.seconds is not None:
         with torch.inference_mode():
             batch = example.expand(32, -1, -1, -1)
             pace = len(batch) / fastest(lambda: trunk(batch), state.device)
-        affordable = int(max(run.setting.seconds - reading, 1.0) * (1 - FITTING) * pace) - 2 * len(val)
-        train = train[np.sort(permutation(run.recipe.seed, 0, len(train))[: max(affordable, 100)])]
+        parts = affordable(run, max(run.setting.seconds - reading, 1.0) * (1 - FITTING) * pace)
+    train, val, task = parts.train, parts.choosing, run.source.task
+    if task == "classify" and len(np.unique(run.source.targets[train])) < 2:
+        mend = 'give two or more, or set transfer.tune to "all"'
+        raise InputError("the pictures to fit a layer to are all of one class", where=run.source.name, mend=mend)
 
     pictures, names = run.pictures, ("training", "validation")
     found = []
@@ -54,13 +61,27 @@ def teach(run: Run, state: TrainState, log: RunLog, reading: float) -> None:
             features = pooled(trunk, (batch["image"] for batch in batches), advance=advance)
         found.append((features.numpy(), pictures.source.targets[indices]))
     strengths = STRENGTHS if len(run.split.val) else (UNCHOSEN,)
-    linear = fit_linear(run.source.task, *found, outputs=len(run.source.labels), strengths=strengths)
+    weights = class_weights(run.source, parts) if run.recipe.target.class_weights == "auto" else None
+    linear = fit_linear(task, *found, outputs=len(run.source.labels), weights=weights, strengths=strengths)
     with torch.no_grad():
         for layer in last_layers(state.model).values():
             layer.weight.copy_(torch.from_numpy(linear.weight))
             layer.bias.copy_(torch.from_numpy(linear.bias))
     state.averaged.load_state_dict(state.model.state_dict())  # of a single step the mean is that step
     state.step, state.seconds = 1, time.monotonic() - began
-    judge(state, make_evaluator(run.recipe, pictures, run.split, run.device), 0, log)
+    judge(state, make_evaluator(run.recipe, pictures, parts, run.device), 0, log)
     state.seconds = time.monotonic() - began
     log.save(state)
+
+
+def affordable(run: Run, pictures: float) -> Split:
+    """What of the split so many `pictures` are enough for: a share of those that teach, drawn from all classes, and of
+    those that choose, which the model looks at twice: for their features, and to be judged."""
+    whole = run.split
+    share = max(pictures / (len(whole.train) + 2 * len(whole.choosing)), FEWEST / len(whole.train))
+    if share >= 1:
+        return whole
+    part = split(run.source, run.check.facts, seed=run.recipe.seed, fraction=share * run.recipe.fraction)
+    why = "drawn evenly from the classes: the time is enough for no more"
+    tell((Choice("pictures looked at", f"{len(part.train):,} of {len(whole.train):,}", why),), run.show)
+    return part

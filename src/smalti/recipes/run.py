@@ -145,7 +145,10 @@ def train(
         demand(threads >= 1, "--threads", threads, "1 or more")
     fit(bad_images, Literal["stop", "skip"], "bad_images")
     fit(leaks, Literal["stop", "drop"], "leaks")
-    text = is_text(data, task)
+    raw = (overrides or {}).get("tokens.tokenizer") == "bytes"
+    text = is_text(data, task, raw=raw)
+    if raw and not text:
+        raise InputError("--bytes is for text", where=data, mend="leave it out, or name one file")
     settings = gather_settings(
         config,
         overrides,
@@ -308,8 +311,8 @@ def resume(
 def carry_out(run: Run) -> TrainResult:
     """Trains, keeps the best model, judges it once on the test pictures, writes the report."""
     budget, entered = run.recipe.budget, time.monotonic()  # of the whole run, its teacher's share included
-    if run.recipe.teacher.model == AUTO:
-        run = taught(run, carry_out)
+    if run.recipe.teacher.model == AUTO and (run.folder.teacher.last.exists() or not run.folder.result.exists()):
+        run = taught(run, carry_out)  # a finished run needs none: its teacher may be gone
     teaching = time.monotonic() - entered
     recipe, source, folder = run.recipe, run.source, run.folder
     model = make_model(recipe, source, resumed=folder.last.exists()).to(run.device)

@@ -15,6 +15,7 @@ from smalti.data.preprocess import Preprocess
 from smalti.errors import InputError, Interrupted
 from smalti.modelfile import ModelFile, read_any_model, write_model
 from smalti.recipes.recipe import ModelConfig
+from smalti.recipes.text.choose import choose_text
 from smalti.recipes.text.recipe import TextRecipe, TokensConfig
 from smalti.recipes.text.run import judging_seconds
 from smalti.recipes.text.systems import open_system
@@ -203,6 +204,32 @@ def test_bytes_read_any_file(tmp_path):
     assert read_any_model(result.model).preprocess.kind == "bytes"
 
 
+def test_bytes_of_a_program_are_a_text_and_those_of_pictures_are_none(tmp_path):
+    program = tmp_path / "program.bin"
+    program.write_bytes(bytes(range(256)) * 20)
+    call = {"steps": 1, "report": False, "show": False, "overrides": {**TINY, "tokens.tokenizer": "bytes"}}
+    result = smalti.train(program, out=tmp_path / "run", **call)
+    assert result.task == "next-token"
+    assert read_any_model(result.model).preprocess.kind == "bytes"
+    assert smalti.resume(result.run, show=False).metrics == result.metrics
+    photos = tmp_path / "photos"
+    (photos / "cat").mkdir(parents=True)
+    (photos / "cat" / "1.png").write_bytes(b"")
+    with pytest.raises(InputError, match="--bytes is for text"):
+        smalti.train(photos, out=tmp_path / "no", **call)
+    with pytest.raises(InputError, match=r"none\.bin"):
+        smalti.train(tmp_path / "none.bin", out=tmp_path / "no", **call)
+    assert not (tmp_path / "no").exists()
+
+
+def test_a_text_without_line_breaks_is_written_from_too(tmp_path):
+    path = tmp_path / "dna.txt"
+    path.write_text("ACGTTGCA" * 200)
+    result = smalti.train(path, steps=1, out=tmp_path / "run", overrides=TINY, show=False)
+    assert "A text that it wrote" in (result.run / "report.html").read_text()
+    assert len(smalti.load(result.model, device="cpu").sample(max_tokens=5)[0]) == 5
+
+
 def test_data_that_changed_is_not_gone_on_with(tmp_path):
     data = text_file(tmp_path)
     smalti.train(data, steps=2, out=tmp_path / "run", overrides=TINY, report=False, show=False)
@@ -273,6 +300,39 @@ def test_the_kind_of_tokenizer_is_that_of_the_start(tmp_path):
         smalti.train(
             data, start=first.model, steps=1, out=tmp_path / "no", overrides={"tokens.tokenizer": "bpe"}, **call
         )
+
+
+def test_the_length_is_that_of_the_positions_the_start_has_learned(text_runs, tmp_path):
+    data, first = text_runs["next-token"]
+    call = {"start": first.model, "steps": 1, "report": False, "show": False}
+    with pytest.raises(InputError, match=r"tokens.max_len = 64, and the model it begins with sees 128 tokens"):
+        smalti.train(data, out=tmp_path / "no", overrides={"tokens.max_len": 64}, **call)
+    assert not (tmp_path / "no").exists()
+    assert smalti.train(data, out=tmp_path / "same", overrides={"tokens.max_len": 128}, **call).metrics
+    turned = {**TINY, "model.options.pos_embed": "rope"}  # no table: any length will do
+    rotary = smalti.train(data, steps=1, out=tmp_path / "rope", overrides=turned, report=False, show=False)
+    call["start"] = rotary.model
+    shorter = smalti.train(data, out=tmp_path / "shorter", overrides={"tokens.max_len": 64}, **call)
+    assert read_any_model(shorter.model).module.config.max_len == 64
+
+
+@pytest.mark.parametrize(
+    ("model", "named", "rate", "why"),
+    [
+        (None, {}, 1e-2, "measured for small models"),
+        (None, {"name": "adamw"}, 1e-3, "measured for small models"),
+        (None, {"name": "sgd"}, 1e-3, "AdamW's: none was measured for sgd and such a model"),
+        (None, {"name": "sgd", "lr": 0.1}, 0.1, "you named it"),
+        ("lstm_char", {}, 6e-3, "measured for small models"),
+        ("lstm_char", {"name": "muon"}, 6e-3, "AdamW's: none was measured for muon and such a model"),
+    ],
+)
+def test_a_learning_rate_says_what_it_was_measured_for(text_runs, model, named, rate, why):
+    system = open_system(text_runs["next-token"][0], "next-token", TokensConfig())
+    settings = {"optim": named} | ({"model": {"preset": model}} if model else {})
+    recipe, choices = choose_text(system, Budget(steps=1), settings, torch.device("cpu"))
+    (told,) = (choice for choice in choices if choice.name == "learning rate")
+    assert (recipe.optim.lr, told.value, told.reason) == (rate, f"{rate:g}", why)
 
 
 def test_a_classifier_begins_with_a_model_of_hidden_tokens(text_runs, tmp_path):

@@ -58,7 +58,8 @@ def choose_text(
         begun: the model that training begins with; None for fresh weights.
 
     Raises:
-        InputError: a model is named that is not for the task.
+        InputError: a model is named that is not for the task, or another length than that of the positions which the
+            model it begins with has learned.
     """
     choices = [Choice("split", ", ".join(f"{n:,} {name}" for name, n in system.sizes.items()), system.reason)]
 
@@ -75,6 +76,10 @@ def choose_text(
     if begun is not None:
         preset, options = kept_options(begun)
         why, width = "the one it begins with", getattr(begun.module.config, "max_len", tokens.max_len)
+        learned = getattr(begun.module.config, "pos_embed", "") == "learned"  # a table of so many rows
+        if learned and tokens.max_len not in (None, width):
+            what = f"tokens.max_len = {tokens.max_len}, and the model it begins with sees {width} tokens"
+            raise InputError(what, mend="leave it out, or begin without --from")
         tokens = replace(tokens, max_len=width)
     ids = f"{system.tokenizer.vocab_size:,} ids"
     choose("tokens", "tokenizer", "tokens", tokens.tokenizer, f"one id a {system.tokenizer.unit}; {ids}")
@@ -95,13 +100,17 @@ def choose_text(
     size = choose("loop", "batch_size", "batch size", rows, "small steps, and many of them")
     fitting = "AdamW for recurrent layers" if cell else "Muon for the matrices of the blocks, AdamW for the rest"
     fitting = fitting if begun is None else "for a model that knows something already"
-    name = choose("optim", "name", "optimiser", "adamw" if cell or begun else "muon", fitting)
-    rate, why = RECURRENT_LR.get(cell or "", ADAMW_LR) if name != "muon" else MUON_LR, "measured for small models"
+    own = "adamw" if cell or begun else "muon"
+    name = choose("optim", "name", "optimiser", own, fitting)
+    rate = MUON_LR if name == own == "muon" else RECURRENT_LR.get(cell or "", ADAMW_LR)
+    why = "measured for small models"
     deep = config.depth >= DEEP
     if deep:
         rate, why = rate / 3, "a guess: measured for small models only"
     if begun is not None:
         rate, why = (DEEP_LR, "as published models are fine-tuned") if deep else (TUNE_LR, "lower than from scratch")
+    if name not in (own, "adamw"):
+        why = f"AdamW's: none was measured for {name} and such a model"
     lr = choose("optim", "lr", "learning rate", rate, why)
     precision, why = best_precision(device)
     precision = choose("loop", "precision", "precision", precision, why)

@@ -72,9 +72,12 @@ class System(Protocol):
         ...
 
 
-def is_text(data: str | os.PathLike[str], task: str | None) -> bool:
-    """Whether data is read as text: the task says so, or the data does."""
-    return task in TEXT_TASKS or (task in (None, "classify") and text_kind(data) is not None)
+def is_text(data: str | os.PathLike[str], task: str | None, *, raw: bool = False) -> bool:
+    """Whether data is read as text: the task says so, or the data does. With `raw` every byte is to be a token, which
+    any file is good for."""
+    if task in TEXT_TASKS or (raw and task is None and not os.path.isdir(data)):
+        return True
+    return task in (None, "classify") and text_kind(data) is not None
 
 
 def task_of(data: str | os.PathLike[str], task: str | None) -> str:
