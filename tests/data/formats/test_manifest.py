@@ -1,6 +1,7 @@
 """Manifests in every form, and every way to get a row wrong."""
 
 import json
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -187,6 +188,18 @@ def test_columns_of_zeros_and_ones_are_labels(folder: Path) -> None:
         told(rows, "regress")
     with pytest.raises(InputError, match="no label or target column; its columns are filename, Rock, paper, split"):
         told(f"{rows}images/3.png,2,1,train\n")
+
+
+def test_zeros_and_ones_in_metadata_do_not_overrule_class_folders(folder: Path) -> None:
+    for name in "ab":
+        (folder / name).mkdir()
+        shutil.copy(folder / "images/0.png", folder / name)
+    shutil.rmtree(folder / "images")
+    table = write(folder, "filename,blurred,flash\na/0.png,1,0\nb/0.png,0,1\n", "metadata.csv")
+    source = opening.open(folder)
+    assert source.labels == ("a", "b")
+    assert any("if these are the labels, call it manifest.csv" in note for note in source.notes)
+    assert opening.open(table).labels == ("blurred", "flash")
 
 
 def test_one_split_alone_may_have_several_ones_in_a_row(folder: Path) -> None:

@@ -118,6 +118,8 @@ def find(tree: Tree) -> Found:
         )
         if table.lacks:
             remarks.append(_remark(path, table))
+        elif not table.answers and stem.lower() == "metadata":  # more likely what else is known of pictures in folders
+            remarks.append(f"{printable(path)} has columns of 0 and 1; if these are the labels, call it manifest.csv")
         else:
             tables.append(table)
     if len(tables) > 1 and (
