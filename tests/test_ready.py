@@ -103,6 +103,38 @@ def test_a_picture_in_memory_is_read_as_its_file_would_be(tmp_path: Path, model:
     assert same(model.predict(image)[0], model.predict(path)[0])
 
 
+@pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "I;16"])
+def test_what_is_transparent_in_a_file_is_so_in_memory(tmp_path: Path, model: Model, mode: str):
+    image = Image.fromarray(pixels(1, (9, 12, 3)) // 64 * 64).convert(mode if mode != "I;16" else "L")
+    if mode == "I;16":
+        image = Image.fromarray(np.asarray(image).astype(np.uint16) * 257)
+    key = min(image.getpixel((x, y)) for x in range(image.width) for y in range(image.height))  # no white
+    image.save(tmp_path / "x.png", transparency=key)
+    opened = Image.open(tmp_path / "x.png")
+    assert "transparency" in opened.info
+    answer = model.predict(tmp_path / "x.png")[0]
+    assert same(model.predict(opened)[0], answer)
+    image.save(tmp_path / "plain.png")
+    assert model.predict(tmp_path / "plain.png")[0].probability != answer.probability, "it matters"
+
+
+@pytest.mark.parametrize("codec", ["jpeg", "group4", "tiff_lzw"])
+def test_a_picture_in_memory_is_not_packed_as_its_file_was(tmp_path: Path, model: Model, codec: str):
+    image = Image.fromarray(pixels()).convert("1" if codec == "group4" else "RGB")
+    image.save(tmp_path / "x.tif", compression=codec)
+    opened = Image.open(tmp_path / "x.tif")
+    assert same(model.predict(opened)[0], model.predict(tmp_path / "x.tif")[0])
+    assert model.predict(opened.convert("L"))[0].error is None
+
+
+def test_a_damaged_picture_in_memory_is_told_and_the_others_are_answered(tmp_path: Path, model: Model):
+    Image.fromarray(pixels()).save(tmp_path / "x.png")
+    closed = Image.open(tmp_path / "x.png")
+    closed.close()
+    found = model.predict([pixels(), closed, pixels()])
+    assert [one.error is None for one in found] == [True, False, True]
+
+
 @pytest.mark.parametrize("mode", ["YCbCr", "HSV", "RGBX"])
 def test_a_picture_in_memory_that_no_file_carries_is_read_as_colour(model: Model, mode: str):
     image = Image.fromarray(pixels()).convert(mode)

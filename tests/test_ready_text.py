@@ -119,6 +119,15 @@ def test_features_of_texts(models):
     assert torch.allclose(features[1:], models["next-token"].embed("a dog ran"), atol=1e-5)
 
 
+def test_many_texts_come_from_anywhere_and_are_taken_in_turn(models):
+    model, texts = models["next-token"], ["the cat", "a dog ran"] * 40
+    assert model.predict(text for text in texts[:3]) == model.predict(texts[:3])
+    assert [one.text for one in model.stream("the cat")] == ["the cat"]
+    assert torch.allclose(model.embed(iter(texts)), model.embed(texts[:2]).repeat(40, 1), atol=1e-5)
+    with pytest.raises(InputError, match="there are no texts to embed"):
+        model.embed([])
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [({"max_tokens": 0}, "max_tokens"), ({"temperature": -1.0}, "temperature"), ({"top_p": 2.0}, "top_p")],

@@ -325,15 +325,24 @@ def as_pictures(inputs: Any) -> Iterator[Picture]:
 
 
 CARRIED = {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "LAB", "I", "I;16", "I;16B", "F"}  # by TIFF, as they are
+KEYED = {"1", "L", "P", "RGB", "I;16"}  # by PNG, with the colour that is transparent in them
 CONVERTING = threading.Lock()  # Pillow's images are not made for threads, and one may be handed in twice
 
 
 def as_bytes(image: Any) -> bytes:
-    """A PIL image as the bytes of a lossless file, so that it takes the way of every other picture."""
-    with CONVERTING:
-        image = ImageOps.exif_transpose(image)
-        if image.mode not in CARRIED:
-            image = image.convert("RGB")
-        buffer = io.BytesIO()
-        image.save(buffer, "TIFF")
-        return buffer.getvalue()
+    """A PIL image as the bytes of a lossless file, so that it takes the way of every other picture. Raises InputError,
+    or OSError, where its pixels, which Pillow loads only now, cannot be had."""
+    try:
+        with CONVERTING:
+            image, buffer = ImageOps.exif_transpose(image), io.BytesIO()
+            if "transparency" in image.info and image.mode in KEYED:
+                image.save(buffer, "PNG", compress_level=1)
+            else:
+                image = image if image.mode in CARRIED else image.convert("RGB")
+                image.save(buffer, "TIFF", compression="raw")  # else that of the file it came from, which may lose
+    except (OSError, MemoryError):
+        raise
+    except Exception as error:  # as in `decode`: Pillow's readers let many kinds out
+        mend = "hand it in while its file is open, or save it again from its original"
+        raise InputError("the picture cannot be decoded", why=str(error), mend=mend) from error
+    return buffer.getvalue()

@@ -1,9 +1,10 @@
 """A ready model of text: texts in, answers or more text out. Loads without any training code."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ from smalti.tokenizers import Tokenizer, enclosed, encode_marked
 __all__ = ["TextModel", "TextPrediction", "load_text", "no_beams", "prepared", "text_model", "write_targets"]
 
 WIDE = 256  # from which width on packed weights and bf16 pay
+EMBEDDED = 32  # texts at a time
 LONGEST = 1000  # tokens of a target, of a model that names no limit
 
 
@@ -86,7 +88,7 @@ class TextModel:
         self.checksum = checksum
 
     def predict(
-        self, texts: str | Sequence[str], *, top: int = 5, batch_size: int = 32, beams: int = 1
+        self, texts: str | Iterable[str], *, top: int = 5, batch_size: int = 32, beams: int = 1
     ) -> list[TextPrediction]:
         """Answers for texts, in order: classes, what stands for each [MASK], what comes next, targets.
 
@@ -99,11 +101,10 @@ class TextModel:
 
         A text that the tokenizer cannot write gives a TextPrediction with `error`; the others are answered.
         """
-        texts = [texts] if isinstance(texts, str) else texts
         return list(self.stream(texts, top=top, batch_size=batch_size, beams=beams))
 
     def stream(
-        self, texts: Sequence[str], *, top: int = 5, batch_size: int = 32, beams: int = 1
+        self, texts: str | Iterable[str], *, top: int = 5, batch_size: int = 32, beams: int = 1
     ) -> Iterator[TextPrediction]:
         """As `predict`, one by one as they are ready."""
         for name, value in (("top", top), ("batch_size", batch_size), ("beams", beams)):
@@ -111,8 +112,7 @@ class TextModel:
                 raise InputError(f"--{name.replace('_', '-')} {value} is not 1 or more", mend="give a number above 0")
         no_beams(self.task, beams)
         ask = partial(targets, beams=beams) if self.task == "seq2seq" else ANSWERS[self.task]
-        for first in range(0, len(texts), batch_size):
-            some = texts[first : first + batch_size]
+        for some in in_turn(texts, batch_size):
             found = [self.encode(text) for text in some]
             rows = [ids for ids in found if isinstance(ids, np.ndarray)]
             answers = iter(ask(self, padded(rows).to(self.device), top) if rows else ())
@@ -166,12 +166,17 @@ class TextModel:
         return write(self.module, self.tokenizer, prompts, until=until, device=self.device, **options)
 
     @torch.inference_mode()
-    def embed(self, texts: str | Sequence[str]) -> Tensor:
-        """Features (B, D): the mean over the tokens of each text."""
-        rows = [self.ids(text) for text in ([texts] if isinstance(texts, str) else texts)]
-        tokens = padded(rows).to(self.device)
-        real = (tokens >= 0)[..., None]
-        return ((self.module.forward_features(tokens) * real).sum(1) / real.sum(1).clamp(min=1)).float().cpu()
+    def embed(self, texts: str | Iterable[str]) -> Tensor:
+        """Features (B, D): the mean over the tokens of each text. Raises InputError where there is none."""
+        found = []
+        for some in in_turn(texts, EMBEDDED):
+            tokens = padded([self.ids(text) for text in some]).to(self.device)
+            real = (tokens >= 0)[..., None]
+            features = (self.module.forward_features(tokens) * real).sum(1) / real.sum(1).clamp(min=1)
+            found.append(features.float().cpu())
+        if not found:
+            raise InputError("there are no texts to embed", mend="give one or more")
+        return torch.cat(found)
 
     def ids(self, text: str) -> NDArray[np.int64]:
         """The ids (N,) of a text as the model was trained to read it. Where it is not to be classified, marks such as
@@ -225,6 +230,13 @@ Answer = tuple[str, float | None, tuple[tuple[str, float], ...]]
 
 
 @torch.inference_mode()
+def in_turn(texts: str | Iterable[str], size: int) -> Iterator[list[str]]:
+    """One text or many, so many at a time."""
+    rest = iter([texts] if isinstance(texts, str) else texts)
+    while some := list(islice(rest, size)):
+        yield some
+
+
 def classes(model: TextModel, tokens: Tensor, top: int) -> Iterator[Answer]:
     """The likeliest classes of texts (B, N)."""
     for shares in model.module(tokens).float().softmax(-1).cpu():

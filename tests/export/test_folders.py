@@ -111,6 +111,15 @@ def test_how_pictures_are_fitted_comes_back(fit, kind, tmp_path, monkeypatch):
     assert replace(rule, **found) == rule
 
 
+def test_that_a_cut_to_no_square_may_differ_is_said(tmp_path):
+    file = read_model(write(tmp_path / "m.safetensors", "vit_tiny_patch16_224", {"num_classes": 3, "depth": 1}))
+    square, wide = (
+        replace(file, preprocess=replace(file.preprocess, img_size=s, fit="crop")) for s in ((64, 64), (32, 64))
+    )
+    assert not any("no square" in line for line in folders.remarks(square))
+    assert any("no square" in line for line in folders.remarks(wide))
+
+
 def test_a_kind_that_there_is_not_is_refused(tmp_path):
     with pytest.raises(InputError, match="kind = 'onnx' is not one of hf, timm"):
         export(tmp_path / "m.safetensors", tmp_path / "out", kind="onnx")  # type: ignore[arg-type]

@@ -37,6 +37,35 @@ def test_ids_equal_those_of_transformers(theirs, tmp_path: Path, form: str):
     assert ours.special("end") == vocab["<|endoftext|>"] == ours.vocab_size - 1
 
 
+@pytest.mark.parametrize(
+    ("says", "told"),
+    [
+        ({"lowercase": True, "strip_accents": None}, True),
+        ({"lowercase": False, "strip_accents": False}, False),
+        ({"lowercase": True, "strip_accents": False}, None),
+        ({"lowercase": False, "strip_accents": True}, None),
+        ({"lowercase": True, "handle_chinese_chars": False}, None),
+        ({"type": "Sequence", "normalizers": []}, None),
+    ],
+)
+def test_word_pieces_are_those_of_bert_or_refused(tmp_path: Path, says: dict, told: bool | None):
+    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "sch", "##on"]
+    stored = {"type": "WordPiece", "vocab": {piece: i for i, piece in enumerate(pieces)}}
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / "vocab.txt").write_text("\n".join(pieces))
+    theirs = {"lowercase": "do_lower_case", "handle_chinese_chars": "tokenize_chinese_chars"}
+    config = {theirs.get(name, name): value for name, value in says.items()}
+    (tmp_path / "old" / "tokenizer_config.json").write_text(json.dumps(config))
+    normalizer = {"type": "BertNormalizer", **says}
+    (tmp_path / "tokenizer.json").write_text(json.dumps({"model": stored, "normalizer": normalizer}))
+    for folder in [tmp_path] if "type" in says else [tmp_path, tmp_path / "old"]:
+        if told is None:
+            with pytest.raises(InputError, match="treats letters, accents or Chinese signs in another way"):
+                read_published_tokenizer(folder)
+        else:
+            assert read_published_tokenizer(folder).to_dict()["lower"] is told
+
+
 def test_a_folder_without_one_is_refused(tmp_path: Path):
     with pytest.raises(InputError, match="has no tokenizer"):
         read_published_tokenizer(tmp_path)

@@ -212,6 +212,8 @@ def remarks(file: ModelFile[Any]) -> tuple[str, ...]:
         return tuple(told)
     if rule.fit == "pad":
         told.append("the padding of pictures to a square is not part of what is told there")
+    if rule.fit == "crop" and len({*rule.img_size}) > 1:
+        told.append("pictures are cut to a shape that is no square: what is cut off there may differ")
     return tuple(told)
 
 

@@ -1,7 +1,7 @@
 """Tokenizers as transformers stores them in a folder beside the weights: GPT-2's byte pairs and BERT's word pieces."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,9 +34,10 @@ def read_published_tokenizer(folder: Path) -> Tokenizer:
             return byte_pairs(pairs, load(folder / "vocab.json"))
         if (folder / "vocab.txt").is_file():
             told = folder / "tokenizer_config.json"
-            lower = load(told).get("do_lower_case", True) if told.is_file() else True
+            says = load(told) if told.is_file() else {}
             pieces = (folder / "vocab.txt").read_text("utf-8").removesuffix("\n").split("\n")
-            return WordPiece(tuple(pieces), lower)
+            apart = says.get("tokenize_chinese_chars", True)
+            return word_pieces(pieces, says.get("do_lower_case", True), says.get("strip_accents"), apart)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         if isinstance(error, InputError):
             raise
@@ -54,14 +55,32 @@ def from_library(told: Mapping[str, Any]) -> Tokenizer:
     """The tokenizer a tokenizer.json describes."""
     model, added = told["model"], {one["content"]: one["id"] for one in told.get("added_tokens", ())}
     if model.get("type") == "WordPiece":
-        pieces = model["vocab"] | added
-        return WordPiece(
-            tuple(sorted(pieces, key=pieces.__getitem__)), (told.get("normalizer") or {}).get("lowercase", True)
-        )
+        pieces, says = model["vocab"] | added, told.get("normalizer") or {}
+        apart = says.get("handle_chinese_chars", True) and says.get("type") == "BertNormalizer"
+        ordered = sorted(pieces, key=pieces.__getitem__)
+        return word_pieces(ordered, says.get("lowercase", True), says.get("strip_accents"), apart)
     if model.get("type") == "BPE" and "ByteLevel" in json.dumps(told.get("pre_tokenizer")):
         pairs = [one.split(" ") if isinstance(one, str) else one for one in model["merges"]]
         return byte_pairs(pairs, model["vocab"] | added)
     raise InputError(f"a tokenizer of the kind {model.get('type')} is not known", mend="GPT-2's and BERT's are")
+
+
+def word_pieces(pieces: Sequence[str], lower: bool, bare: bool | None, apart: bool) -> WordPiece:
+    """BERT's tokenizer, as its authors have it.
+
+    Args:
+        pieces: in order of their ids.
+        lower: letters are made small.
+        bare: accents are taken off; None where letters are made small.
+        apart: Chinese signs stand alone.
+
+    Raises:
+        InputError: accents or signs are treated in another way, which would give other ids than those the weights know.
+    """
+    if bare not in (None, lower) or not apart:
+        what = "its tokenizer treats letters, accents or Chinese signs in another way than BERT's"
+        raise InputError(what, mend="use transformers")
+    return WordPiece(tuple(pieces), lower)
 
 
 def byte_pairs(pairs: list[list[str]], places: Mapping[str, int]) -> BPE:

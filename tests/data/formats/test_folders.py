@@ -214,7 +214,7 @@ def test_a_doubled_folder_of_a_split_is_looked_through() -> None:
     source = class_folders(tree(*sets))
     assert (source.labels, source.splits.tolist()) == (("cats", "dogs"), [2, 2, 0, 0])
     assert source.notes == (
-        "looked through test_set/, training_set/, in which lies nothing but a folder of the same name",
+        "looked through test_set/, training_set/, each of which holds nothing but a folder of its own name",
     )
     beside = class_folders(tree("a/a/1.jpg", "a/b/1.jpg", "c/1.jpg"))
     assert (beside.labels, beside.notes) == (("a", "c"), ())

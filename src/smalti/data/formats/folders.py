@@ -83,7 +83,7 @@ def class_folders(tree: Tree, remarks: tuple[str, ...] = ()) -> Source:
     notes = [*tree.notes]
     if doubled:
         named = few(f"{folder}/" for folder in sorted(doubled))
-        notes.append(f"looked through {named}, in which lies nothing but a folder of the same name")
+        notes.append(f"looked through {named}, each of which holds nothing but a folder of its own name")
     if meant:
         notes.append(f"read {few(f'{top}/ as {word}' for top, word in sorted(meant.items()))}")
     if base:
