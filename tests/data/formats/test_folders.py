@@ -274,6 +274,8 @@ def test_labels_are_safe_text() -> None:
         (("train/1.jpg", "train/_annotations.csv"), "not a classification set: it holds boxes.*_annotations.csv"),
         (("train/1.jpg", "annotations/instances_train.json"), "not a classification set: it holds boxes.*COCO"),
         (("train/images/1.jpg", "train/masks/1.png"), "not a classification set: it holds pictures paired with masks"),
+        (("leftImg8bit/train/a/1.png", "gtFine/train/a/1.png"), r"paired with masks .*\(gtfine/, leftimg8bit/\)"),
+        (("train/1.png", "train_labels/1.png", "val/2.png"), r"paired with masks .* \(train/, train_labels/\)"),
     ],
 )
 def test_what_is_no_classification_set(paths: tuple[str, ...], what: str) -> None:
@@ -286,6 +288,7 @@ def test_what_is_no_classification_set(paths: tuple[str, ...], what: str) -> Non
 def test_classes_may_be_called_as_masks_are() -> None:
     source = class_folders(tree("images/mask/1.jpg", "images/no_mask/1.jpg"))
     assert source.labels == ("mask", "no_mask")
+    assert class_folders(tree("face/1.jpg", "face_mask/1.jpg")).labels == ("face", "face_mask")
 
 
 def test_storage_follows_the_names(tmp_path: Path) -> None:

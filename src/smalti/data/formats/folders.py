@@ -27,8 +27,8 @@ _LAYOUTS = (
     "or name them in a manifest.csv with the columns path and label"
 )
 _SPLITS_AT_MOST = 5  # train, val, test and a little more, or the folds of a cross-validation
-_IMAGES = {"images", "image", "imgs", "img", "jpegimages"}
-_MASKS = {"masks", "mask", "semantic_masks", "segmentationclass", "labels", "annotations"}
+_IMAGES = {"images", "image", "imgs", "img", "jpegimages", "leftimg8bit"}
+_MASKS = {"masks", "mask", "semantic_masks", "segmentationclass", "labels", "annotations", "gt", "gtfine"}
 _PART = re.compile(
     r"((?:.*[\W_])?(?:part|images?|imgs?|batch|chunk|folder|disk|archive|data))[\W_]*\d+", re.IGNORECASE
 )  # of what was too much for one folder: "images_001", "HAM10000_images_part_2"
@@ -311,7 +311,7 @@ def _refuse_other_tasks(name: str, folders: list[list[str]], others: Names) -> N
     for parts in folders:
         for depth, part in enumerate(parts):
             beside.setdefault(tuple(parts[:depth]), set()).add(part.lower())
-    paired = next((names for names in beside.values() if names & _IMAGES and names & _MASKS), set())
+    paired = next(filter(None, map(_paired, beside.values())), set())
     words = set().union(*beside.values()) | {part for path in lower for part in path.split("/")[:-1]}
     found = ""
     if "annotations" in words and any(path.endswith(".xml") for path in lower):
@@ -323,8 +323,17 @@ def _refuse_other_tasks(name: str, folders: list[list[str]], others: Names) -> N
     elif "labels" in words and "images" in words and any("labels/" in path and path.endswith(".txt") for path in lower):
         found = "boxes for object detection (YOLO: labels/*.txt)"
     elif paired:
-        found = f"pictures paired with masks for segmentation ({'/, '.join(sorted(paired & (_IMAGES | _MASKS)))}/)"
+        found = f"pictures paired with masks for segmentation ({'/, '.join(sorted(paired))}/)"
     if found:
         raise InputError(
             f"not a classification set: it holds {found}", where=name, mend=f"to classify the pictures, {_LAYOUTS}"
         )
+
+
+def _paired(names: set[str]) -> set[str]:
+    """Of folders side by side, in small letters, those of pictures and of their masks: "images" and "masks", "train"
+    and "train_labels"; but "face" and "face_mask" are classes."""
+    if names & _IMAGES and names & _MASKS:
+        return names & (_IMAGES | _MASKS)
+    pairs = ({name, f"{name}_{mask}"} for name in sorted(names) for mask in _MASKS - {"mask"})
+    return next((pair for pair in pairs if pair <= names), set())
