@@ -354,14 +354,18 @@ def test_a_swin_v2_keeps_its_offsets_at_another_size(tmp_path):
 
 
 @pytest.mark.parametrize("told", ["in its arguments", "beside none"])
-def test_a_head_on_the_mean_of_normed_patches_is_refused(told, tmp_path):
-    written_by_timm(tmp_path, "vit_small_patch16_dinov3", **SMALL, img_size=256)
+def test_a_head_on_the_mean_of_normed_patches(told, tmp_path, monkeypatch):
+    small(monkeypatch, "vit_small_patch16_dinov3", **SMALL)
+    theirs = written_by_timm(tmp_path, "vit_small_patch16_dinov3", **SMALL, img_size=256)
     about = json.loads((tmp_path / "config.json").read_text())
     if told == "beside none":
         assert about.pop("model_args")["global_pool"] == about["global_pool"] == "avg"
         (tmp_path / "config.json").write_text(json.dumps(about))
-    with pytest.raises(InputError, match=r"mean of patches that were normed before.*use timm"):
-        published_model(tmp_path)
+    made = published_model(tmp_path).model
+    assert made.module.config.pool == "normed_mean"
+    images = torch.randn(2, 3, 256, 256)
+    with torch.no_grad():
+        torch.testing.assert_close(made.module(images), theirs(images), rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("arch", ["resnet18", "convnext_tiny"])

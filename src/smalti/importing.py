@@ -3,7 +3,7 @@
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,7 @@ from smalti.weights import (
     refuse_others,
     to_ours,
 )
-from smalti.weights.huggingface import OTHER_HEADS, task_of
+from smalti.weights.huggingface import task_of
 from smalti.weights.text import TEXT
 
 __all__ = ["RESAMPLE", "Imported", "Translated", "import_weights", "published_model"]
@@ -159,13 +159,11 @@ def published_model(
     wanted = {**options, "num_classes": outputs(state, *HEADS)}
     if hidden := outputs(state, "pre_logits.fc.weight"):
         wanted["pre_logits"] = hidden
-    if options.get("pool") == "mean" and not hasattr(config, "pool"):
-        del wanted["pool"]  # of Swin, which has no other
-    elif wanted.get("pool", getattr(config, "pool", "")) == "mean" and "norm.weight" in state:
-        if "pool" in options and wanted["num_classes"]:
-            what = "its head reads the mean of patches that were normed before, which smalti has not"
-            raise InputError(what, where=source, mend="use timm")
-        wanted["pool"] = "cls"  # of BEiT before its fine-tuning, of DINOv3: a mean has its norm behind it
+    if "reg_token" in state:
+        wanted["reg_tokens"] = state["reg_token"].shape[1]
+    wanted.pop("pool", None)
+    if pool := pool_of(state, options.get("pool"), getattr(config, "pool", None)):
+        wanted["pool"] = pool
     if (eps := published.config.get("layer_norm_eps")) and hasattr(config, "norm_eps"):
         wanted["norm_eps"] = eps  # transformers' 1e-12 where others have 1e-6
     if img_size is not None:
@@ -185,7 +183,7 @@ def published_model(
         learned = build(*preset_config(preset, **wanted | there))
     load_strictly(module, fit_input(state, module, learned), where=source)
     if not config.num_classes and "classifier.weight" in published.state:
-        remarks.append(f"its head for classes is left out: it reads {OTHER_HEADS[family]}, which {preset} does not")
+        remarks.append(f"its head for classes is left out: it reads the class token alone, which {preset} does not")
 
     found = find_normalisation(published, preset, bool(config.num_classes), mean, std, remarks)
     mean, std = (recycled(values, chans) for values in found)
@@ -241,6 +239,21 @@ def where_from(published: Published) -> dict[str, str]:
 def outputs(state: dict[str, Tensor], *names: str) -> int:
     """Rows of the first of these weights that is there; 0 where none is."""
     return next((len(state[name]) for name in names if name in state), 0)
+
+
+def pool_of(state: Mapping[str, Tensor], told: str | None, usual: str | None) -> str | None:
+    """What a model of these weights reads its answer off, where its folder tells that and where its preset has one;
+    None for a family that has but one way. Names and shapes of the weights tell the rest.
+    """
+    if usual is None:
+        return None
+    head = state.get("head.weight")
+    if head is not None and "cls_token" in state and head.shape[1] == 2 * state["cls_token"].shape[-1]:
+        return "cls_mean"  # transformers' head of DINOv2
+    pool = told or usual
+    if pool != "mean" or "norm.weight" not in state:
+        return pool  # a mean with its norm behind it
+    return "normed_mean" if told and head is not None else "cls"  # of BEiT and of DINOv3 without a head
 
 
 def find_labels(published: Published, count: int, given: object, remarks: list[str]) -> tuple[str, ...]:
@@ -302,7 +315,9 @@ def find_normalisation(
     if "mean" not in told or "std" not in told:
         # the authors of ViT, FlexiViT and BEiT scale pixels to [-1, 1], those of EVA-02 as CLIP does, all others use
         # ImageNet's mean and deviation; a plain ViT without a head is MAE's or DINO's, unless Google published it
-        half = preset.startswith(("beit_", "flexivit_")) or published.ours or (preset.startswith("vit_") and labelled)
+        others = "_dino" in preset or published.config.get("model_type") == "deit"
+        plain = preset.startswith("vit_") and labelled and not others
+        half = preset.startswith(("beit_", "flexivit_")) or published.ours or plain
         told["mean"], told["std"] = CLIP if preset.startswith("eva02_") else HALF if half else IMAGENET
         if mean is None:
             remarks.append(f"mean and deviation of the pixels are taken to be {told['mean']} and {told['std']}")

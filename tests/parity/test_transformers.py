@@ -197,21 +197,44 @@ def test_what_learned_without_labels_is_read_as_features(kind, tmp_path, monkeyp
         assert relative(made.module.forward_features(images), norm(states[-1])) <= 1e-5
 
 
-@pytest.mark.parametrize(
-    ("name", "preset", "told"),
-    [
-        ("DeiTForImageClassification", "deit_tiny_distilled_patch16_224", "the class token alone"),
-        ("Dinov2ForImageClassification", "vit_small_patch14_dinov2", "the class token and the mean of the patches"),
-    ],
-)
-def test_of_a_model_with_another_head_the_features_are_read(name, preset, told, tmp_path, monkeypatch):
+OTHER_HEADS = {  # class: our preset, what of it
+    "DeiTForImageClassification": ("vit_tiny_patch16_224", {"pool": "cls", "reg_tokens": 1}),
+    "Dinov2ForImageClassification": ("vit_small_patch14_dinov2", {"pool": "cls_mean", "reg_tokens": 0}),
+    "Dinov2WithRegistersForImageClassification": (
+        "vit_small_patch14_reg4_dinov2",
+        {"pool": "cls_mean", "reg_tokens": 4},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", OTHER_HEADS)
+def test_heads_that_read_something_else(name, tmp_path, monkeypatch):
+    preset, wanted = OTHER_HEADS[name]
     family, config = preset_config(preset)
     monkeypatch.setitem(FAMILIES[family].presets, preset, replace(config, **OURS))
     cls = getattr(transformers, name)
     other = cls(cls.config_class(**WIDE)).eval()
+    for parameter in other.parameters():
+        torch.nn.init.normal_(parameter, std=0.2)
     other.save_pretrained(tmp_path)
-    made = published_model(tmp_path)
-    assert any("head for classes is left out" in remark and told in remark for remark in made.remarks)
+    made = published_model(tmp_path).model
+    assert made.module.config == replace(made.module.config, **wanted)
+    assert len(made.labels) == 5
+    assert made.preprocess.mean == (0.485, 0.456, 0.406)
+    images = torch.randn(3, 3, 32, 32)
+    with torch.no_grad():
+        assert relative(made.module(images), other(images).logits) <= 1e-5
+        assert made.module.forward_pooled(images).shape == (3, made.module.head.in_features)
+
+
+def test_a_deit_of_another_head_gives_its_features_to_a_preset_of_two(tmp_path, monkeypatch):
+    preset = "deit_tiny_distilled_patch16_224"
+    family, config = preset_config(preset)
+    monkeypatch.setitem(FAMILIES[family].presets, preset, replace(config, **OURS))
+    other = transformers.DeiTForImageClassification(transformers.DeiTConfig(**WIDE)).eval()
+    other.save_pretrained(tmp_path)
+    made = published_model(tmp_path, preset=preset)
+    assert any("head for classes is left out" in remark for remark in made.remarks)
     assert made.model.labels == ()
     images = torch.randn(3, 3, 32, 32)
     with torch.no_grad():

@@ -1,11 +1,11 @@
-"""From many tokens to one vector: (B, N, D) to (B, D)."""
+"""From many tokens to one vector: (B, N, D) to (B, D), or twice as long."""
 
 import torch
 from torch import Tensor, nn
 
 from smalti.nn import CrossAttention, Mlp
 
-__all__ = ["ClsPool", "MapPool", "MeanPool", "SeqPool"]
+__all__ = ["ClsMeanPool", "ClsPool", "MapPool", "MeanPool", "SeqPool"]
 
 
 class ClsPool(nn.Module):
@@ -26,6 +26,14 @@ class MeanPool(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Tokens (B, N, D) to (B, D)."""
         return x[:, self.num_prefix_tokens :].mean(1)
+
+
+class ClsMeanPool(MeanPool):
+    """The class token beside the mean of the patch tokens, as heads on DINOv2 read it (arXiv:2304.07193)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Tokens (B, N, D) to (B, 2D)."""
+        return torch.cat([x[:, 0], super().forward(x)], dim=1)
 
 
 class SeqPool(nn.Module):

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from smalti.configs import demand, pair
 from smalti.embed import ConvStem, PatchEmbed
 from smalti.errors import InputError
-from smalti.heads import ClsPool, MapPool, MeanPool, SeqPool
+from smalti.heads import ClsMeanPool, ClsPool, MapPool, MeanPool, SeqPool
 from smalti.models.images import check_images
 from smalti.nn import (
     Attention,
@@ -62,8 +62,10 @@ class ViTConfig:
         mlp_ratio: width of the MLP over D.
         stem: "patch" (one linear layer) or "conv" (CCT's convolutions).
         stem_dim: channels inside the convolutional stem.
-        pool: "cls", "mean", "map" (attention pooling with a learned query) or "seq" (CCT).
-        cls_token: prepend a learned token; pool "cls" needs it.
+        pool: what the head reads: "cls"; "mean" of the patches, normed behind it; "normed_mean", normed before it
+            (DINOv3 in timm); "cls_mean", the class token and that mean side by side (DINOv2 in transformers); "map"
+            (attention pooling with a learned query) or "seq" (CCT).
+        cls_token: prepend a learned token; the pools "cls" and "cls_mean" need it.
         reg_tokens: learned tokens behind the class token that nothing reads (registers, arXiv:2309.16588).
         pos_embed: "learned", "sincos" (fixed, 2-D) or "none".
         pos_prefix: class and register tokens have positions too; False gives them to patches only, as in DeiT-III.
@@ -94,7 +96,7 @@ class ViTConfig:
     mlp_ratio: float = 4.0
     stem: Literal["patch", "conv"] = "patch"
     stem_dim: int = 64
-    pool: Literal["cls", "mean", "map", "seq"] = "cls"
+    pool: Literal["cls", "mean", "normed_mean", "cls_mean", "map", "seq"] = "cls"
     cls_token: bool = True
     reg_tokens: int = 0
     pos_embed: Literal["learned", "sincos", "none"] = "learned"
@@ -169,8 +171,9 @@ class ViT(Transformer):
         self.pool = build_pool(config)
         self.fc_norm = norm(D) if config.pool == "mean" else nn.Identity()
         self.head_drop = nn.Dropout(config.drop_rate)
-        width = config.pre_logits or D
-        hidden: OrderedDict[str, nn.Module] = OrderedDict(fc=nn.Linear(D, width), act=nn.Tanh())
+        pooled = 2 * D if config.pool == "cls_mean" else D
+        width = config.pre_logits or pooled
+        hidden: OrderedDict[str, nn.Module] = OrderedDict(fc=nn.Linear(pooled, width), act=nn.Tanh())
         self.pre_logits = nn.Sequential(hidden) if config.pre_logits else nn.Identity()
         self.head = LastLinear(width, config.num_classes) if config.num_classes else nn.Identity()
         self.init_weights()
@@ -189,7 +192,7 @@ class ViT(Transformer):
         return self.head(self.head_drop(self.pre_logits(self.fc_norm(self.pool(x)))))
 
     def forward_pooled(self, images: Tensor) -> Tensor:
-        """Images (B, C, H, W) to one vector each, (B, D): the features that search and probes use."""
+        """Images (B, C, H, W) to one vector each, (B, D) or (B, 2D): the features that search and probes use."""
         return self.fc_norm(self.pool(self.forward_features(images)))
 
     def embed(self, images: Tensor) -> Tensor:
@@ -340,12 +343,14 @@ class Rope(NamedTuple):
 
 def build_pool(config: ViTConfig) -> nn.Module:
     """The module that makes one vector of the tokens."""
-    if config.pool == "cls" and not config.cls_token:
-        raise InputError('pool "cls" needs cls_token=True', mend='use pool "mean", "map" or "seq"')
+    if config.pool in ("cls", "cls_mean") and not config.cls_token:
+        raise InputError(f'pool "{config.pool}" needs cls_token=True', mend='use pool "mean", "map" or "seq"')
     D, hidden = config.embed_dim, int(config.embed_dim * config.mlp_ratio)
     pools = {
         "cls": ClsPool,
         "mean": lambda: MeanPool(config.num_prefix_tokens),
+        "normed_mean": lambda: MeanPool(config.num_prefix_tokens),
+        "cls_mean": lambda: ClsMeanPool(config.num_prefix_tokens),
         "map": lambda: MapPool(D, config.num_heads, hidden_dim=hidden, norm=nn.LayerNorm(D, eps=config.norm_eps)),
         "seq": lambda: SeqPool(D),
     }

@@ -11,7 +11,7 @@ from smalti.errors import InputError
 from smalti.models import list_models, preset_config
 from smalti.weights.names import Names, Row
 
-__all__ = ["HUGGINGFACE", "KINDS", "OTHER_HEADS", "options_from_huggingface", "preset_of", "refuse_others", "task_of"]
+__all__ = ["HUGGINGFACE", "KINDS", "options_from_huggingface", "preset_of", "refuse_others", "task_of"]
 
 KINDS = {  # their "model_type", and our presets of it
     "vit": "vit_*_patch*_[0-9]*",
@@ -102,7 +102,7 @@ DINOV2 = (
     ("blocks.{i}.ls1.gamma", "encoder.layer.{i}.layer_scale1.lambda1"),
     ("blocks.{i}.ls2.gamma", "encoder.layer.{i}.layer_scale2.lambda1"),
     ("blocks.{i}.mlp.{rest}", "encoder.layer.{i}.mlp.{rest}"),
-    *VIT[:-1],
+    *VIT,
 )
 DINOV2_GATED = (
     (("blocks.{i}.mlp.fc1_g.{p}", "blocks.{i}.mlp.fc1_x.{p}"), "encoder.layer.{i}.mlp.weights_in.{p}"),
@@ -127,10 +127,6 @@ SWIGLU: tuple[Row, ...] = (
     ("blocks.{i}.mlp.fc1_g.{p}", "layer.{i}.mlp.gate_proj.{p}"),
     ("blocks.{i}.mlp.fc1_x.{p}", "layer.{i}.mlp.up_proj.{p}"),
 )
-OTHER_HEADS = {  # of classes, by our family: what they read an answer off, which our model does not
-    "deit": "the class token alone",
-    "vit": "the class token and the mean of the patches",  # of DINOv2
-}
 TASKS = {  # by their "problem_type"
     "single_label_classification": "classify",
     "multi_label_classification": "multilabel",
@@ -140,16 +136,15 @@ UNUSED = (
     *("embeddings.mask_token", "pooler.dense.{p}", "{rest}relative_position_index"),
     *("lm_head.{p}", "decoder.{rest}"),  # what training without labels leaves behind: BEiT's and MAE's
 )
-OTHER_HEAD = (*UNUSED, "classifier.{p}")
 
 HUGGINGFACE = {
-    "vit": Names(VIT, UNUSED),
-    "deit": Names(DEIT, OTHER_HEAD),
+    "vit": Names((*VIT, ("reg_token", "embeddings.distillation_token")), UNUSED),  # of a DeiT that is one: `kind_of`
+    "deit": Names(DEIT, (*UNUSED, "classifier.{p}")),
     "beit": Names(BEIT, UNUSED),
     "swin": Names(SWIN, UNUSED),
     "swinv2": Names(SWINV2, (*UNUSED, "{rest}relative_coords_table")),
-    "dinov2": Names(DINOV2, OTHER_HEAD),
-    "dinov2, gated": Names(DINOV2_GATED, OTHER_HEAD),
+    "dinov2": Names(DINOV2, UNUSED),
+    "dinov2, gated": Names(DINOV2_GATED, UNUSED),
     "dinov3": Names((*DINOV3, *GELU), UNUSED),
     "dinov3, gated": Names((*DINOV3, *SWIGLU), UNUSED),
 }
@@ -160,11 +155,18 @@ def preset_of(told: Mapping[str, Any]) -> str | None:
     names = STAGES if "depths" in told else SIZES
     sizes = {ours: told.get(theirs) for ours, theirs in names.items()}
     sizes = {ours: tuple(size) if isinstance(size, list) else size for ours, size in sizes.items()}
-    configs = {name: preset_config(name)[1] for name in list_models(KINDS.get(str(told.get("model_type")), ""))}
+    configs = {name: preset_config(name)[1] for name in list_models(KINDS.get(kind_of(told), ""))}
     fit = [name for name, one in configs.items() if all(getattr(one, ours) == sizes[ours] for ours in sizes)]
     if (gated := told.get("use_gated_mlp")) is not None:  # DINOv3's small and small plus are alike but for that
         fit = [name for name in fit if gated == (getattr(configs[name], "mlp", "") == "swiglu")]
     return next((name for name in fit if configs[name].img_size == told.get("image_size")), fit[0] if fit else None)
+
+
+def kind_of(told: Mapping[str, Any]) -> str:
+    """A config.json's "model_type". A DeiT whose head reads the class token alone is a ViT, and its token for
+    distillation a register.
+    """
+    return "vit" if told.get("architectures") == ["DeiTForImageClassification"] else str(told.get("model_type"))
 
 
 def options_from_huggingface(told: Mapping[str, Any]) -> dict[str, Any]:

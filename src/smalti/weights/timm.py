@@ -99,7 +99,10 @@ ARGUMENTS = {one: one for one in (*SAME, "qkv_bias", "qk_norm", "reg_tokens")} |
     "pretrained_window_sizes": "trained_windows",
 }
 POOLS = {"token": "cls", "avg": "mean"}
-IDLE = ("num_classes", "dynamic_img_size", "strict_img_size", "weight_init")  # arguments that change no answer
+IDLE = (  # arguments that change no answer, or that the names of the weights tell
+    *("num_classes", "dynamic_img_size", "strict_img_size", "weight_init"),
+    *("fc_norm", "use_fc_norm"),
+)
 
 
 def options_from_timm(told: Mapping[str, Any]) -> dict[str, Any]:
