@@ -1,6 +1,7 @@
 """Outputs of blocks: those of timm's `forward_intermediates`, also of models made ready for inference."""
 
 import copy
+import threading
 
 import pytest
 import torch
@@ -189,3 +190,23 @@ def test_a_flexivit_that_trains_gives_the_grid_it_drew():
         (map_,) = intermediates(model, torch.randn(1, 3, 16, 32), blocks=[0])
         seen.add(tuple(map_.shape[2:]))
     assert seen == {(4, 8), (2, 4), (1, 2)}
+
+
+def test_another_thread_gets_its_own():
+    torch.manual_seed(0)
+    model = create_model("vit_nano_patch4_32", depth=2).eval()
+    images, found = torch.randn(4, 1, 3, 32, 32), dict[int, list[torch.Tensor]]()
+    expected = [intermediates(model, one, blocks=[0])[0] for one in images]
+
+    def work(number: int) -> None:
+        found[number] = [intermediates(model, images[number], blocks=[0])[0] for _ in range(10)]
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(found) == [0, 1, 2, 3]
+    for number, outputs in found.items():
+        for one in outputs:
+            torch.testing.assert_close(one, expected[number])

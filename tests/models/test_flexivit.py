@@ -160,7 +160,10 @@ def test_published_presets_have_timms_names_and_shapes(name: str):
     ("options", "message"),
     [
         ({"patch_size": 5}, "patch_size = 5 is not one of"),
-        ({"patch_sizes": (6, 7)}, "img_size 24 is not a multiple of patch_size 7"),
+        (
+            {"patch_sizes": (6, 7)},
+            "img_size 24 is not a multiple of all patch_sizes",
+        ),
         ({"pos_embed": "sincos"}, "pos_embed"),
         ({"rope": True}, "rope = True is not false"),
         ({"stem": "conv", "patch_size": 4}, "stem"),

@@ -22,3 +22,9 @@ def test_a_preset_gives_its_family_and_config():
 def test_an_unknown_family_is_refused():
     with pytest.raises(InputError, match='unknown model family "vot"; did you mean "vit"'):
         build("vot", None)
+
+
+@pytest.mark.parametrize("preset", ["vit_tiny_patch16_224", "swin_tiny_patch4_window7_224", "swinv2_tiny_window8_256"])
+def test_an_mlp_without_width_is_refused(preset):
+    with pytest.raises(InputError, match=r"mlp_ratio = -1\.0 is not a number above 0"):
+        preset_config(preset, mlp_ratio=-1.0)

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from smalti.errors import InputError
 from smalti.models import create_model
 from smalti.nn import _onednn, attention_maps
 from smalti.nn.inference import disagreement, for_inference
@@ -153,3 +154,36 @@ def test_a_model_that_disagrees_in_bf16_stays_in_fp32(monkeypatch: pytest.Monkey
     torch.testing.assert_close(answers(chosen, example), torch.tensor([[1.0]]), rtol=1e-3, atol=0)
     near = create_model("vit_nano_patch4_32").eval()
     assert next(for_inference(near, IMAGES).parameters()).dtype == torch.bfloat16
+
+
+def test_a_year_does_not_hide_what_bf16_moves():
+    torch.manual_seed(0)
+    module = create_model("vit_nano_patch4_32", num_classes=1).eval()
+    nn.init.normal_(module.head.weight, std=0.2)
+    near = disagreement(module, IMAGES)
+    nn.init.constant_(module.head.bias, 1987.0)
+    assert near > 1e-4
+    assert disagreement(module, IMAGES) == pytest.approx(near, rel=0.05)
+
+
+def test_a_large_unit_does_not_hide_a_small_one():
+    torch.manual_seed(0)
+    module = create_model("vit_nano_patch4_32", num_classes=2).eval()
+    nn.init.normal_(module.head.weight, std=0.2)
+    near = disagreement(module, IMAGES)
+    with torch.no_grad():
+        module.head.weight[1] *= 10_000
+    assert disagreement(module, IMAGES) == pytest.approx(near, rel=0.05)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "int8"])
+def test_gradients_are_refused_not_zero(precision):
+    if precision == "int8" and not _onednn.int8_available():
+        pytest.skip("this processor has no exact int8")
+    if not _onednn.available(torch.float32):
+        pytest.skip("nothing is packed here")
+    module = for_inference(create_model("vit_nano_patch4_32").eval(), torch.randn(16, 3, 32, 32), precision)
+    assert not module(IMAGES).requires_grad
+    with pytest.raises(InputError, match=r"no gradients.*read_model"):
+        module(IMAGES.clone().requires_grad_())
+    assert module(IMAGES[:0]).shape == (0, 10)

@@ -1,6 +1,7 @@
 """What goes on inside a model: the outputs of its blocks, for dense tasks, probes and pictures."""
 
 import math
+import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -51,9 +52,11 @@ def intermediates(
         what = f"this {type(model).__name__} has {len(found)} blocks" + (f", so no block {wrong[0]}" if wrong else "")
         raise InputError(what, mend=f"number them from 0 to {len(found) - 1}" if found else "use one that has")
     outputs: dict[nn.Module, Tensor] = {}
+    thread = threading.get_ident()
 
     def keep(block: nn.Module, _: tuple[Any, ...], tokens: Tensor) -> None:
-        outputs[block] = tokens
+        if threading.get_ident() == thread:  # what others do with the model meanwhile is theirs
+            outputs[block] = tokens
 
     hooks = [found[number].register_forward_hook(keep) for number in set(chosen)]
     trunk: Any = model

@@ -6,6 +6,7 @@ tokens and better answers, large ones fewer and faster. State-dict names are tho
 plain ViT with the stored patch size load as they are, and `at_patch_size` gives a plain ViT of any of the sizes.
 """
 
+import math
 from dataclasses import dataclass, fields
 from typing import Any, cast
 
@@ -14,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from smalti.configs import demand
-from smalti.embed import check_img_size, patchify, resize_patches, resize_positions
+from smalti.embed import patchify, resize_patches, resize_positions
 from smalti.errors import InputError
 from smalti.models.images import check_images
 from smalti.models.vit import SMALL, TRUNKS, ViT, ViTConfig
@@ -38,7 +39,12 @@ class FlexiViTConfig(ViTConfig):
         super().__post_init__()
         for size in self.patch_sizes:
             demand(size >= 1, "patch_sizes", self.patch_sizes, "of numbers of 1 or more")
-            check_img_size(self.size, size)
+        whole = math.lcm(*self.patch_sizes)
+        if wrong := [side for side in self.size if side % whole]:
+            below, above = wrong[0] // whole * whole, (wrong[0] // whole + 1) * whole
+            fits = " or ".join(map(str, filter(None, (below, above))))
+            what = f"img_size {wrong[0]} is not a multiple of all patch_sizes {self.patch_sizes}"
+            raise InputError(what, mend=f"use {fits}, or patch_sizes that divide it")
         demand(self.patch_size in self.patch_sizes, "patch_size", self.patch_size, f"one of {self.patch_sizes}")
         demand(self.stem == "patch", "stem", self.stem, '"patch": convolutions have a size of their own')
         demand(self.pos_embed == "learned", "pos_embed", self.pos_embed, '"learned"')

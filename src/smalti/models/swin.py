@@ -67,6 +67,7 @@ class SwinConfig:
         same = len(self.num_heads) == len(self.depths) and min(self.num_heads) >= 1
         demand(same, "num_heads", self.num_heads, f"{len(self.depths)} numbers, one a stage")
         demand(self.num_classes >= 0, "num_classes", self.num_classes, "0 or more")
+        demand(self.mlp_ratio * self.embed_dim >= 1, "mlp_ratio", self.mlp_ratio, "a number above 0")
         for name in ("drop_rate", "attn_drop", "drop_path_rate"):
             demand(0 <= getattr(self, name) < 1, name, getattr(self, name), "a share in [0, 1)")
 

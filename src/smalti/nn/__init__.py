@@ -1,15 +1,8 @@
 """Parts that know tensors and nothing else: the one attention, residual, block and Transformer."""
 
-from smalti.nn.attention import (
-    Attention,
-    Context,
-    CrossAttention,
-    NoKeyBias,
-    attend,
-    attention_maps,
-    attention_weights,
-)
+from smalti.nn.attention import Attention, Context, CrossAttention, NoKeyBias, attend, attention_weights
 from smalti.nn.cache import Cache
+from smalti.nn.maps import attention_maps
 from smalti.nn.masks import causal_mask, combine, padding_bias
 from smalti.nn.merge import merge_tokens
 from smalti.nn.mimetic import mimetic_

@@ -3,10 +3,9 @@
 Shapes: B batch, H heads, N tokens, M keys, K head width, D = H * K width.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -25,7 +24,6 @@ __all__ = [
     "DroppedAttend",
     "NoKeyBias",
     "attend",
-    "attention_maps",
     "attention_weights",
 ]
 
@@ -253,34 +251,3 @@ class DroppedAttend(nn.Module):
     def extra_repr(self) -> str:
         """The rate, for printing."""
         return f"rate={self.rate:g}"
-
-
-@contextmanager
-def attention_maps(model: nn.Module) -> Iterator[dict[str, Tensor]]:
-    """Collects the attention map (B, H, N, M) of every attention in `model` by module name while the context is open;
-    of attention in windows those of all windows, (B * n, H, M, M).
-
-    Each forward pass replaces the maps. They are fp32, computed beside the fast kernels, which stay in use:
-
-        with attention_maps(model) as maps:
-            logits = model(images)
-        maps["blocks.0.attn"].mean(1)
-    """
-    maps: dict[str, Tensor] = {}
-
-    def record(name: str) -> Callable[..., None]:
-        def hook(module: Attention, args: tuple[Tensor], kwargs: dict[str, Any]) -> None:
-            maps[name] = module.weights(*args, **kwargs).float()
-
-        return hook
-
-    handles = [
-        module.register_forward_pre_hook(record(name), with_kwargs=True)
-        for name, module in model.named_modules()
-        if isinstance(module, Attention)
-    ]
-    try:
-        yield maps
-    finally:
-        for handle in handles:
-            handle.remove()

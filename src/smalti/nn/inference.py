@@ -21,7 +21,7 @@ from smalti.nn._allocator import keep_blocks
 from smalti.nn.folded import folded
 from smalti.nn.int8 import int8
 from smalti.nn.packed import lower, packed
-from smalti.nn.precision import DTYPES, Precision, best_precision, cast, in_precision
+from smalti.nn.precision import DTYPES, Precision, best_precision, cast, in_precision, last_layers
 
 __all__ = ["disagreement", "for_inference"]
 
@@ -37,8 +37,8 @@ def for_inference(
 ) -> nn.Module:
     """`module`, changed in place into what answers fastest on its device. It still takes and gives fp32.
 
-    It cannot be trained, saved or copied any more: read the model file again for that. `module.dtype` is what it
-    computes in.
+    It cannot be trained, differentiated, saved or copied any more: read the model file again for that
+    (`modelfile.read_model`). `module.dtype` is what it computes in.
 
     Args:
         module: images (B, C, H, W) to logits (B, K), or what else a model takes and gives.
@@ -71,6 +71,7 @@ def finished(module: nn.Module, device: torch.device, precision: Precision, why:
     """`module` cast and packed, taking and giving fp32."""
     dtype = DTYPES[precision]
     module = packed(module, dtype) if device.type == "cpu" else lower(module, dtype)
+    module.requires_grad_(False)
     module.dtype = dtype  # type: ignore[assignment]
     module.register_forward_pre_hook(lambda _, inputs: cast(inputs, dtype))
     module.register_forward_hook(lambda _, inputs, outputs: cast(outputs, torch.float32))
@@ -80,6 +81,14 @@ def finished(module: nn.Module, device: torch.device, precision: Precision, why:
 
 @torch.inference_mode()
 def disagreement(module: nn.Module, *example: Tensor) -> float:
-    """By how much bf16 moves an output of `module` on `example`, relative to the largest output."""
+    """By how much bf16 moves an output of `module` on `example`, relative to the largest output.
+
+    Outputs count without the bias of the last layer, and each over the length of its row there: a year or a price owes
+    its size to those two, not to the picture.
+    """
     exact, rounded = (in_precision(module, precision)(*example) for precision in ("fp32", "bf16"))
-    return ((rounded - exact).abs().max() / exact.abs().max().clamp(min=1e-6)).item()
+    moved, size = rounded - exact, exact
+    if last := next(iter(last_layers(module).values()), None):
+        unit = last.weight.norm(dim=1).clamp(min=1e-12)
+        moved, size = moved / unit, (size if last.bias is None else size - last.bias) / unit
+    return (moved.abs().max() / size.abs().max().clamp(min=1e-6)).item()

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from smalti.nn import _onednn
 from smalti.nn._onednn import Grid
 from smalti.nn.mlp import Mlp
+from smalti.nn.packed import refuse_gradients
 from smalti.nn.transformer import Block
 
 __all__ = ["Int8Linear", "input_grids", "int8"]
@@ -92,7 +93,10 @@ class Int8Linear(nn.Module):
         self.scales, self.bias = scales, None if linear.bias is None else linear.bias.detach().float()
 
     def forward(self, x: Tensor) -> Tensor:
-        """(..., in_features) to (..., out_features)."""
+        """(..., in_features) to (..., out_features). Raises InputError where a gradient is wanted: there is none."""
+        refuse_gradients(x)
+        if not x.numel():  # which the private op cannot take
+            return x.new_empty(*x.shape[:-1], self.out_features, dtype=self.dtype)
         if x.dtype != torch.uint8:
             x = _onednn.quantize(x, self.taken)
         return _onednn.linear_int8(

@@ -7,11 +7,12 @@ the CPU's matrix kernels read them, and each linear layer doing the GELU that co
 import torch
 from torch import Tensor, nn
 
+from smalti.errors import InputError
 from smalti.nn import _onednn
 from smalti.nn.mlp import Mlp
 from smalti.nn.precision import exact_parameters
 
-__all__ = ["PackedLinear", "lower", "packed"]
+__all__ = ["PackedLinear", "lower", "packed", "refuse_gradients"]
 
 
 def packed(module: nn.Module, dtype: torch.dtype = torch.float32) -> nn.Module:
@@ -43,6 +44,13 @@ def lower(module: nn.Module, dtype: torch.dtype) -> nn.Module:
     return module
 
 
+def refuse_gradients(x: Tensor) -> None:
+    """Raises InputError where a gradient for `x` is wanted: private ops would say that it is zero."""
+    if x.requires_grad and torch.is_grad_enabled():
+        what = "a model made ready for inference has no gradients"
+        raise InputError(what, mend="take the plain one, smalti.modelfile.read_model(PATH).module")
+
+
 class PackedLinear(nn.Module):
     """`nn.Linear` with a packed weight, optionally followed by GELU. For inference: it has no parameters to learn.
 
@@ -60,5 +68,6 @@ class PackedLinear(nn.Module):
         self.run = _onednn.linear_gelu if gelu else _onednn.linear
 
     def forward(self, x: Tensor) -> Tensor:
-        """(..., in_features) to (..., out_features)."""
+        """(..., in_features) to (..., out_features). Raises InputError where a gradient is wanted: there is none."""
+        refuse_gradients(x)
         return self.run(x, self.weight, self.bias)
