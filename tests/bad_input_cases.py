@@ -782,7 +782,7 @@ def none_of_all(g: Ground) -> list[str]:
 
 
 for _name, _text, _says in (
-    ("unknown_setting", "optim.lrr=1", ('"optim.lrr"', 'did you mean "lr"?')),
+    ("unknown_setting", "optim.lrr=1", ('"optim.lrr"', 'did you mean "optim.lr"?')),
     ("unknown_section", "optimm.lr=1", ('"optimm"', 'did you mean "optim"?')),
     ("section_as_a_value", "optim=3", ('"optim" is a section', "optim.name")),
     ("value_as_a_section", "seed.x=3", ("seed",)),
@@ -1145,7 +1145,7 @@ def model_with_a_flipped_bit_in_its_weights(g: Ground) -> list[str]:
     return ["predict", g.damage(g.model(), 0.9), "x.png"]
 
 
-@case(3, "m.safetensors", f"format {FORMAT + 1}", f"up to {FORMAT}", "pip install -U smalti")
+@case(3, "m.safetensors", f"format {FORMAT + 1}", f"up to {FORMAT}", "use a newer smalti")
 def model_of_a_newer_format(g: Ground) -> list[str]:
     return ["predict", g.edited_model(lambda about: about.update(version=FORMAT + 1)), "x.png"]
 

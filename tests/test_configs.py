@@ -63,7 +63,7 @@ def test_what_fits_becomes_the_type_of_the_field(name: str, given: Any, becomes:
         ("many", [1, "x"], "is not a list of numbers"),
         ("size", [1.5, 2], "is not a whole number or a list of 2 whole numbers"),
         ("options", 3, "is not a table or none; give a table or none"),
-        ("nam", "adam", 'there is no setting "c.nam"; did you mean "name"?'),
+        ("nam", "adam", 'there is no setting "c.nam"; did you mean "c.name"?'),
         ("zzz", 1, "c has name, rate, count"),
     ],
 )

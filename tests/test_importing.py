@@ -3,6 +3,7 @@
 import argparse
 import hashlib
 import json
+import re
 import shutil
 import time
 from dataclasses import replace
@@ -12,14 +13,15 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 import smalti
 from smalti import api
 from smalti._torchvision import torchvision
 from smalti.cli import run
+from smalti.data.preprocess import before_crop
 from smalti.embed import resize_positions
-from smalti.errors import InputError
+from smalti.errors import InputError, StorageError
 from smalti.importing import find_labels, find_normalisation, published_model
 from smalti.modelfile import read_model, write_model
 from smalti.models import FAMILIES, preset_config
@@ -32,7 +34,7 @@ from smalti.weights import (
     reading,
     refuse_others,
 )
-from smalti.weights._unpickle import tensors
+from smalti.weights._unpickle import PLAIN, tensors
 from tests.hub_cache import COMMIT, NAME, timm_files
 
 timm = pytest.importorskip("timm")
@@ -251,6 +253,26 @@ def test_what_the_outputs_are_is_as_the_folder_says(problem, classes, task, tmp_
     assert list(answer.values.values()) == pytest.approx(expected.tolist(), abs=1e-4)
 
 
+def test_what_the_outputs_are_can_be_said_and_one_is_no_class(tmp_path):
+    """The softmax of one output is 1 for every picture."""
+    out, preset = tmp_path / "m.safetensors", "vit_nano_patch4_32"
+    for outputs in (0, 1, 3):
+        save_file(smalti.create_model(preset, num_classes=outputs).state_dict(), tmp_path / f"{outputs}.safetensors")
+    for options in ({}, {"task": "classify"}):
+        with pytest.raises(InputError, match=r"has one output.*--task regress or --task multilabel"):
+            smalti.import_weights(tmp_path / "1.safetensors", out, preset=preset, **options)
+    assert not out.exists()
+    command = ["import-weights", str(tmp_path / "1.safetensors"), "--preset", preset, "--out", str(out)]
+    assert run([*command, "--task", "regress"]) == 0
+    assert read_model(out).task == "regress"
+    made = published_model(tmp_path / "3.safetensors", preset=preset, task="multilabel")
+    assert made.model.task == "multilabel"
+    with pytest.raises(InputError, match="has no outputs"):
+        published_model(tmp_path / "0.safetensors", preset=preset, task="regress")
+    with pytest.raises(InputError, match="task = 'sort' is not one of"):
+        published_model(tmp_path / "3.safetensors", preset=preset, task="sort")  # type: ignore[arg-type]
+
+
 def test_labels_by_other_than_numbers_are_refused(tmp_path):
     with pytest.raises(InputError, match=r"labels are not told by number.*--labels"):
         published_model(folder_of(tmp_path, id2label={"LABEL_0": "a", "LABEL_1": "b", "LABEL_2": "c"}))
@@ -288,7 +310,7 @@ def test_heads_of_stages_and_what_norms_add_are_compared():
 
 
 @pytest.mark.parametrize(
-    ("argument", "told"), [("act_layer", "relu"), ("global_pool", "map"), ("fc_norm", True)], ids=str
+    ("argument", "told"), [("act_layer", "relu"), ("global_pool", "map"), ("pre_norm", True)], ids=str
 )
 def test_a_model_of_timm_that_we_have_not_is_refused(argument, told):
     with pytest.raises(InputError, match=f"{argument} = .* is something smalti has not"):
@@ -368,6 +390,92 @@ def test_a_head_on_the_mean_of_normed_patches(told, tmp_path, monkeypatch):
         torch.testing.assert_close(made.module(images), theirs(images), rtol=1e-4, atol=1e-5)
 
 
+def test_weights_that_norm_the_mean_of_patches_answer_as_in_timm(tmp_path, monkeypatch):
+    """MAE's with a head have such."""
+    torch.manual_seed(0)
+    theirs = timm.create_model("vit_tiny_patch16_224", **SMALL, img_size=32, num_classes=3, global_pool="avg").eval()
+    for parameter in theirs.parameters():
+        torch.nn.init.normal_(parameter, std=0.2)
+    save_file(theirs.state_dict(), tmp_path / "w.safetensors")
+    preset = small(monkeypatch, "vit_tiny_patch16_224", img_size=32, **SMALL)
+    made = published_model(tmp_path / "w.safetensors", preset=preset).model
+    images = torch.randn(2, 3, 32, 32)
+    with torch.no_grad():
+        torch.testing.assert_close(made.module(images), theirs(images), rtol=1e-4, atol=1e-5)
+    assert made.preprocess.mean == (0.485, 0.456, 0.406)
+
+
+@pytest.mark.parametrize(("side", "differs"), [(56, False), (64, True)])
+def test_that_timm_pads_windows_in_another_way_is_said(side, differs, tmp_path, monkeypatch):
+    preset = small(monkeypatch, "swin_tiny_patch4_window7_224", **STAGES, img_size=side)
+    save_file(smalti.create_model(preset).state_dict(), tmp_path / "w.safetensors")
+    said = " ".join(published_model(tmp_path / "w.safetensors", preset=preset).remarks)
+    assert ("answers differ from timm's" in said, "--img-size 56" in said) == (differs, differs)
+
+
+@pytest.mark.parametrize("wrapper", ["model.{}", "model._orig_mod.{}", "net.{}", "model.vit.{}"])
+def test_what_wraps_the_weights_and_what_lies_beside_them_is_left_out(wrapper, tmp_path):
+    state = published_model(folder_of(tmp_path / "theirs")).model.module.state_dict()
+    if "vit" in wrapper:
+        state = {f"model.{name}": tensor for name, tensor in load_file(tmp_path / "theirs/model.safetensors").items()}
+    else:
+        state = {wrapper.format(name): tensor for name, tensor in state.items()}
+    save_file({**state, "criterion.weight": torch.ones(3)}, tmp_path / "w.safetensors")
+    made = published_model(tmp_path / "w.safetensors", preset="vit_nano_patch4_32")
+    assert any("beside the model there is left out: criterion.weight" in remark for remark in made.remarks)
+
+
+def test_a_folder_of_own_sizes_is_read_as_it_says(tmp_path):
+    transformers = pytest.importorskip("transformers")
+    sizes = {"hidden_size": 24, "num_hidden_layers": 2, "num_attention_heads": 3, "intermediate_size": 72}
+    told = transformers.ViTConfig(**sizes, image_size=32, patch_size=8, qkv_bias=False, num_labels=3)
+    theirs = transformers.ViTForImageClassification(told).eval()
+    theirs.save_pretrained(tmp_path)
+    made = published_model(tmp_path)
+    assert any("sizes are those of its config.json" in remark for remark in made.remarks)
+    images = torch.randn(2, 3, 32, 32)
+    with torch.no_grad():
+        torch.testing.assert_close(made.model.module(images), theirs(images).logits, rtol=1e-4, atol=1e-5)
+
+
+def test_vit_msn_is_a_vit(tmp_path):
+    assert published_model(folder_of(tmp_path, model_type="vit_msn")).model.preprocess.mean == (0.485, 0.456, 0.406)
+
+
+@pytest.mark.parametrize(
+    ("told", "preset", "said"),
+    [
+        ({"model_type": "siglip_vision_model"}, None, '"siglip_vision_model", which smalti does not read; of trans'),
+        ({"model_type": "distilbert"}, None, '"distilbert", which smalti does not read'),
+        (
+            {"model_type": "distilbert"},
+            "bert_base",
+            "bert_base is a model of text; those are read from a folder of gpt2, bert",
+        ),
+        ({"model_type": "bert", "hidden_size": 64}, None, "its weights have no head"),
+        ({}, None, "does not say what model it is of; add --preset"),
+    ],
+)
+def test_a_model_that_is_not_read_is_named(told, preset, said, tmp_path):
+    save_file({"embeddings.weight": torch.zeros(2)}, tmp_path / "model.safetensors")
+    (tmp_path / "config.json").write_text(json.dumps(told))
+    with pytest.raises(InputError, match=re.escape(said)):
+        published_model(tmp_path, preset=preset)
+
+
+def test_a_convnext_of_timm_is_told_from_torchvisions(tmp_path):
+    save_file({"stages.0.blocks.0.gamma": torch.zeros(2)}, tmp_path / "w.safetensors")
+    with pytest.raises(InputError, match="of a ConvNeXt are timm's"):
+        published_model(tmp_path / "w.safetensors", preset="convnext_tiny_224")
+
+
+def test_a_folder_of_timm_says_resnet18_without_a_size(tmp_path, monkeypatch):
+    told = {"architecture": "resnet18", "pretrained_cfg": {"crop_pct": 0.95, "interpolation": "bicubic"}}
+    save_file(smalti.create_model("resnet18_224", num_classes=3).state_dict(), tmp_path / "model.safetensors")
+    (tmp_path / "config.json").write_text(json.dumps(told))
+    assert published_model(tmp_path).model.preprocess.crop_pct == 0.95
+
+
 @pytest.mark.parametrize("arch", ["resnet18", "convnext_tiny"])
 def test_a_file_of_torchvision_answers_as_there(arch, tmp_path):
     torch.manual_seed(0)
@@ -377,6 +485,10 @@ def test_a_file_of_torchvision_answers_as_there(arch, tmp_path):
     made = smalti.import_weights(tmp_path / "theirs.safetensors", tmp_path / "ours.safetensors", preset=f"{arch}_224")
     assert (made.names, len(made.model.labels)) == ("torchvision", 3)
     assert made.model.preprocess.mean == (0.485, 0.456, 0.406)
+    weights = torchvision.models.get_model_weights(arch).IMAGENET1K_V1.transforms()
+    rule = made.model.preprocess
+    assert before_crop(224, rule.crop_pct) == weights.resize_size[0]
+    assert (rule.interpolation, any("is taken to be" in one for one in made.remarks)) == ("bilinear", True)
     images = torch.randn(2, 3, 64, 64)
     with torch.no_grad():
         torch.testing.assert_close(made.model.module.eval()(images), theirs(images), rtol=1e-4, atol=1e-5)
@@ -394,7 +506,8 @@ def test_a_flexivit_takes_the_weights_of_a_plain_vit(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("preset", ["eva02_tiny_patch14_224", "resnet18_32"])
 def test_a_family_that_transformers_has_not_is_refused_in_a_line(preset, tmp_path, capsys):
-    weights, family = folder_of(tmp_path / "vit") / "model.safetensors", preset_config(preset)[0]
+    weights, family = tmp_path / "vit.safetensors", preset_config(preset)[0]
+    (folder_of(tmp_path / "vit") / "model.safetensors").rename(weights)  # where no config.json is beside it
     command = ["import-weights", str(weights), "--preset", preset, "--out", str(tmp_path / "m.safetensors")]
     assert run(command) == 2
     said = capsys.readouterr().err
@@ -422,6 +535,49 @@ def test_pictures_that_are_not_normalised(tmp_path):
     told = {"do_normalize": False, "size": {"height": 32, "width": 32}, "image_mean": [0.5] * 3, "image_std": [0.5] * 3}
     rule = published_model(folder_of(tmp_path, preprocessor=told)).model.preprocess
     assert (rule.mean, rule.std) == ((0.0,) * 3, (1.0,) * 3)
+
+
+HALVES = {"size": {"height": 32, "width": 32}, "image_mean": [0.5] * 3, "image_std": [0.5] * 3}
+
+
+@pytest.mark.parametrize(
+    ("told", "mean", "remark"),
+    [
+        ({}, 0.5, ""),
+        ({"rescale_factor": 1 / 127.5}, 0.25, ""),
+        ({"do_rescale": False}, 0.5 / 255, ""),
+        ({"resample": 1}, 0.5, "filter lanczos there, which smalti has not: bicubic is taken"),
+        ({"do_resize": False}, 0.5, "leaves pictures in their size; here they are made 32 x 32"),
+    ],
+)
+def test_what_a_preprocessor_does_besides(told, mean, remark, tmp_path):
+    made = published_model(folder_of(tmp_path, preprocessor=HALVES | told))
+    rule = made.model.preprocess
+    assert rule.mean == rule.std == (pytest.approx(mean, rel=1e-9),) * 3
+    assert rule.interpolation == "bicubic"
+    assert remark in " ".join(made.remarks[2:])
+    assert len(made.remarks) == (3 if remark else 2)  # of the tensors and of the labels
+
+
+def test_a_factor_that_is_none_is_refused(tmp_path):
+    with pytest.raises(InputError, match="rescale_factor = 'half'"):
+        published_model(folder_of(tmp_path, preprocessor=HALVES | {"rescale_factor": "half"}))
+
+
+def test_a_file_named_in_its_folder_is_what_the_folder_says(tmp_path):
+    told = {"problem_type": "multi_label_classification", "id2label": {"0": "a", "1": "b", "2": "c"}}
+    folder = folder_of(tmp_path / "theirs", preprocessor=HALVES, **told)
+    made = published_model(folder / "model.safetensors")
+    assert (made.model.task, made.model.labels) == ("multilabel", ("a", "b", "c"))
+    (folder / "model.safetensors").rename(folder / "other.safetensors")
+    made = published_model(folder / "other.safetensors", preset="vit_nano_patch4_32")
+    assert made.model.labels == ("class 0", "class 1", "class 2")
+
+
+def test_a_model_file_needs_no_import(tmp_path):
+    made = smalti.import_weights(folder_of(tmp_path / "theirs"), tmp_path / "m.safetensors")
+    with pytest.raises(InputError, match=r"is a model of smalti's already; use it as it is"):
+        published_model(made.path, preset="vit_nano_patch4_32")
 
 
 def test_a_size_of_pictures_that_is_none_is_refused(tmp_path):
@@ -525,7 +681,7 @@ def there_and_back(model, tmp_path):
 
 def unpickle_here(path, target):
     """As in a process of its own, which takes seconds to start."""
-    with torch.serialization.safe_globals([argparse.Namespace]):
+    with torch.serialization.safe_globals(PLAIN):
         save_file(tensors(torch.load(path)), target)
 
 
@@ -622,6 +778,11 @@ def test_weights_that_are_no_numbers_leave_what_stood_there(tmp_path):
     assert out.read_text() == "keep"
 
 
+def test_that_nothing_can_be_written_is_said_before_anything_is_read(tmp_path):
+    with pytest.raises(StorageError, match="could not be written"):
+        smalti.import_weights(tmp_path / "none.pth", tmp_path / "none" / "m.safetensors", preset="vit_nano_patch4_32")
+
+
 def test_names_of_tensors_do_not_reach_the_terminal_as_they_are(tmp_path, capsys):
     save_file({"a\x1b[31mred\n": torch.zeros(2)}, tmp_path / "a.safetensors")
     out = tmp_path / "m.safetensors"
@@ -638,7 +799,7 @@ def test_what_is_missing_is_said(weights, tmp_path):
     with pytest.raises(InputError, match="2 labels for 3 outputs"):
         smalti.import_weights(weights, tmp_path / "m.safetensors", preset="vit_tiny_patch16_224", labels=["a", "b"])
     names = tmp_path / "names.txt"
-    names.write_text("a\nb\n\nc\n")
+    names.write_text("a\nb\n\nc\n", encoding="utf-8-sig")  # as some editors save it
     made = smalti.import_weights(weights, tmp_path / "m.safetensors", preset="vit_tiny_patch16_224", labels=names)
     assert read_model(made.path).labels == ("a", "b", "c")
 

@@ -56,6 +56,14 @@ def written(path: Path, name: str = "vit", **fields: Any) -> ModelFile:
     return file
 
 
+def test_the_command_that_finishes_a_run_can_be_copied(tmp_path: Path):
+    (tmp_path / "a b").mkdir()
+    (tmp_path / "a b" / "run.toml").touch()
+    with pytest.raises(InputError) as refused:
+        read_model(tmp_path / "a b")
+    assert refused.value.mend == f"smalti train --resume '{tmp_path / 'a b'}' finishes it"
+
+
 @pytest.mark.parametrize("name", MODELS)
 def test_what_is_read_is_what_was_written(tmp_path: Path, name: str):
     path = tmp_path / "m.safetensors"
@@ -199,6 +207,13 @@ def test_writing_over_a_model_that_cannot_be_written_keeps_the_old(tmp_path: Pat
 def test_a_missing_model_says_what_to_name(tmp_path: Path):
     with pytest.raises(InputError, match=r"does not exist; name a model.safetensors or the folder of a finished run"):
         read_model(tmp_path / "nothing")
+
+
+@pytest.mark.parametrize("content", [b"PK\x03\x04" + bytes(9), save({"a": torch.zeros(2)}), b"hello, world"])
+def test_published_weights_are_sent_to_their_import(content: bytes, tmp_path: Path):
+    (tmp_path / "weights").write_bytes(content)
+    with pytest.raises(InputError, match="make one of published weights: smalti import-weights"):
+        read_model(tmp_path / "weights")
 
 
 def test_a_header_length_that_looks_like_a_pickle_is_none(tmp_path: Path):

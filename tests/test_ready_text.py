@@ -113,6 +113,39 @@ def test_a_text_begins_with_what_has_an_id(models):
     assert without.sample(max_tokens=9) == without.sample("A", max_tokens=9)
 
 
+def test_answers_carry_no_gradient(models):
+    """Else a graph is built, and kept until the answer is."""
+    for task, text in {"classify": "aa", "masked-token": "the [MASK]at", "next-token": "the", "seq2seq": "12"}.items():
+        made, model = [], models[task]
+        layers = [module for module in model.module.modules() if not list(module.children())]
+        hooks = [layer.register_forward_hook(lambda *call, made=made: made.append(call[-1])) for layer in layers]
+        assert not model.predict(text)[0].error
+        assert made
+        assert not any(isinstance(one, torch.Tensor) and one.requires_grad for one in made), task
+        for hook in hooks:
+            hook.remove()
+
+
+def test_an_answer_says_that_its_text_was_cut(models):
+    model = models["classify"]
+    short, long = model.predict(["ab", "ab" * 400])
+    assert not short.remark
+    assert "remark" not in short.to_dict()
+    n = len(model.tokenizer.encode("ab" * 400)) + 2
+    assert long.to_dict()["remark"] == f"only the first {model.longest} of {n} tokens are read"
+
+
+def test_files_of_texts_are_read(models, text_runs):
+    data, result = text_runs["classify"]
+    (first, *rest) = smalti.predict(result.model, str(data))
+    assert (first.text, len(rest)) == ("aa", 119)
+
+
+def test_a_model_of_pairs_has_no_features(models):
+    with pytest.raises(InputError, match="a model of pairs has no features of a text alone"):
+        models["seq2seq"].embed("123")
+
+
 def test_features_of_texts(models):
     features = models["next-token"].embed(["the cat", "a dog ran"])
     assert features.shape == (2, 16)

@@ -32,7 +32,7 @@ def load(
     int8: Any = None,
     merge: int = 0,
     patch_size: int | None = None,
-) -> Any:
+) -> "Model | TextModel":
     """The ready model in a model file or a run folder: a `smalti.ready.Model` of pictures, or a
     `smalti.ready_text.TextModel`.
 
@@ -96,7 +96,8 @@ def predict(
     Args:
         model: a model file, a run folder or a loaded model.
         inputs: paths of pictures, folders or archives, or pictures in memory (see `Model.predict`); texts for a model
-            of text.
+            of text, or names of files of texts: each line is one, or each row of a table with a column "text" ("source"
+            for a model of pairs).
         top: how many labels to name.
         batch_size: pictures at a time.
         int8: pictures to calibrate int8 on, as in `load`.
@@ -110,7 +111,10 @@ def predict(
     options = {"device": device, "int8": int8, "patch_size": patch_size}
     ready = opened(model, merge=merge, **options)
     if not isinstance(ready, Model):
-        texts = [inputs] if isinstance(inputs, str) else list(inputs)
+        from smalti.data.text.asked import asked_texts
+
+        column = "source" if ready.task == "seq2seq" else "text"
+        texts = list(asked_texts([inputs] if isinstance(inputs, str) else inputs, column))
         return ready.stream(texts, top=top, batch_size=batch_size, beams=beams)
     refuse({"beams": beams if beams != 1 else None}, "{} are for models of pairs of texts", "leave them out")
     pictures = as_pictures(inputs)

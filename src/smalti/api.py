@@ -4,11 +4,12 @@ import os
 from dataclasses import replace
 from typing import Any, Literal
 
-from smalti import data
 from smalti.answering import TIMED, load, opened, predict, sample
 from smalti.configs import fit
+from smalti.data import opening
 from smalti.data.check import Check
 from smalti.data.loader import Batches, Pictures
+from smalti.data.source import Task
 from smalti.data.split import split as split_source
 from smalti.data.text.check import TextCheck, check_text
 from smalti.errors import InputError
@@ -34,6 +35,7 @@ from smalti.recipes.remarks import (
     left_out,
     not_labelled,
     part_of_other_data,
+    says_splits,
     speed_choice,
     tell,
 )
@@ -64,24 +66,24 @@ Part = Literal["train", "val", "test", "all"]
 
 
 def check(
-    source: str | os.PathLike[str], *, task: str | None = None, download: bool = False, show: bool = True
+    data: str | os.PathLike[str], *, task: str | None = None, download: bool = False, show: bool = True
 ) -> Check | TextCheck:
     """Looks at every picture of a data set: what is there, what is wrong with it; or at its texts.
 
     Args:
-        source: a folder, archive, file or name; or a text, a folder of texts, a table of texts.
+        data: a folder, archive, file or name; or a text, a folder of texts, a table of texts.
         task: what the targets mean, where that could be more than one thing.
         download: whether a standard set may be fetched.
         show: whether to show progress on stderr.
     """
-    if is_text(source, task):
-        return check_text(source)
-    return checked(data.open(source, download=download, task=task), show=show)  # type: ignore[arg-type]
+    if is_text(data, task):
+        return check_text(data, task)
+    return checked(opening.open(data, download=download, task=task), show=show)  # type: ignore[arg-type]
 
 
 def evaluate(
     model: Model | TextModel | str | os.PathLike[str],
-    source: str | os.PathLike[str],
+    data: str | os.PathLike[str],
     *,
     split: Part = "test",
     int8: Any = None,
@@ -97,7 +99,7 @@ def evaluate(
 
     Args:
         model: a model file, a run folder or a loaded model.
-        source: the data; its labels are matched to the model's by name. Labels of a multi-label model that it lacks are
+        data: the data; its labels are matched to the model's by name. Labels of a multi-label model that it lacks are
             left out, and told of on stderr.
         split: "train", "val" or "test", as training on this data would have them; or "all", every readable sample.
         int8: pictures to calibrate int8 on, as in `load`.
@@ -121,16 +123,18 @@ def evaluate(
     ready = opened(model, merge=merge, **options)
     if isinstance(ready, TextModel):
         with Threads():
-            return evaluate_text(ready, source, split, beams=beams, report=report, show=show)
+            return evaluate_text(ready, data, split, beams=beams, report=report, show=show)
     no_beams("pictures", beams)
-    given = data.open(source, download=download, task=ready.task)  # type: ignore[arg-type]
+    given = opening.open(data, download=download, task=ready.task)  # type: ignore[arg-type]
     matched = match_labels(given, ready)
     found = checked(given, show=show)
     given = replace(given, hashes=found.facts.hashes)
     about = {"seed": ready.provenance.get("seed", 0), "fraction": ready.provenance.get("fraction", 1.0)}
     parts = split_source(given, found.facts, **about)
     indices, known = getattr(parts, split), known_as(split, given.fingerprint, ready)
-    remarks = (*part_of_other_data(given, parts, split, ready), *learned_from(split, known, len(indices), "pictures"))
+    n, is_given = len(indices), says_splits(given)
+    share = part_of_other_data(split, known, n, len(parts.all), "pictures", is_given=is_given)
+    remarks = (*share, *learned_from(split, known, n, "pictures"))
     tell((*left_out(found), *not_labelled(matched, ready), *remarks), show)
     if not len(indices):
         raise InputError(f'no picture is in the split "{split}"', where=given.name, mend="choose another --split")
@@ -165,8 +169,9 @@ def evaluate(
 
 def probe(
     model: Model | str | os.PathLike[str],
-    source: str | os.PathLike[str],
+    data: str | os.PathLike[str],
     *,
+    task: Task | None = None,
     k: int = 20,
     device: str | None = None,
     download: bool = False,
@@ -177,7 +182,8 @@ def probe(
 
     Args:
         model: a model file, a run folder or a loaded model.
-        source: the data; split as training on it would split it.
+        data: the data; split as training on it would split it.
+        task: "classify", "multilabel" or "regress", where the data could mean more than one.
         k: neighbours that vote.
         device: as in `load`.
         download: whether a standard set may be fetched.
@@ -186,12 +192,13 @@ def probe(
     Raises:
         InputError: the data cannot be read, or a part of it is empty.
     """
+    fit(task, Task | None, "task")
     if k < 1:
         raise InputError(f"-k {k} is not 1 or more", mend="give a number above 0")
     ready = opened(model, device=device)
     if not isinstance(ready, Model):
         raise InputError("is a model of text, not of pictures", where=model, mend="name a model trained on pictures")
-    given = data.open(source, download=download)
+    given = opening.open(data, download=download, task=task)
     found = checked(given, show=show)
     tell(left_out(found), show)
     parts = split_source(given, found.facts, seed=ready.provenance.get("seed", 0))

@@ -35,7 +35,7 @@ def fitted(config: type, values: Mapping[str, Any], section: str = "", *, where:
     for name in values:
         if name not in hints:
             has = f"{section or config.__name__} has {', '.join(hints)}"
-            mend = suggest(name, hints) or has
+            mend = suggest(name, hints, section) or has
             raise InputError(f'there is no setting "{_path(section, name)}"', where=where, mend=mend)
     defaults = {f.name: f.default for f in fields(config) if f.default is not MISSING}
     return {
@@ -67,10 +67,10 @@ def pair(size: int | Sequence[int]) -> tuple[int, int]:
     return (size, size) if isinstance(size, int) else (size[0], size[1])
 
 
-def suggest(name: str, known: Iterable[str]) -> str:
-    """'did you mean "x"?', or nothing where no known name is near."""
+def suggest(name: str, known: Iterable[str], section: str = "") -> str:
+    """'did you mean "x"?', or nothing where no known name is near; the names of a section with it: "optim.lr"."""
     near = difflib.get_close_matches(name, list(known), n=1)
-    return f'did you mean "{near[0]}"?' if near else ""
+    return f'did you mean "{_path(section, near[0])}"?' if near else ""
 
 
 @cache

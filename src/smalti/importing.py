@@ -6,16 +6,19 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from torch import Tensor
 
 from smalti._version import __version__
-from smalti.data.preprocess import Preprocess
-from smalti.errors import InputError
+from smalti.configs import fit
+from smalti.data.preprocess import Interpolation, Preprocess
+from smalti.data.source import Task
+from smalti.errors import InputError, few
+from smalti.files import require_place
 from smalti.modelfile import ModelFile, read_any_model, write_model
-from smalti.models import build, preset_config
+from smalti.models import build, list_models, preset_config
 from smalti.nn.blank import Blank
 from smalti.tokenizers import read_published_tokenizer
 from smalti.weights import (
@@ -30,10 +33,12 @@ from smalti.weights import (
     read_hub,
     read_published,
     refuse_others,
+    sizes_of,
     to_ours,
 )
-from smalti.weights.huggingface import task_of
+from smalti.weights.huggingface import KINDS, task_of
 from smalti.weights.text import TEXT
+from smalti.weights.timm import pads_and_shifts
 
 __all__ = ["RESAMPLE", "Imported", "Translated", "import_weights", "published_model"]
 
@@ -47,7 +52,8 @@ HALF: Normalisation = (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)
 CLIP: Normalisation = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 PRESETS = {"gpt": "gpt2", "bert": "bert_base"}  # what published models of text are, but for their sizes
 CROP_MODES = {"squash": "squash", "center": "crop", "border": "pad"}  # timm's
-RESAMPLE = {0: "nearest", 2: "bilinear", 3: "bicubic"}  # Pillow's numbers, as transformers stores them
+RESAMPLE = dict(enumerate(("nearest", "lanczos", "bilinear", "bicubic", "box", "hamming")))  # Pillow's numbers
+TORCHVISION = {"resnet": 224 / 256, "convnext": 224 / 236}  # the share that is kept, of its first weights; bilinear
 
 
 @dataclass(frozen=True)
@@ -84,6 +90,7 @@ def import_weights(
     out: str | os.PathLike[str],
     *,
     preset: str | None = None,
+    task: Task | None = None,
     img_size: int | Sequence[int] | None = None,
     in_chans: int | None = None,
     labels: Iterable[str] | str | os.PathLike[str] | None = None,
@@ -100,6 +107,7 @@ def import_weights(
             OWNER/NAME@COMMIT.
         out: the model file to write.
         preset: what the weights are of; a timm folder says so itself, one of transformers by its sizes.
+        task: what the outputs are: "classify", "multilabel" or "regress"; else as the folder says, or classes.
         img_size: side, or (height, width), of the pictures the model shall take; else that of the preset that is named,
             or of the folder: of a DINOv2 of transformers what its preprocessor makes of pictures.
         in_chans: channels it shall take; else as the folder says, or 3.
@@ -111,12 +119,16 @@ def import_weights(
 
     Raises:
         DifferenceError: the weights are not those of the preset; it has a row for each tensor that differs.
-        InputError: they cannot be read, are not finite, or their folder tells of a model that smalti has not; or there
-            are not as many values of `mean` or `std` as channels.
+        InputError: they cannot be read, are not finite, or their folder tells of a model that smalti has not; there are
+            not as many values of `mean` or `std` as channels; or there is one output, and nothing tells what it is.
         StorageError: there is no room for them.
     """
-    pictures = {"img_size": img_size, "in_chans": in_chans, "mean": mean, "std": std}
+    require_place(out)
+    pictures = {"task": task, "img_size": img_size, "in_chans": in_chans, "mean": mean, "std": std}
     made = published_model(source, preset=preset, labels=labels, download=download, **pictures)  # type: ignore[arg-type]
+    if made.model.task == "classify" and len(made.model.labels) == 1:
+        what = "has one output, which is no class but a number, or a label that holds or not"
+        raise InputError(what, where=source, mend="add --task regress or --task multilabel")
     path = Path(out)
     write_model(path, made.model)
     return Imported(read_any_model(path), made.names, made.remarks, path)
@@ -126,6 +138,7 @@ def published_model(
     source: str | os.PathLike[str],
     *,
     preset: str | None = None,
+    task: Task | None = None,
     img_size: int | Sequence[int] | None = None,
     in_chans: int | None = None,
     labels: Iterable[str] | str | os.PathLike[str] | None = None,
@@ -136,7 +149,7 @@ def published_model(
     """As `import_weights`, in memory."""
     published = read_hub(source, download=download) if is_hub_name(source) else read_published(source)
     if published.config.get("model_type") in {about.kind for about in TEXT.values()}:
-        pictures = {"img_size": img_size, "in_chans": in_chans, "mean": mean, "std": std}
+        pictures = {"task": task, "img_size": img_size, "in_chans": in_chans, "mean": mean, "std": std}
         for name in (name for name, value in pictures.items() if value is not None):
             raise InputError(f"{name} is for models of pictures", where=source, mend="leave it out")
         return text_model(published, labels)
@@ -146,17 +159,18 @@ def published_model(
         options.pop("img_size", None)  # a preset that a person names says the size too
     elif given := given_size(published):
         options["img_size"] = given
-    preset = preset or preset_of(published.config) or published.config.get("architecture")
-    if preset is None:
-        raise InputError(
-            "does not say what model it is of", where=source, mend="add --preset (smalti models lists them)"
-        )
-    refuse_others(published.config, preset)
-    family, config = preset_config(preset)
+    preset, sizes = (preset, {}) if preset else find_preset(published, source)
+    family, config = preset_config(preset, **sizes)
+    if family in TEXT:
+        what = f"{preset} is a model of text; those are read from a folder of {text_kinds()}, which says what it is"
+        raise InputError(what, where=source, mend="name that folder, or a preset for pictures")
+    refuse_others(published.config, preset, **sizes)
     names, state = ("the authors of ViT", published.state) if published.ours else to_ours(published.state, family)
     remarks = [f"{len(published.state)} tensors with the names of {names}"]
 
-    wanted = {**options, "num_classes": outputs(state, *HEADS)}
+    if sizes:
+        remarks.append(f"its sizes are those of its config.json, else it is as {preset}")
+    wanted = {**options, **sizes, "num_classes": outputs(state, *HEADS)}
     if hidden := outputs(state, "pre_logits.fc.weight"):
         wanted["pre_logits"] = hidden
     if "reg_token" in state:
@@ -181,7 +195,16 @@ def published_model(
     there = {"img_size": learned_at or preset_config(preset)[1].img_size}
     with Blank(), torch.device("meta"):
         learned = build(*preset_config(preset, **wanted | there))
+    if beside := sorted(published.outside & state.keys() - module.state_dict().keys()):
+        remarks.append(f"what lies beside the model there is left out: {few(beside)}")
+        state = {name: tensor for name, tensor in state.items() if name not in beside}
     load_strictly(module, fit_input(state, module, learned), where=source)
+    if family in ("swin", "swinv2") and names == "timm" and pads_and_shifts(config):
+        unit = config.patch_size * config.window * 2 ** (len(config.depths) - 1)
+        remarks.append(
+            "answers differ from timm's, which pads windows that the picture does not fill in another way; they are "
+            f"alike at sizes that are multiples of {unit} (--img-size {unit})"
+        )
     if not config.num_classes and "classifier.weight" in published.state:
         remarks.append(f"its head for classes is left out: it reads the class token alone, which {preset} does not")
 
@@ -191,12 +214,45 @@ def published_model(
     model = ModelFile(
         family,
         module.eval(),
-        task_of(published.config, config.num_classes),
+        find_task(published, config.num_classes, task),
         find_labels(published, config.num_classes, labels, remarks),
-        Preprocess(config.size, chans, mean, std, **find_fit(published, config.size)),
+        Preprocess(config.size, chans, mean, std, **find_fit(published, config.size, family, remarks)),
         provenance={"smalti": __version__, "preset": preset, "weights": about},
     )
     return Translated(model, names, tuple(remarks))
+
+
+def find_preset(published: Published, source: object) -> tuple[str, dict[str, Any]]:
+    """The preset that a folder tells, and the sizes in which its model is another. Raises InputError where it tells of
+    none, or of a model that is not read.
+    """
+    told = published.config
+    if preset := preset_of(told):
+        return preset, {}
+    if found := sizes_of(told):
+        return found
+    if name := told.get("architecture"):
+        return (f"{name}_224" if f"{name}_224" in list_models("resnet*") else name), {}  # as timm has them
+    if kind := told.get("model_type"):
+        reads = f"of transformers it reads {', '.join(KINDS)}, {text_kinds()}"
+        raise InputError(f'is a model of the kind "{kind}", which smalti does not read', where=source, mend=reads)
+    raise InputError("does not say what model it is of", where=source, mend="add --preset (smalti models lists them)")
+
+
+def text_kinds() -> str:
+    """What transformers calls the models of text that are read."""
+    return ", ".join(about.kind for about in TEXT.values())
+
+
+def find_task(published: Published, count: int, given: Task | None) -> str:
+    """What the outputs are: as the person says, as the folder says. Raises InputError where there are none to say it
+    of.
+    """
+    if given is None:
+        return task_of(published.config, count)
+    if not count:
+        raise InputError("has no outputs that could be for a task", where=published.path, mend="leave out --task")
+    return fit(given, Task, "task")
 
 
 def text_model(published: Published, labels: object) -> Translated:
@@ -248,6 +304,8 @@ def pool_of(state: Mapping[str, Tensor], told: str | None, usual: str | None) ->
     if usual is None:
         return None
     head = state.get("head.weight")
+    if "fc_norm.weight" in state and "norm.weight" not in state:
+        return "mean"  # MAE's with a head, and timm's with global_pool="avg"
     if head is not None and "cls_token" in state and head.shape[1] == 2 * state["cls_token"].shape[-1]:
         return "cls_mean"  # transformers' head of DINOv2
     pool = told or usual
@@ -292,7 +350,7 @@ def told_labels(published: Published) -> dict[int, str]:
 def read_text(path: Path) -> str:
     """A text file. Raises InputError where it cannot be read."""
     try:
-        return path.read_text("utf-8")
+        return path.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError("cannot be read", where=path, why=str(error), mend="name a text file in UTF-8") from error
 
@@ -314,14 +372,27 @@ def find_normalisation(
         told = {"mean": about["image_mean"], "std": about["image_std"]}
     if "mean" not in told or "std" not in told:
         # the authors of ViT, FlexiViT and BEiT scale pixels to [-1, 1], those of EVA-02 as CLIP does, all others use
-        # ImageNet's mean and deviation; a plain ViT without a head is MAE's or DINO's, unless Google published it
-        others = "_dino" in preset or published.config.get("model_type") == "deit"
-        plain = preset.startswith("vit_") and labelled and not others
+        # ImageNet's mean and deviation; a plain ViT without a head is MAE's or DINO's, unless Google published it, and
+        # one that norms the mean of its patches is MAE's with a head
+        others = "_dino" in preset or published.config.get("model_type") in ("deit", "vit_msn")
+        plain = preset.startswith("vit_") and labelled and not others and "fc_norm.weight" not in published.state
         half = preset.startswith(("beit_", "flexivit_")) or published.ours or plain
         told["mean"], told["std"] = CLIP if preset.startswith("eva02_") else HALF if half else IMAGENET
         if mean is None:
             remarks.append(f"mean and deviation of the pixels are taken to be {told['mean']} and {told['std']}")
-    return tuple(mean or told["mean"]), tuple(std or told["std"])
+    unit = 255 * rescale_factor(about)
+    return tuple(mean or [one / unit for one in told["mean"]]), tuple(std or [one / unit for one in told["std"]])
+
+
+def rescale_factor(about: Mapping[str, Any]) -> float:
+    """By what a preprocessor of transformers multiplies bytes before it normalises them."""
+    if not about.get("do_rescale", True):
+        return 1.0
+    factor = about.get("rescale_factor", 1 / 255)
+    if not isinstance(factor, int | float) or factor <= 0:
+        what = f"rescale_factor = {factor!r} in preprocessor_config.json is no number above 0"
+        raise InputError(what, mend="get the folder again")
+    return factor
 
 
 def recycled(values: tuple[float, ...], channels: int) -> tuple[float, ...]:
@@ -331,22 +402,40 @@ def recycled(values: tuple[float, ...], channels: int) -> tuple[float, ...]:
     return (sum(values) / len(values),) if channels == 1 else tuple(values[i % len(values)] for i in range(channels))
 
 
-def find_fit(published: Published, size: tuple[int, int]) -> dict[str, Any]:
-    """How pictures are fitted to the input: as the folder says, else the middle of them, bicubic."""
+def find_fit(published: Published, size: tuple[int, int], family: str, remarks: list[str]) -> dict[str, Any]:
+    """How pictures are fitted to the input: as the folder says, else the middle of them, as torchvision or timm do it
+    with most of their models.
+    """
     about = published.preprocessor
+    if not about.get("do_resize", True):
+        remarks.append(f"its preprocessor leaves pictures in their size; here they are made {size[0]} x {size[1]}")
     if about.get("size"):
         cut = about.get("crop_size") if about.get("do_center_crop", True) else None
         return {
             "fit": "crop" if isinstance(about["size"], dict) and "shortest_edge" in about["size"] else "squash",
             "crop_pct": min(1.0, side_of(cut) / side_of(about["size"])) if cut else 1.0,
-            "interpolation": RESAMPLE.get(about.get("resample", 3), "bicubic"),
+            "interpolation": find_filter(about.get("resample", 3), remarks),
         }
     told = published.config.get("pretrained_cfg", {})
-    return {
+    usual, share = "bilinear" if family in TORCHVISION else "bicubic", 0.9 if max(size) <= 256 else 1.0
+    fitted = {
         "fit": CROP_MODES.get(told.get("crop_mode", ""), "crop"),
-        "crop_pct": told.get("crop_pct") or (0.9 if max(size) <= 256 else 1.0),
-        "interpolation": told.get("interpolation", "bicubic"),
+        "crop_pct": told.get("crop_pct") or TORCHVISION.get(family, share),
+        "interpolation": find_filter(told.get("interpolation", usual), remarks),
     }
+    if not told.get("crop_pct"):
+        how = f"the middle {fitted['crop_pct']:.3g} of their short side, {fitted['interpolation']}"
+        remarks.append(f"what is seen of pictures is taken to be {how}")
+    return fitted
+
+
+def find_filter(told: object, remarks: list[str]) -> str:
+    """What pictures are resized with: the filter of that name or number, or bicubic for one that smalti has not."""
+    name = RESAMPLE.get(told, told) if isinstance(told, int) else told
+    if name in get_args(Interpolation):
+        return str(name)
+    remarks.append(f"pictures are resized with the filter {name} there, which smalti has not: bicubic is taken")
+    return "bicubic"
 
 
 def given_size(published: Published) -> tuple[int, int] | None:

@@ -8,6 +8,7 @@ The tensors have the names of the module's state dict, which for a plain ViT are
 import hashlib
 import json
 import os
+import shlex
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar, cast
@@ -31,6 +32,7 @@ __all__ = ["ModelFile", "read_any_model", "read_model", "write_model"]
 FORMAT = 1
 FIELDS = {"family", "config", "task", "labels", "views", "provenance", "checksum", "self_test"}
 SELF_TEST_TOLERANCE = 1e-3  # of the largest logit: another CPU rounds differently by far less, a wrong model by more
+MEND = "give the model.safetensors that smalti train wrote, or make one of published weights: smalti import-weights"
 TASKS = ("classify", "multilabel", "regress", "next-token", "masked-token", "seq2seq")
 
 Rule = TypeVar("Rule", Preprocess, Tokenizer)
@@ -111,7 +113,7 @@ def read_any_model(path: str | os.PathLike[str]) -> ModelFile[Any]:
             "holds weights but is not a smalti model file",
             where=path,
             why="it says nothing of labels and preprocessing",
-            mend="give the model.safetensors that smalti train wrote",
+            mend=MEND,
         )
     about = parse(path, metadata["smalti"])
     if checksum(tensors, canonical(about)) != about["checksum"]:
@@ -162,7 +164,9 @@ def find_model(path: Path) -> Path:
         raise InputError(
             "holds no finished model" if unfinished else "is a folder without a model.safetensors",
             where=path,
-            mend=f"smalti train --resume {path} finishes it" if unfinished else "name a run folder or a model file",
+            mend=f"smalti train --resume {shlex.quote(str(path))} finishes it"
+            if unfinished
+            else "name a run folder or a model file",
         )
     if not path.exists():
         raise InputError("does not exist", where=path, mend="name a model.safetensors or the folder of a finished run")
@@ -191,13 +195,13 @@ def refuse_strangers(path: Path) -> None:
             "is a PyTorch pickle or an archive, not a model file",
             where=path,
             why="loading a pickle can run any code, so smalti never does",
-            mend="give the model.safetensors that smalti train wrote",
+            mend=MEND,
         )
     if len(start) == 9:
         raise InputError(
             "is another kind of file, not a model",
             where=path,
-            mend="give the model.safetensors that smalti train wrote",
+            mend=MEND,
         )
 
 
@@ -218,7 +222,7 @@ def parse(path: Path, text: str) -> dict[str, Any]:
             f"has format {version}; this smalti reads up to {FORMAT}",
             where=path,
             why="a newer smalti wrote it",
-            mend="pip install -U smalti",
+            mend="use a newer smalti",
         )
     missing = FIELDS - set(about) | (set() if RULES.keys() & about.keys() else {"preprocess"})
     if missing:

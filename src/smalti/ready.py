@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
@@ -31,7 +31,7 @@ from smalti.nn.device import find_device
 from smalti.nn.inference import for_inference
 from smalti.nn.merge import merge_tokens
 from smalti.nn.precision import Precision
-from smalti.nn.threads import Threads
+from smalti.nn.threads import Threads, free_threads
 
 __all__ = ["Model", "Picture", "Prediction", "load", "picture_model"]
 
@@ -151,11 +151,13 @@ class Model:
             if value < 1:
                 option = f"--{name.replace('_', '-')}"
                 raise InputError(f"{option} {value} is not 1 or more", mend="give a number above 0")
-        with ExitStack() as stack:
-            for number, loaded in enumerate(self._batches(pictures, batch_size)):
-                if number == MANY:
-                    stack.enter_context(Threads())
-                yield from self._answer(loaded, top)
+        threads = None
+        for number, loaded in enumerate(self._batches(pictures, batch_size)):
+            if number == MANY:
+                threads = free_threads(torch.get_num_threads())
+            with Threads(threads) if threads else nullcontext():  # whoever takes an answer has their own again
+                answers = list(self._answer(loaded, top))
+            yield from answers
 
     def _batches(self, pictures: Iterable[Picture], size: int) -> Iterator[list[tuple[str, Tensor | SmaltiError]]]:
         """So many pictures at a time, read; once they are seen to take long by as many threads as compute."""

@@ -1,6 +1,5 @@
 """A ready model of text: texts in, answers or more text out. Loads without any training code."""
 
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -12,10 +11,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from smalti.data.preprocess import Preprocess
 from smalti.data.text.rows import padded
 from smalti.errors import InputError, SmaltiError
-from smalti.modelfile import ModelFile, read_any_model
+from smalti.modelfile import ModelFile
 from smalti.models import FAMILIES
 from smalti.nn.device import find_device
 from smalti.nn.folded import folded
@@ -23,7 +21,7 @@ from smalti.nn.inference import for_inference
 from smalti.sample import beam_search, translate, write
 from smalti.tokenizers import Tokenizer, enclosed, encode_marked
 
-__all__ = ["TextModel", "TextPrediction", "load_text", "no_beams", "prepared", "text_model", "write_targets"]
+__all__ = ["TextModel", "TextPrediction", "no_beams", "prepared", "text_model", "write_targets"]
 
 WIDE = 256  # from which width on packed weights and bf16 pay
 EMBEDDED = 32  # texts at a time
@@ -40,6 +38,7 @@ class TextPrediction:
         probability: of the answer, of the least sure of several masks; None of a target.
         top: the likeliest answers with their probabilities, best first; of the first mask where there are several.
         error: why there is no answer; all else is empty then.
+        remark: that a text was not read to its end; "" where there is nothing to say.
     """
 
     text: str
@@ -47,12 +46,13 @@ class TextPrediction:
     probability: float | None = None
     top: tuple[tuple[str, float], ...] = ()
     error: SmaltiError | None = None
+    remark: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """The shape of a line of `predict --json`; the answer of a classifier is a label."""
         if self.error is not None:
             return {"text": self.text, "error": {"cause": self.error.cause, "mend": self.error.mend}}
-        answer = {"text": self.text, "answer": self.answer}
+        answer = {"text": self.text, "answer": self.answer} | ({"remark": self.remark} if self.remark else {})
         if self.probability is None:
             return answer
         return answer | {"probability": self.probability, "top": [list(t) for t in self.top]}
@@ -119,7 +119,7 @@ class TextModel:
             for text, ids in zip(some, found, strict=True):
                 if isinstance(ids, np.ndarray):
                     answer, probability, likeliest = next(answers)
-                    yield TextPrediction(text, answer, probability, likeliest)
+                    yield TextPrediction(text, answer, probability, likeliest, remark=self.cut(text, ids))
                 else:
                     yield TextPrediction(text, error=ids)
 
@@ -167,7 +167,11 @@ class TextModel:
 
     @torch.inference_mode()
     def embed(self, texts: str | Iterable[str]) -> Tensor:
-        """Features (B, D): the mean over the tokens of each text. Raises InputError where there is none."""
+        """Features (B, D): the mean over the tokens of each text. Raises InputError where there is none, or the model
+        is one of pairs, whose features are of a source and a target together."""
+        if self.task == "seq2seq":
+            what = "a model of pairs has no features of a text alone"
+            raise InputError(what, mend="embed with a model for another task: next-token, masked-token, classify")
         found = []
         for some in in_turn(texts, EMBEDDED):
             tokens = padded([self.ids(text) for text in some]).to(self.device)
@@ -202,6 +206,13 @@ class TextModel:
         except SmaltiError as error:
             return error
 
+    def cut(self, text: str, ids: NDArray[np.int64]) -> str:
+        """The remark on a text to classify of which `ids` (N,) leave something out; "" where they are all of it."""
+        if self.task != "classify" or len(ids) != self.longest:
+            return ""
+        n = len(enclosed(self.tokenizer, self.tokenizer.encode(text)))
+        return f"only the first {len(ids):,} of {n:,} tokens are read" if n > len(ids) else ""
+
     @property
     def opening(self) -> str:
         """What an empty prompt is taken for: a line break, behind which anything may begin; of an alphabet without one,
@@ -229,7 +240,6 @@ class TextModel:
 Answer = tuple[str, float | None, tuple[tuple[str, float], ...]]
 
 
-@torch.inference_mode()
 def in_turn(texts: str | Iterable[str], size: int) -> Iterator[list[str]]:
     """One text or many, so many at a time."""
     rest = iter([texts] if isinstance(texts, str) else texts)
@@ -237,6 +247,7 @@ def in_turn(texts: str | Iterable[str], size: int) -> Iterator[list[str]]:
         yield some
 
 
+@torch.inference_mode()
 def classes(model: TextModel, tokens: Tensor, top: int) -> Iterator[Answer]:
     """The likeliest classes of texts (B, N)."""
     for shares in model.module(tokens).float().softmax(-1).cpu():
@@ -262,9 +273,9 @@ def fillings(model: TextModel, tokens: Tensor, top: int) -> Iterator[Answer]:
 @torch.inference_mode()
 def nexts(model: TextModel, tokens: Tensor, top: int) -> Iterator[Answer]:
     """What may come next behind texts (B, N)."""
-    last = (tokens >= 0).sum(1).cpu() - 1
-    shares = without_specials(model.module(tokens), model.tokenizer)[torch.arange(len(last)), last]
-    for row in shares:
+    last = (tokens >= 0).sum(1) - 1
+    behind = model.module.forward_features(tokens)[torch.arange(len(last)), last]  # (B, D): a vocabulary may be large
+    for row in without_specials(model.module.forward_head(behind), model.tokenizer):
         likeliest = named(row, top, lambda i: model.tokenizer.decode([i]))
         yield *likeliest[0], likeliest
 
@@ -289,7 +300,7 @@ def no_beams(task: str, beams: int) -> None:
 
 
 def without_specials(logits: Tensor, tokenizer: Tokenizer) -> Tensor:
-    """Probabilities (B, N, ordinary ids) of logits (B, N, V), on the CPU."""
+    """Probabilities (..., ordinary ids) of logits (..., V), on the CPU."""
     return logits[..., : tokenizer.size].float().softmax(-1).cpu()
 
 
@@ -312,21 +323,9 @@ def prepared(family: str, module: nn.Module) -> nn.Module:
     return folded(module.eval())
 
 
-def load_text(path: str | os.PathLike[str], *, device: str | None = None) -> TextModel:
-    """The ready model of text in a model file or a run folder, on the device named, else a CUDA GPU where there is one.
-
-    Raises:
-        InputError: there is no model there, or one of pictures.
-        DamagedError: it is not what it was when it was written.
-    """
-    file: ModelFile[Any] = read_any_model(path)
-    if isinstance(file.preprocess, Preprocess):
-        raise InputError("is a model of pictures, not of text", where=path, mend="name a model trained on text")
-    return text_model(file, device=device)
-
-
 def text_model(file: ModelFile[Tokenizer], *, device: str | None = None) -> TextModel:
-    """The ready model of what was read from a model file, whose module is used up; as `load_text`."""
+    """The ready model of what was read from a model file, whose module is used up, on the device
+    named, else a CUDA GPU where there is one."""
     module = prepared(file.family, file.module.to(find_device(device)))
     about = {"provenance": file.provenance, "checksum": file.checksum}
     return TextModel(module, file.task, file.labels, file.preprocess, **about)

@@ -71,21 +71,24 @@ def test_json_is_one_object_a_line_and_errors_keep_their_place(answer: Answer, c
     assert err == ""
 
 
-def test_json_lines_come_as_the_pictures_are_done(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+@pytest.mark.parametrize("way", ["--json", "--csv"])
+def test_lines_come_as_the_pictures_are_done(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], way: str
+):
     def predict(*_: Any, **__: Any) -> Iterator[Prediction]:
         yield CAT
-        assert json.loads(capsys.readouterr().out)["file"] == "a.png"
+        assert "a.png" in capsys.readouterr().out
         raise InputError("no more")
 
     monkeypatch.setattr(answering, "predict", predict)
-    assert run(["predict", "m", "x", "--json"]) == 2
+    assert run(["predict", "m", "x", way]) == 2
     assert "no more" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
     ("predictions", "code", "rows"),
     [
-        ([CAT], 0, [["file", "label", "probability"], ["a.png", "cat", "0.75"]]),
+        ([CAT], 0, [["file", "label", "probability", "error"], ["a.png", "cat", "0.75", ""]]),
         (
             [BROKEN, CAT],
             2,
@@ -95,7 +98,7 @@ def test_json_lines_come_as_the_pictures_are_done(monkeypatch: pytest.MonkeyPatc
                 ["a.png", "cat", "0.75", ""],
             ],
         ),
-        ([SIZE], 0, [["file", "width", "height"], ["c.png", "1.5", "2.0"]]),
+        ([SIZE], 0, [["file", "width", "height", "error"], ["c.png", "1.5", "2.0", ""]]),
         (
             [BROKEN, SIZE],
             2,
@@ -137,7 +140,7 @@ def test_labels_that_are_asked_for_are_rows(answer: Answer, capsys: pytest.Captu
     assert words == ["cat", "0.75", "dog", "0.25", "cannot"]
     answer([TextPrediction("a b", "cat", 0.75, (("cat", 0.75), ("dog", 0.25)))])  # type: ignore[list-item]
     assert run(["predict", "m", "a b", "--top", "2", "--csv"]) == 0
-    assert capsys.readouterr().out == "text,answer,probability\na b,cat,0.75\na b,dog,0.25\n"
+    assert capsys.readouterr().out == "text,answer,probability,error,remark\na b,cat,0.75,,\na b,dog,0.25,,\n"
 
 
 def test_people_get_a_table_of_harmless_names(answer: Answer, capsys: pytest.CaptureFixture[str]):
@@ -148,9 +151,12 @@ def test_people_get_a_table_of_harmless_names(answer: Answer, capsys: pytest.Cap
     assert "b\\x1b.png" in out
     assert "cannot be decoded (truncated)" in out
     assert "\x1b" not in out
+    answer([CAT])
+    assert run(["predict", "m", "x"]) == 0
+    assert "error" not in capsys.readouterr().out
 
 
 def test_no_pictures_at_all_print_a_heading_only(answer: Answer, capsys: pytest.CaptureFixture[str]):
     answer([])
     assert run(["predict", "m", "x", "--csv"]) == 0
-    assert capsys.readouterr().out == "file,label,probability\n"
+    assert capsys.readouterr().out == "file,label,probability,error\n"

@@ -32,10 +32,13 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 
 def test_people_get_the_numbers_a_few_answers_and_what_to_try_next(
-    calls: dict[str, Any], capsys: pytest.CaptureFixture[str]
+    calls: dict[str, Any], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ):
-    assert run(["quickstart", "--out", "runs/first try", "--seed", "2"]) == 0
-    assert calls == {"out": Path("runs/first try"), "seed": 2}
+    words = ["quickstart", "--out", "runs/first try", "--seed", "2"]
+    monkeypatch.setattr("sys.argv", ["smalti", *words])
+    assert run(words) == 0
+    command = "smalti quickstart --out 'runs/first try' --seed 2"
+    assert calls == {"out": Path("runs/first try"), "seed": 2, "command": command}
     out = capsys.readouterr().out
     assert "98.3 %" in out
     assert "97.1–99.0" in out
@@ -47,7 +50,7 @@ def test_people_get_the_numbers_a_few_answers_and_what_to_try_next(
 
 def test_json_is_the_object_of_train(calls: dict[str, Any], capsys: pytest.CaptureFixture[str]):
     assert run(["quickstart", "--json"]) == 0
-    assert calls == {"out": None, "seed": 0}
+    assert (calls["out"], calls["seed"]) == (None, 0)
     said = json.loads(capsys.readouterr().out)
     assert set(said) == {"run", "model", "task", "metrics"}
     assert said["metrics"]["accuracy"]["n"] == 360

@@ -31,14 +31,16 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     return made
 
 
-def test_the_words_of_the_command_line_reach_the_library(calls: dict[str, Any]):
+def test_the_words_of_the_command_line_reach_the_library(calls: dict[str, Any], monkeypatch: pytest.MonkeyPatch):
     line = (
         "train pictures.zip --task regress --model vit_tiny_patch16_224 --out runs/x --minutes 2.5 --config c.toml "
         "--set optim.lr=0.001 --set name=a=b --seed 7 --bad-images skip --leaks drop --download "
         "--workers 3 --threads 2 --device cpu --fraction 0.1"
     )
+    monkeypatch.setattr("sys.argv", ["/usr/bin/smalti", *line.split()])
     assert run(line.split()) == 0
     assert calls["train"] == {
+        "command": f"smalti {line}",
         "data": "pictures.zip",
         "task": "regress",
         "model": "vit_tiny_patch16_224",
@@ -70,13 +72,24 @@ def test_nothing_said_leaves_the_choice_to_the_library(calls: dict[str, Any], bu
     assert given.pop("overrides") == {}
     assert given.pop("bad_images") == given.pop("leaks") == "stop"
     assert given.pop("download") is False
+    assert given.pop("command").startswith("smalti")
     assert set(given.values()) == {None}
 
 
 @pytest.mark.parametrize("data", [None, "moved.zip"])
-def test_resume_takes_the_run_and_where_its_data_is_now(calls: dict[str, Any], data: str | None):
-    assert run(["train", *filter(None, [data]), "--resume", "runs/a"]) == 0
-    assert calls == {"resume": {"run": Path("runs/a"), "data": data}}
+@pytest.mark.parametrize("device", [None, "cpu"])
+def test_resume_takes_the_run_where_its_data_is_now_and_a_device(
+    calls: dict[str, Any], data: str | None, device: str | None
+):
+    options = ["--device", device] if device else []
+    assert run(["train", *filter(None, [data]), "--resume", "runs/a", *options]) == 0
+    assert calls == {"resume": {"run": Path("runs/a"), "data": data, "device": device}}
+
+
+def test_resume_takes_no_other_option(calls: dict[str, Any], capsys: pytest.CaptureFixture[str]):
+    assert run(["train", "--resume", "runs/a", "--device", "cpu", "--seed", "1"]) == 2
+    assert "leave out options other than --device" in capsys.readouterr().err
+    assert not calls
 
 
 def test_json_ends_with_one_object_on_stdout(calls: dict[str, Any], capsys: pytest.CaptureFixture[str]):

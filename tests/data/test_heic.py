@@ -17,7 +17,7 @@ from smalti.data.heic import HEIF_SUFFIXES
 from smalti.data.inputs import find_pictures
 from smalti.errors import InputError
 
-pillow_heif = pytest.importorskip("pillow_heif", reason="needs the extra heic: pip install 'smalti[heic]'")
+pillow_heif = pytest.importorskip("pillow_heif", reason="needs the extra heic: pip install 'pillow-heif>=1.8'")
 
 RNG = np.random.default_rng(0)
 SMOOTH = np.kron(RNG.integers(0, 256, (6, 8, 3), dtype=np.uint8), np.ones((8, 8, 1), np.uint8))  # 48 x 64
@@ -92,14 +92,14 @@ def test_they_are_pictures_of_folders(tmp_path: Path):
 def test_without_the_extra_it_is_said_how_to_get_it(tmp_path: Path):
     with pytest.raises(InputError, match="not read yet") as refused:
         decode(heic(), 3)
-    assert refused.value.mend == "pip install 'smalti[heic]', or save it as JPEG"
+    assert refused.value.mend == "pip install 'pillow-heif>=1.8', or save it as JPEG"
     for name in ("a/1.jpg", "b/1.jpg", "b/2.heic", "b/3.NEF"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(heic())
     source = opening.open(tmp_path)
     told = {problem.cause: problem.mend for problem in source.problems}
     assert told["1 HEIC picture, a format that is not read: b/2.heic"] == (
-        "pip install 'smalti[heic]', or export them as JPEG"
+        "pip install 'pillow-heif>=1.8', or export them as JPEG"
     )
     assert told["1 NEF picture, a format that is not read: b/3.NEF"] == "export them as JPEG"
     assert len(source) == 2

@@ -19,7 +19,7 @@ from PIL import Image
 
 from smalti.data import loader
 from smalti.data.augment import AugmentConfig, augment
-from smalti.data.loader import Batches, Pictures, ahead, default_memory_limit
+from smalti.data.loader import Batches, Pictures, ahead, default_memory_limit, step_size
 from smalti.data.mixing import MixConfig, mix
 from smalti.data.preprocess import Preprocess
 from smalti.data.source import UNASSIGNED, Source
@@ -162,9 +162,17 @@ class TestBatches:
         assert torch.equal(batch["image"], RULE.normalize(expected))
 
     @pytest.mark.parametrize(
-        ("n", "drop", "sizes"), [(20, True, [8, 8]), (5, True, [5]), (20, False, [8, 8, 4]), (16, True, [8, 8])]
+        ("n", "drop", "sizes"),
+        [
+            (37, True, [8, 8, 8, 8]),
+            (5, True, [5]),
+            (9, True, [5, 4]),
+            (31, True, [8, 8, 8, 7]),
+            (20, False, [8, 8, 4]),
+            (16, True, [8, 8]),
+        ],
     )
-    def test_drop_last(self, n, drop, sizes):
+    def test_a_rest_is_left_out_where_it_is_a_small_part(self, n, drop, sizes):
         batches = Batches(Pictures(source(), RULE), np.arange(n), batch_size=8, drop_last=drop, shuffle=True)
         assert [len(b["id"]) for b in batches.epoch(0)] == sizes
         assert len(batches) == len(sizes)
@@ -506,3 +514,8 @@ def test_ctrl_c_ends_it_at_once_and_quietly(limit, workers, background):
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the whole group, workers included
     out, err = process.communicate(timeout=20)
     assert (out, err, process.returncode) == ("interrupted\n", "", 0)
+
+
+@pytest.mark.parametrize(("batch_size", "expected"), [(3, 3), (64, 5), (4, 3)])
+def test_a_step_takes_no_more_than_there_is(batch_size, expected):
+    assert step_size(5, batch_size) == expected  # five are two steps of four, or of three

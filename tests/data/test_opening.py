@@ -71,7 +71,13 @@ def test_opening_reads_no_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         (lambda p: "a\0b", "no data named"),
         (lambda p: put(p, "x/1.txt") / "x", "no pictures found .it holds 1.txt"),
         (lambda p: put(p, "x.jpg") / "x.jpg", "one picture, not a data set.*smalti predict"),
-        (lambda p: put(p, "x.xyz") / "x.xyz", "not a data set that is read .a .xyz file"),
+        (lambda p: put(p, "x.xyz") / "x.xyz", "not a data set that is read .a .xyz file.*for text, --task next-token"),
+        (
+            lambda p: put(p, "x/README.md", "x/cat/1.mp4") / "x",
+            "no pictures found .it holds README.md, cat/1.mp4.; give --task next-token .*learned: README.md",
+        ),
+        (lambda p: p / "train-{000000..000146}.tar", "name the folder of the files: no pattern is read"),
+        (lambda p: p / "*.tar", "name the folder of the files: no pattern is read"),
         (lambda p: put(p, "x.zip") / "x.zip", "damaged or cut short"),
         (lambda p: put(p, "x.tar.gz") / "x.tar.gz", "damaged or cut short"),
         (lambda p: put(p, "x.npz") / "x.npz", "cannot be read as .npz"),
@@ -86,6 +92,20 @@ def test_what_cannot_be_opened_is_one_clear_error(tmp_path: Path, make, what: st
         open_data(make(tmp_path))
     assert caught.value.mend
     assert "\n" not in str(caught.value)
+
+
+def test_an_archive_of_archives_is_to_be_unpacked_first(tmp_path: Path) -> None:
+    put(tmp_path, "train.zip", "test1.zip")
+    (tmp_path / "sampleSubmission.csv").write_text("id,label\n1,0\n")
+    (tmp_path / "reviews.csv").write_text("text,label\nfine,0\n")
+    with zipfile.ZipFile(tmp_path.parent / "dogs.zip", "w") as archive:
+        for file in tmp_path.iterdir():
+            archive.write(file, file.name)
+    named = "name one of its files as DATA: reviews.csv, test1.zip, train.zip$"
+    with pytest.raises(InputError, match=f"; unpack it, then {named}"):
+        open_data(tmp_path.parent / "dogs.zip")
+    with pytest.raises(InputError, match=f"; {named}"):
+        open_data(tmp_path)
 
 
 def test_a_folder_that_must_not_be_listed_gives_no_guess(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from PIL import Image
 
 from smalti.data import preprocess
-from smalti.data.preprocess import Preprocess, _scale, resize, scaled_size
+from smalti.data.preprocess import Preprocess, _scale, before_crop, resize, scaled_size
 from smalti.errors import InputError
 
 RULE = Preprocess((12, 16), 3, (0.5,) * 3, (0.25,) * 3)
@@ -52,6 +53,28 @@ def test_of_a_long_thin_picture_only_the_middle_is_scaled(turned: bool, monkeypa
     monkeypatch.setattr(preprocess, "_scale", lambda x, size, how: (sizes.append(size), _scale(x, size, how))[1])
     assert torch.equal(resize(picture, rule), expected)
     assert max(sizes[0]) < 300
+
+
+@pytest.mark.parametrize("crop_pct", [0.9, 0.875, 1.0])
+@pytest.mark.parametrize(("mode", "fit"), [("center", "crop"), ("squash", "squash")])
+@pytest.mark.parametrize("size", [(224, 224), (96, 128)])
+def test_pixels_are_those_of_timm(crop_pct: float, mode: str, fit: str, size: tuple[int, int]):
+    """A row more or less would differ by more than the rounding to bytes."""
+    create_transform = pytest.importorskip("timm.data").create_transform
+    half = (0.5, 0.5, 0.5)
+    about = {"interpolation": "bicubic", "crop_pct": crop_pct, "crop_mode": mode, "mean": half, "std": half}
+    rule = Preprocess(size, 3, half, half, fit=fit, crop_pct=crop_pct)  # type: ignore[arg-type]
+    for height, width in ((427, 640), (331, 250)):
+        y, x = np.mgrid[0:height, 0:width]
+        waves = [127 + 120 * np.sin(x / 5), 127 + 120 * np.cos(y / 4), 127 + 120 * np.sin((x + y) / 7)]
+        picture = np.stack(waves, -1).astype(np.uint8)
+        expected = create_transform((3, *size), **about)(Image.fromarray(picture))
+        assert (rule([picture])[0] - expected).abs().max() * 127.5 < 1.5
+
+
+@pytest.mark.parametrize("part", [224 / 248, 0.875, 224 / 236, 0.9])
+def test_a_share_of_pixels_is_whole(part: float):
+    assert before_crop(224, part) == {224 / 248: 248, 0.875: 256, 224 / 236: 236, 0.9: 248}[part]
 
 
 def test_padding_is_the_mean_and_becomes_zero():

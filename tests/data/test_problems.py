@@ -123,6 +123,43 @@ def test_labels_that_may_be_several():
     assert kinds(look(noise(6), np.ones((6, 2)), task="multilabel", labels=("red, round", "b"))) == []
 
 
+@pytest.mark.parametrize(
+    ("labels", "task", "warned"),
+    [
+        (("Cat", "Dog", "cat", "dog"), "classify", 2),
+        (("Cat", "cat"), "multilabel", 1),
+        (("Straße", "Strasse"), "classify", 1),
+        (("cat", "cats"), "classify", 0),
+        (("A", "a"), "classify", 0),  # letters, to be read
+    ],
+)
+def test_labels_that_are_alike(labels, task, warned):
+    n, k = 8, len(labels)
+    targets = np.arange(n) % k if task == "classify" else np.eye(k)[np.arange(n) % k]
+    found = [p for p in look(noise(n), targets, task=task, labels=labels).problems if p.kind == "odd_label"]
+    assert len(found) == warned
+    assert all("differ in capital letters alone" in p.cause and not p.fatal for p in found)
+
+
+@pytest.mark.parametrize(
+    ("values", "name", "warned"),
+    [
+        ((0, 1), "target", True),
+        ((1, 2, 3, 4, 5), "target", True),
+        ((0, 1), "target_x", False),  # which --task classify does not read
+        ((0, 0.5), "target", False),
+        (range(11), "target", False),
+        ((7,), "target", False),
+    ],
+)
+def test_targets_that_may_be_classes(values, name, warned):
+    targets = [[float(value)] for value in values] * 2
+    found = look(noise(len(targets)), targets, task="regress", labels=(name,))
+    assert ("odd_label" in kinds(found)) is warned
+    if warned:
+        assert "--task classify" in only(found, "odd_label").mend
+
+
 def test_what_the_layout_shows_is_among_the_problems():
     source = replace(source_of(noise(6)), problems=(Problem("left_out", "", "3 pictures", "call them", count=3),))
     assert kinds(check(source)) == ["left_out"]

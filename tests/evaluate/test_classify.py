@@ -7,7 +7,7 @@ from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 
 from smalti.errors import InputError
-from smalti.evaluate.classify import classification_metrics, confusion, per_class
+from smalti.evaluate.classify import _macro_f1, classification_metrics, confusion, per_class
 
 
 def draw(rng, n, classes, strength, prior=None):
@@ -166,6 +166,33 @@ def test_the_interval_of_macro_f1_has_as_much_room_above_as_below():
     guess = np.where(np.arange(100) % 25 == 0, (y + 1) % 20, y)  # four mistakes
     m = classification_metrics(np.eye(20)[guess], y, names(20))["macro_f1"]
     assert m.high == pytest.approx(min(1.0, 2 * m.value - m.low))
+
+
+def test_the_draws_of_macro_f1_are_those_of_the_whole_table():
+    """The cells that hold nothing are drawn as one; here all K x K are drawn one by one."""
+    rng = np.random.default_rng(0)
+    y = rng.choice(4, 60, p=[0.5, 0.3, 0.2, 0.0])
+    guess = np.where(rng.random(60) < 0.7, y, rng.integers(4, size=60))
+    counts = confusion(y, guess, 4)
+    prior = counts.sum(1) / 60
+    wrong = np.outer(prior, np.maximum(prior, 1e-9)) * (1 - np.eye(4))
+    chances = counts + 2 * np.diag(prior) + 2 * wrong / wrong.sum()
+    drawn = rng.multinomial(60, chances.ravel() / chances.sum(), size=20_000).reshape(-1, 4, 4)
+    either = drawn.sum(1) + drawn.sum(2)
+    f1 = 2 * np.diagonal(drawn, axis1=1, axis2=2) / np.where(either > 0, either, 1)
+    low, _ = np.quantile(f1.sum(1) / (either > 0).sum(1), (0.025, 0.975))
+    found = [classification_metrics(np.eye(4)[guess], y, names(4), seed=k)["macro_f1"].low for k in range(20)]
+    assert np.mean(found) == pytest.approx(low, abs=0.004)
+
+
+def test_a_thousand_classes_take_no_time():
+    rng = np.random.default_rng(0)
+    y = rng.permuted(np.repeat(np.arange(1000), 3))
+    guess = np.where(rng.random(3000) < 0.8, y, rng.integers(1000, size=3000))
+    start = time.process_time()
+    metric = _macro_f1(y, guess, 1000, None, 0)
+    assert time.process_time() - start < 3  # 50 where each of a million cells is drawn
+    assert metric.low < metric.value < metric.high
 
 
 def test_ten_thousand_samples_take_no_time():

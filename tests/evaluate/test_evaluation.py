@@ -64,6 +64,43 @@ def test_labels_are_matched_by_name(source):
         match_labels(source, Model(Brightness(), "regress", ("a",), RULE))
 
 
+def test_a_model_without_labels_is_sent_to_probe(source):
+    with pytest.raises(InputError, match="no labels, it gives features; smalti probe MODEL DATA"):
+        match_labels(source, Model(Brightness(), "classify", (), RULE))
+
+
+def test_groups_of_the_data_reach_the_intervals(source):
+    model = Model(Brightness(), "classify", ("a", "b", "c"), RULE)
+    source.targets[:12] = (source.targets[:12] + 1) % 3
+    grouped = replace(source, groups=np.arange(30) // 6 + 7)
+    alone, together = (evaluate_on(model, one, np.arange(24)) for one in (source, grouped))
+    before, metric = alone.metrics["accuracy"], together.metrics["accuracy"]
+    assert metric.groups == 4
+    assert metric.high - metric.low > before.high - before.low
+    assert together.to_dict()["metrics"]["accuracy"]["groups"] == 4
+
+
+class Three(torch.nn.Module):
+    """Answers 3 and 3."""
+
+    def __init__(self):
+        super().__init__()
+        self.scale = torch.nn.Parameter(torch.ones(2))
+
+    def forward(self, images):
+        return 3 * self.scale.expand(len(images), 2)
+
+
+def test_the_largest_errors_are_in_deviations_of_each_target(source):
+    targets = np.full((30, 2), 3, np.float32)
+    targets[:2, 0] = (900, -900)  # dollars: far off, but so are others
+    targets[2:20, 0] = np.linspace(-900, 900, 18)
+    targets[25, 1] = 3.5  # years: the only one
+    measured = replace(source, task="regress", labels=("price", "age"), targets=targets)
+    found = evaluate_on(Model(Three(), "regress", ("price", "age"), RULE), measured, np.arange(30))
+    assert found.mistakes[0].target == "3, 3.5"
+
+
 @pytest.mark.parametrize("form", ["NFC", "NFD"])
 def test_labels_are_the_same_however_their_accents_are_written(source, form):
     ours, theirs = (tuple(normalize(one, label) for label in ("ä", "b", "ü")) for one in ("NFC", "NFD"))

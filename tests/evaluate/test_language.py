@@ -17,6 +17,7 @@ from smalti.evaluate.language import (
     collect_tokens,
     language_metrics,
     masked_metrics,
+    rows_that_fit,
     seq2seq,
     seq2seq_metrics,
 )
@@ -62,6 +63,13 @@ def test_every_token_is_judged_once_with_the_context_of_its_window():
     assert outputs.counts.sum() == 202
     assert outputs.loss == pytest.approx(np.mean(losses), rel=1e-5)
     assert outputs.accuracy == pytest.approx(np.mean(right))
+
+
+def test_fewer_windows_are_judged_at_a_time_where_the_vocabulary_is_large():
+    assert rows_that_fit(64, 128, 65) == 64
+    assert rows_that_fit(64, 1024, 50257) == 1  # GPT-2: 200 MB of logits, not 12 GiB
+    assert rows_that_fit(64, 128, 50257) == 10
+    assert rows_that_fit(64, 10**6, 10**6) == 1
 
 
 def test_a_carried_memory_gives_each_stream_all_its_context():

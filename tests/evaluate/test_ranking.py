@@ -67,6 +67,6 @@ def test_labels_that_share_their_pictures_are_no_more_certain_together(figure):
     rng = np.random.default_rng(3)
     truth = rng.random((100, 1)) < 0.3
     scores = truth + rng.normal(size=(100, 1))
-    one, many = (macro(figure, lambda x: (x, x), scores.repeat(k, 1), truth.repeat(k, 1)) for k in (1, 20))
+    one, many = (macro(figure, lambda x, _: (x, x), scores.repeat(k, 1), truth.repeat(k, 1)) for k in (1, 20))
     assert many == pytest.approx(one)
     assert one[2] - one[0] > 0.01

@@ -36,6 +36,16 @@ def test_a_target_that_never_changes_has_no_r2():
     assert per_target(x, y, ["a", "b"])[1]["r2"] is None
 
 
+def test_several_targets_lead_with_what_has_no_unit():
+    x, y = draw(np.random.default_rng(0), 50)
+    m = regression_metrics(x, y)
+    assert list(m) == ["r2", "mae", "rmse"]
+    assert m["mae"].note == m["rmse"].note == "mean over 2 targets, each in its own unit"
+    one = regression_metrics(x[:, 0], y[:, 0])
+    assert list(one) == ["mae", "rmse", "r2"]
+    assert one["mae"].note == ""
+
+
 def test_one_sample():
     m = regression_metrics([[2.0]], [[5.0]])
     assert set(m) == {"mae", "rmse"}

@@ -1,4 +1,5 @@
 import importlib.util
+import re
 from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import pairwise
@@ -8,9 +9,10 @@ import numpy as np
 import pytest
 
 from smalti.evaluate.figures import cell
+from smalti.evaluate.headline import headline
 from smalti.evaluate.metrics import Metric
 from smalti.evaluate.page import render, write_report
-from smalti.evaluate.report import Mistake, Report, Timing
+from smalti.evaluate.report import SHEET_CLASSES, Mistake, Report, Timing
 
 _spec = importlib.util.spec_from_file_location("report_examples", Path(__file__).with_name("examples.py"))
 examples = importlib.util.module_from_spec(_spec)
@@ -66,6 +68,27 @@ def test_the_headline_is_a_sentence_for_anyone():
     text = Page(render(report)).text
     assert "98.1 % Right on 353 of 360 pictures it had never seen." in text
     assert "The true value lies between 96.1 % and 99.0 % (95 % interval)." in text
+
+
+def test_the_headline_of_several_targets_is_in_no_unit():
+    told = headline(examples.regressed())
+    assert told["kind"] == "R², mean over the targets"
+    assert re.fullmatch(r"It explains 8\d\.\d % of the variation of 2 targets, on 200 .*\.", told["sentence"])
+    assert told["baseline"] == "Always answering the means would explain nothing of it."
+
+
+def test_a_report_names_the_groups_of_its_samples():
+    metric = Metric(0.9, 0.8, 0.95, 60, groups=20)
+    page = render(Report("Signs", "classify", {"accuracy": metric}))
+    assert "From 60 pictures in 20 groups; those of one group are alike" in page
+
+
+def test_classes_that_have_no_place_on_the_sample_sheet_are_counted():
+    picture = np.zeros((4, 4), np.uint8)
+    labels = [f"class {k}" for k in range(30)]
+    samples = [(label, [picture]) for label in labels[:SHEET_CLASSES]]
+    page = render(Report("Many", "classify", {}, labels=labels, samples=samples))
+    assert f"{30 - SHEET_CLASSES} more classes are not shown." in page
 
 
 def test_the_headline_of_pairs_counts_pairs():

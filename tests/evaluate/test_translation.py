@@ -34,4 +34,4 @@ from smalti.evaluate.translation import translation_metrics
 translation_metrics(["a"], ["a"])
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert "pip install 'smalti[text]'" in done.stderr
+    assert "pip install 'sacrebleu>=2.5'" in done.stderr

@@ -105,7 +105,7 @@ def test_how_pictures_are_fitted_comes_back(fit, kind, tmp_path, monkeypatch):
     rule = replace(file.preprocess, fit=fit, crop_pct=1.0 if fit == "pad" else 0.8, interpolation="bilinear")
     write_model(tmp_path / "m.safetensors", replace(file, preprocess=rule))
     export(tmp_path / "m.safetensors", tmp_path / "out", kind=kind)
-    found = find_fit(read_published(tmp_path / "out"), rule.img_size)
+    found = find_fit(read_published(tmp_path / "out"), rule.img_size, "vit", [])
     if (fit, kind) == ("pad", "hf"):
         rule = replace(rule, fit="squash")  # which is said of the export
     assert replace(rule, **found) == rule
@@ -118,6 +118,15 @@ def test_that_a_cut_to_no_square_may_differ_is_said(tmp_path):
     )
     assert not any("no square" in line for line in folders.remarks(square))
     assert any("no square" in line for line in folders.remarks(wide))
+
+
+def test_that_grey_and_16_bits_do_not_travel_is_said(tmp_path):
+    file = read_model(write(tmp_path / "m.safetensors", "vit_tiny_patch16_224", {"num_classes": 3, "depth": 1}))
+    assert folders.remarks(file) == ()
+    rule = replace(file.preprocess, in_chans=1, mean=(0.4,), std=(0.2,), white=4095.0)
+    bits, grey = folders.remarks(replace(file, preprocess=rule))
+    assert "4095 is white" in bits
+    assert "makes pictures in colour grey" in grey
 
 
 def test_a_kind_that_there_is_not_is_refused(tmp_path):

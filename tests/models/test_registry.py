@@ -1,7 +1,7 @@
 import pytest
 
 from smalti.errors import InputError
-from smalti.models import FAMILIES, build, list_models, preset_config
+from smalti.models import FAMILIES, build, create_model, list_models, preset_config
 
 
 def test_presets_are_listed_once_and_by_pattern():
@@ -17,6 +17,30 @@ def test_a_preset_gives_its_family_and_config():
     assert config.size == (32, 48)
     assert config.num_classes == 3
     assert FAMILIES["vit"].presets["vit_small_patch16_224"].num_classes == 1000
+
+
+@pytest.mark.parametrize(
+    ("name", "mend"),
+    [
+        ("resnet50", 'did you mean "resnet50_224" or "resnet50_32"?'),
+        ("resnet50.a1_in1k", 'did you mean "resnet50_224" or "resnet50_32"?'),
+        ("vit_small_patch16_224.augreg_in21k_ft_in1k", 'did you mean "vit_small_patch16_224"?'),
+        ("swin_tiny", 'did you mean "swin_tiny_patch4_window7_224"?'),
+        ("vit_tinny_patch16_224", 'did you mean "vit_tiny_patch16_224"?'),
+        ("flexivit_mini", "smalti models 'flexivit_mini_*' lists 8"),
+        ("zzz", "smalti models lists them"),
+    ],
+)
+def test_an_unknown_name_leads_to_those_it_may_mean(name, mend):
+    with pytest.raises(InputError) as refused:
+        preset_config(name)
+    assert refused.value.mend == mend
+
+
+@pytest.mark.parametrize(("word", "mend"), [("pretrained", "smalti.import_weights"), ("global_pool", 'pool="mean"')])
+def test_the_words_of_timm_have_a_mend(word, mend):
+    with pytest.raises(InputError, match=f'no setting "{word}".*{mend}'):
+        create_model("vit_tiny_patch16_224", **{word: True})
 
 
 def test_an_unknown_family_is_refused():

@@ -1,5 +1,6 @@
 """The parts of a run: class weights, standardised targets, and the head that gives their units back."""
 
+from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
@@ -95,28 +96,38 @@ def test_a_model_is_chosen_on_val():
     [
         (Budget(steps=5), None, 5),
         (Budget(steps=1000), None, 60),
-        (Budget(epochs=10), None, 30),
+        (Budget(epochs=10), None, 40),
         (Budget(minutes=1), 32.0, 10),
         (Budget(minutes=60), 3600.0, 60),
     ],
 )
 def test_a_range_test_takes_a_part_of_the_run(budget, seconds, steps):
-    """A hundred pictures a second, in batches of 32, of which an epoch has three."""
-    circumstances = given(n=130)
+    """A hundred pictures a second, in batches of 32, of which an epoch has four."""
+    circumstances = given(n=170)
     recipe = replace(choose(circumstances).recipe, budget=budget)
     assert range_steps(recipe, circumstances.split, Pace(100, 300), seconds) == steps
 
 
-def test_a_range_test_of_few_steps_is_left_out_and_that_is_told():
+def test_a_range_test_of_few_steps_is_left_out_and_that_is_told(monkeypatch):
+    lines = []
+
+    @contextmanager
+    def progress(total, what, *, show):
+        lines.append((total, what, show))
+        yield lines.append
+
     circumstances = given(n=30)
     recipe = choose(circumstances).recipe.with_settings({"model.options.depth": 1})
     pictures = make_pictures(recipe, circumstances.source, 0, show=False)
     about = (recipe, circumstances.source, circumstances.split, pictures, torch.device("cpu"))
-    kept, choice = find_rate(*about, 19)
+    kept, choice = find_rate(*about, 19, show=False)
     assert kept == recipe
     assert "too small for a range test" in choice.reason
-    _, choice = find_rate(*about, 20)
+    monkeypatch.setattr(assemble, "progress", progress)
+    _, choice = find_rate(*about, 20, show=True)
     assert "a range test of 20 steps" in choice.reason
+    assert lines[0] == (20, "range test of the learning rate", True)
+    assert 10 < sum(lines[1:]) <= 20  # it may end early
 
 
 def test_a_last_layer_is_fitted_to_pictures_as_they_are():

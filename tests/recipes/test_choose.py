@@ -149,6 +149,39 @@ def test_a_setting_that_means_nothing_to_the_run_is_refused(settings, why):
         choose(replace(circumstances, source=source))
 
 
+@pytest.mark.parametrize(
+    ("settings", "why"),
+    [
+        ({"optim.momentum": 0.98}, 'its optimiser is "muon"; leave it out, or set optim.name to sgd or rmsprop'),
+        ({"optim.betas": (0.8, 0.9), "optim.name": "sgd"}, 'its optimiser is "sgd"; leave it out'),
+        ({"target.gamma": 1.0}, 'its loss is "cross_entropy"; leave it out, or set target.loss to "focal"'),
+        ({"augment.crop_area": (0.1, 1.0)}, 'its crop is "pad"; leave it out, or set augment.crop to "resized"'),
+        ({"teacher.temperature": 2.0, "teacher": {"model": "auto", "kind": "hard"}}, 'its teacher is "hard"; leave'),
+        ({"teacher.budget_share": 0.5, "teacher.model": "m"}, "its teacher is trained already; leave it out, or add"),
+    ],
+)
+def test_a_setting_that_another_kind_reads_is_refused(settings, why):
+    with pytest.raises(InputError, match=f"{next(iter(settings))} = .* means nothing to this run: {why}"):
+        choose(given(settings=settle(settings, "--set")))
+
+
+def test_photographs_are_not_shifted():
+    photos = {"size": (100, 100), "n": 30}
+    with pytest.raises(InputError, match=r'crop_pad = 9 .* its crop is "resized"'):
+        choose(given(**photos, settings=settle({"augment.crop_pad": 9}, "--set")))
+    shifted = settle({"augment.crop_pad": 9, "augment.crop": "pad"}, "--set")
+    assert choose(given(**photos, settings=shifted)).recipe.augment.crop_pad == 9
+
+
+def test_the_rate_follows_the_pictures_of_a_step():
+    """A batch that is named larger than the set is the set."""
+    small, large = (choose(given(n=30, settings={"loop": {"batch_size": size}})).recipe.optim.lr for size in (24, 1024))
+    assert small == large == pytest.approx(3e-3 * (24 / 64) ** 0.5)
+    begun: Any = SimpleNamespace(provenance={"preset": "cct_mini_patch4_32"})
+    start = given(n=30, start=begun)
+    assert tune_optim(start, 24, lambda *_: None).lr == tune_optim(start, 1024, lambda *_: None).lr
+
+
 @pytest.mark.parametrize("preset", ["cct_nano_patch2_8", "deit_tiny_distilled_patch16_224"])
 def test_run_toml_names_every_setting_and_none_in_vain(preset):
     wish = settle({"model.preset": preset, "preprocess.img_size": [32, 32]}, "--set")

@@ -50,6 +50,28 @@ def test_photographs_are_large_where_time_allows_and_small_elsewhere():
     assert "only 3 times" in next(c.reason for c in scarce.choices if c.name == "model")
 
 
+@pytest.mark.parametrize(
+    ("size", "settings", "preset", "expected"),
+    [
+        ((40, 1000), {}, "patch8_128", (24, 680)),
+        ((1000, 40), {}, "patch8_128", (680, 24)),
+        ((2, 2000), {}, "patch8_64", (8, 512)),
+        ((20, 42), {}, "patch8_32", (24, 40)),
+        ((20, 40), {}, "patch2_16", (16, 16)),
+        ((100, 300), {}, "patch8_128", (128, 128)),  # a photograph is cut into boxes that are about square
+        ((40, 1000), {"preprocess": {"img_size": (48, 192)}}, "patch8_48", (48, 192)),
+        ((40, 1000), {"model": {"preset": "cct_mini_patch8_64"}}, "patch8_64", (64, 64)),
+    ],
+)
+def test_small_pictures_far_from_square_keep_about_their_shape(size, settings, preset, expected):
+    chosen = choose(given(size=size, n=30, budget=Budget(epochs=60), settings=settings))
+    assert (chosen.recipe.model.preset, chosen.recipe.preprocess.img_size) == (f"cct_mini_{preset}", expected)
+    assert chosen.recipe.augment.rotate == 0 or expected[0] == expected[1]
+    chosen.recipe.model.build(chosen.recipe.preprocess, 3)
+    reason = next(c.reason for c in chosen.choices if c.name == "image size")
+    assert ("its shape is about kept" in reason) == (not settings and expected[0] != expected[1])
+
+
 @pytest.mark.parametrize(("side", "coarse"), [(28, "patch8_32"), (32, "patch8_32"), (64, "patch8_64")])
 def test_patches_are_fine_where_there_are_steps_for_them(side, coarse):
     few, many = (choose(given(size=(side, side), n=30, budget=Budget(steps=n))) for n in (100, 10_000))

@@ -86,6 +86,16 @@ def test_the_clock_cuts_what_is_fitted_and_what_judges(start, fits, tmp_path, mo
     assert judged[0] < 130  # of 180
 
 
+def test_it_reads_what_it_looks_at_alone(start, fits, tmp_path, monkeypatch):
+    """Where reading is slow, few are looked at, and no others are read."""
+    read, real = [], head.read_pictures
+    monkeypatch.setattr(head, "reading_seconds", lambda *_: 0.1)
+    monkeypatch.setattr(head, "read_pictures", lambda pictures, parts: read.append(parts) or real(pictures, parts))
+    smalti.train("digits", minutes=0.3, start=start, out=tmp_path / "run", overrides=HEAD, **QUIET)
+    (parts,) = read
+    assert len(parts.train) == len(fits[0].train) <= 110
+
+
 def test_one_class_alone_is_refused_in_one_line(start, uneven, tmp_path, monkeypatch):
     def one(run, pictures):
         train = run.split.train

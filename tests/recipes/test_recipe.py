@@ -73,7 +73,8 @@ def test_settings_replace_single_fields(settings: dict[str, Any], field: Any):
 
 WRONG = [
     ({"optimm.lr": 1}, 'no setting "optimm"; did you mean "optim"'),
-    ({"optim.lrr": 1}, 'no setting "optim.lrr"; did you mean "lr"'),
+    ({"optim.lrr": 1}, 'no setting "optim.lrr"; did you mean "optim.lr"'),
+    ({"lr": 0.1}, 'no setting "lr"; did you mean optim.lr?'),
     ({"optim.x": 1}, "optim has name, lr,"),
     ({"optim": 3}, '"optim" is a section, not a value; set a field of it: optim.name'),
     ({"optim.lr": "fast"}, "optim.lr = 'fast' is not a number; a value like 0.001"),

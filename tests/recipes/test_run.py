@@ -293,6 +293,22 @@ def test_a_run_whose_data_has_moved_goes_on_there(monkeypatch: pytest.MonkeyPatc
     assert tomllib.loads(Path("cut/run.toml").read_text())["run"]["data"] == os.path.abspath("there")
 
 
+def test_a_run_goes_on_on_another_device(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    """As one of a GPU does where there is none; the message says how."""
+    assert cut_at(2, f"train digits {QUICK} --fraction 0.1 --steps 3 --out r", monkeypatch) == 75
+    settings = Path("r/run.toml")
+    settings.write_text(settings.read_text().replace('device = "cpu"', 'device = "cuda:99"'))
+    capsys.readouterr()
+    assert smalti_("train --resume r") == 2
+    assert "use --device cpu" in capsys.readouterr().err
+    assert smalti_("train --resume r --device cpu") == 0
+    assert tomllib.loads(settings.read_text())["run"]["device"] == "cpu"
+    assert result("r")["steps"] == 3
+    monkeypatch.setattr("smalti.recipes.run.find_device", torch.device)
+    with pytest.raises(InputError, match="no training on pictures with mps"):
+        smalti.resume("r", device="mps", show=False)
+
+
 def test_drawn_evenly_with_another_loss_a_run_is_written_down_and_resumes(monkeypatch: pytest.MonkeyPatch):
     train = (
         f"train digits {QUICK} --steps 6 --set target.sampling=balanced --set loop.evaluations=2 "
@@ -432,6 +448,40 @@ def test_time_is_kept_to_read_the_test_pictures(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr("smalti.recipes.run.training_seconds", lambda left, testing: kept.append(testing) or 0.1)
     assert smalti_(f"train digits {QUICK} --minutes 1 --out r") == 0
     assert 0.5 * result("r")["n"] < kept[0] < 0.6 * result("r")["n"]
+    told = tomllib.loads(Path("r/run.toml").read_text())
+    assert told["fraction"] == pytest.approx(100 / 1438), "half of the clock is for few, and some are read anyway"
+    assert "at 500 ms a picture" in next(choice["reason"] for choice in told["choices"] if choice["name"] == "read")
+    assert smalti_("train --resume r") == 0, "the same part of the pictures"
+
+
+def test_the_choices_are_told_before_a_range_test(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    def stop(*_: Any, **__: Any) -> None:
+        raise InputError("stop here")
+
+    monkeypatch.setattr("smalti.recipes.run.find_rate", stop)
+    assert smalti_(f"train digits --model vit_nano_patch2_8 {PLAIN} --steps 1 --out r") == 2
+    assert "you named it" in capsys.readouterr().err.split("stop here")[0]
+
+
+def test_grey_levels_of_other_data_are_not_taken_from_its_run(capsys: pytest.CaptureFixture[str]):
+    """16-bit pictures whose white is 4095, by settings of others whose white is 255; size and fit are wishes."""
+    levels = np.random.default_rng(0).integers(0, 4096, (20, 8, 8), dtype=np.uint16)
+    np.savez("twelve.npz", images=levels, labels=np.arange(20) % 2)
+    facts = "white = 255.0\nmean = [0.1]\nstd = [0.2]\nin_chans = 1\n"
+    for name, head in (("run", '[run]\nfingerprint = "of others"\n'), ("own", "")):
+        Path(f"{name}.toml").write_text(f'{head}[preprocess]\nfit = "pad"\n{facts}')
+    rules = {}
+    for out, config in (
+        ("a", "--config run.toml"),
+        ("b", "--config run.toml --set preprocess.white=9"),
+        ("c", "--config own.toml"),
+    ):
+        assert smalti_(f"train twelve.npz {QUICK} --steps 1 --out {out} {config}") == 0
+        rules[out] = tomllib.loads(Path(out, "run.toml").read_text())["preprocess"]
+    assert [rules[out]["white"] for out in "abc"] == [4095, 9, 255]
+    assert [rules[out]["mean"] == [0.1] for out in "abc"] == [False, False, True]
+    assert {rule["fit"] for rule in rules.values()} == {"pad"}
+    assert "white, mean, std, in_chans: as this data has it  (run.toml is of other data)" in capsys.readouterr().err
 
 
 def test_the_time_to_read_is_that_of_a_picture_and_all_threads():

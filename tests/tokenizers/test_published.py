@@ -66,6 +66,31 @@ def test_word_pieces_are_those_of_bert_or_refused(tmp_path: Path, says: dict, to
             assert read_published_tokenizer(folder).to_dict()["lower"] is told
 
 
+PLAIN = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True}
+
+
+@pytest.mark.parametrize(
+    ("change", "reads"),
+    [
+        ({"pre_tokenizer": PLAIN}, True),
+        ({"pre_tokenizer": {"type": "Sequence", "pretokenizers": [PLAIN]}}, True),
+        ({"pre_tokenizer": PLAIN | {"add_prefix_space": True}}, False),
+        ({"pre_tokenizer": PLAIN | {"use_regex": False}}, False),
+        ({"pre_tokenizer": {"type": "Sequence", "pretokenizers": [{"type": "Digits"}, PLAIN]}}, False),
+        ({"pre_tokenizer": PLAIN, "normalizer": {"type": "Lowercase"}}, False),
+    ],
+)
+def test_byte_pairs_are_of_texts_split_as_gpt2_splits_them(theirs, tmp_path: Path, change: dict, reads: bool):
+    _, vocab, merges = theirs
+    stored = {"type": "BPE", "vocab": vocab, "merges": [f"{a} {b}" for a, b in merges]}
+    (tmp_path / "tokenizer.json").write_text(json.dumps({"model": stored, **change}))
+    if reads:
+        assert isinstance(read_published_tokenizer(tmp_path), BPE)
+        return
+    with pytest.raises(InputError, match=r"in another way than GPT-2's; use transformers"):
+        read_published_tokenizer(tmp_path)
+
+
 def test_a_folder_without_one_is_refused(tmp_path: Path):
     with pytest.raises(InputError, match="has no tokenizer"):
         read_published_tokenizer(tmp_path)

@@ -7,6 +7,7 @@ from smalti.errors import DivergedError, InputError
 from smalti.models import create_model
 from smalti.nn import _onednn
 from smalti.objectives import Classify
+from smalti.train import loop
 from smalti.train.budget import Budget
 from smalti.train.loop import LoopConfig, crosses, fit, judge, train_step
 from tests.train.conftest import Silent
@@ -50,6 +51,36 @@ def test_minutes_follow_the_clock(setup):
     assert 10 < state.step < 60
     assert listener.steps[-1][1] >= 1
     assert state.optimizers[0].param_groups[0]["lr"] < 2e-3 * 0.2  # the schedule followed the clock down
+
+
+@pytest.mark.parametrize(
+    ("seconds", "judgement", "asked", "judged"),
+    [
+        (65, 33, 10, [2, 7]),  # what was judged once leaves no time to be judged before the end
+        (600, 1000, 2, [60]),  # nor is it judged twice where the first time ends the run
+        (600, 3, 4, [30, 60, 89, 119]),
+    ],
+)
+def test_by_the_clock_judgements_leave_time_to_learn(setup, seconds, judgement, asked, judged, monkeypatch):
+    """Steps of five seconds; a mark that passes while a model is judged does not have the next one judged too."""
+    now = [0.0]
+    state, batches, _, _ = setup()
+
+    def step(*_):
+        now[0] += 5
+        return {"loss": 1.0}, True
+
+    def evaluate(_):
+        now[0] += judgement
+        yield "accuracy", 0.5
+
+    evaluate.best = ("accuracy", "max")
+    listener, config = Silent(), LoopConfig(batch_size=32, evaluations=asked)
+    monkeypatch.setattr(loop, "train_step", step)
+    made = state, batches, None, evaluate
+    go(made, budget=Budget(minutes=1), seconds=seconds, clock=lambda: now[0], listener=listener, config=config)
+    assert [row["step"] for row, _ in listener.evaluations] == judged
+    assert now[0] <= seconds + 5 + judgement
 
 
 def test_it_is_settled_twice_a_minute_between_steps(setup):

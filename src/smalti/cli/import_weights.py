@@ -1,7 +1,7 @@
 """`smalti import-weights`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
@@ -24,6 +24,10 @@ def import_weights(
     *,
     out: Annotated[Path, Parameter(help="The model file to write.")],
     preset: Annotated[str | None, Parameter(help="What the weights are of (see: smalti models).")] = None,
+    task: Annotated[
+        Literal["classify", "multilabel", "regress"] | None,
+        Parameter(help="What the outputs are; else as the folder says, or classes."),
+    ] = None,
     img_size: Annotated[Whole | None, Parameter(help="Side of the pictures the model shall take.")] = None,
     in_chans: Annotated[Whole | None, Parameter(help="Channels it shall take.")] = None,
     labels: Annotated[Path | None, Parameter(help="A text file with the names of the outputs, one a line.")] = None,
@@ -38,7 +42,7 @@ def import_weights(
     from smalti.weights import DifferenceError
 
     try:
-        pictures = {"img_size": img_size, "in_chans": in_chans, "mean": mean, "std": std}
+        pictures = {"task": task, "img_size": img_size, "in_chans": in_chans, "mean": mean, "std": std}
         made = api.import_weights(file, out, preset=preset, labels=labels, download=download, **pictures)
     except DifferenceError as error:
         if not json:

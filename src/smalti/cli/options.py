@@ -1,12 +1,27 @@
-"""Words that mean the same in every command."""
+"""Words that mean the same in every command, and the line they were typed in."""
 
+import shlex
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
 from cyclopts import Parameter, Token
 
-__all__ = ["Beams", "Data", "Device", "Download", "Int8", "Json", "Merge", "Model", "PatchSize", "TaskName", "Whole"]
+__all__ = [
+    "Beams",
+    "Data",
+    "Device",
+    "Download",
+    "Int8",
+    "Json",
+    "Merge",
+    "Model",
+    "PatchSize",
+    "TaskName",
+    "Whole",
+    "command_line",
+]
 
 
 def _whole(_: object, tokens: Sequence[Token]) -> int:
@@ -64,3 +79,8 @@ Beams = Annotated[
     ),
 ]
 Json = Annotated[bool, Parameter(name="--json", help="Machine output on stdout; progress and errors on stderr.")]
+
+
+def command_line() -> str:
+    """The command as it was typed, to be copied."""
+    return shlex.join(["smalti", *sys.argv[1:]])

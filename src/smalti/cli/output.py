@@ -62,7 +62,7 @@ def metrics_dict(metrics: "Mapping[str, Metric]") -> dict[str, dict[str, Any]]:
 
 def metrics_table(title: str, metrics: "Mapping[str, Metric]") -> "Table":
     """A row a metric: value, 95 % interval, n, and a remark where there is one."""
-    rows = [(name, metric.text, metric.interval, f"{metric.n:,}", metric.note) for name, metric in metrics.items()]
+    rows = [(name, metric.text, metric.interval, metric.samples, metric.note) for name, metric in metrics.items()]
     width = 5 if any(metric.note for metric in metrics.values()) else 4
     return table(title, ("metric", "value", "95 % interval", "n", "remark")[:width], (row[:width] for row in rows))
 

@@ -2,7 +2,8 @@
 
 import csv
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
@@ -15,12 +16,17 @@ if TYPE_CHECKING:
     from smalti.ready import Prediction
     from smalti.ready_text import TextPrediction
 
-__all__ = ["predict", "prediction_rows"]
+__all__ = ["predict", "readable", "rows"]
+
+ASIDE = ("error", "remark")  # columns that a person sees where they hold something
 
 
 def predict(
     model: Model,
-    inputs: Annotated[tuple[str, ...], Parameter(help="Pictures and folders of pictures; for a model of text, texts.")],
+    inputs: Annotated[
+        tuple[str, ...],
+        Parameter(help="Pictures and folders of pictures; for a model of text, texts or files of them."),
+    ],
     /,
     *,
     top: Annotated[
@@ -53,59 +59,86 @@ def predict(
         beams=beams,
         device=device,
     )
-    if json:  # as they come, for any number of pictures
-        failed = False
+    failed = False
+
+    def seen() -> "Iterator[Any]":
+        nonlocal failed
         for prediction in predictions:
-            write_json(prediction.to_dict())
             failed |= prediction.error is not None
-        return 2 if failed else 0
-    results = list(predictions)
-    rows: Any = text_rows if results and hasattr(results[0], "text") else prediction_rows
-    if as_csv:
-        csv.writer(sys.stdout, lineterminator="\n").writerows(rows(results, exact=True, ranked=top is not None))
+            yield prediction
+
+    if json:
+        for prediction in seen():
+            write_json(prediction.to_dict())
+    elif as_csv:  # as they come too, for any number of pictures
+        csv.writer(sys.stdout, lineterminator="\n").writerows(rows(seen(), exact=True, ranked=top is not None))
     else:
-        header, *cells = rows(results, exact=False, ranked=top is not None)
+        header, *cells = readable(rows(seen(), exact=False, ranked=top is not None))
         show(table("", header, cells))
-    return 2 if any(prediction.error for prediction in results) else 0
+    return 2 if failed else 0
 
 
-def text_rows(predictions: "Sequence[TextPrediction]", *, exact: bool, ranked: bool = False) -> list[list[str]]:
-    """A heading and a row a text: answer, and probability where there is one; as `prediction_rows`."""
-    sure = any(one.probability is not None for one in predictions)
-    failed = any(one.error is not None for one in predictions)
-    rows = [["text", "answer", *(["probability"] if sure else []), *(["error"] if failed else [])]]
+def readable(rows: Iterable[list[str]]) -> list[list[str]]:
+    """The rows below a heading, for a person: without the columns of errors and remarks where there are none."""
+    header, *cells = rows
+    kept = [k for k, name in enumerate(header) if name not in ASIDE or any(row[k] for row in cells)]
+    return [[row[k] for k in kept] for row in (header, *cells)]
+
+
+def rows(predictions: "Iterable[Any]", *, exact: bool, ranked: bool = False) -> Iterator[list[str]]:
+    """A heading, then a row or more a prediction, as they come. What the columns are, the first answer says: what
+    failed before it waits.
+
+    Args:
+        predictions: `Prediction` or `TextPrediction`, of one model.
+        exact: names and numbers in full, for a program; else as a person reads them.
+        ranked: a row for each of the most probable answers.
+    """
+    predictions, waiting = iter(predictions), []
+    for one in predictions:
+        waiting.append(one)
+        if one.error is None:
+            break
+    if not waiting:
+        yield ["file", "label", "probability", "error"]
+        return
+    of_text = hasattr(waiting[-1], "text")
+    yield from (text_rows if of_text else picture_rows)(waiting[-1], chain(waiting, predictions), exact, ranked)
+
+
+def text_rows(
+    first: "TextPrediction", predictions: "Iterable[TextPrediction]", exact: bool, ranked: bool
+) -> Iterator[list[str]]:
+    """Text, answer, and probability where there is one; error and remark."""
+    sure = first.probability is not None
+    yield ["text", "answer", *(["probability"] if sure else []), *ASIDE]
     name = str if exact else printable
     for one in predictions:
         error = one.error.cause if one.error else ""
         for answer, probability in [(one.answer, one.probability), *(one.top[1:] if ranked else ())]:
-            share = "" if probability is None else repr(probability) if exact else f"{probability:.4f}"
-            rows.append([name(one.text), name(answer), *([share] if sure else []), *([error] if failed else [])])
-    return rows
+            share = "" if probability is None else number(probability, exact)
+            yield [name(one.text), name(answer), *([share] if sure else []), error, one.remark]
 
 
-def prediction_rows(predictions: "Sequence[Prediction]", *, exact: bool, ranked: bool = False) -> list[list[str]]:
-    """A heading and a row a picture: label and probability, or a column a target; the error last, where any failed.
-
-    Args:
-        predictions: of one model, so all of one kind.
-        exact: names and numbers in full, for a program; else as a person reads them.
-        ranked: a row for each of the most probable labels of a picture.
-    """
-
-    def number(value: float) -> str:
-        return repr(value) if exact else f"{value:.4f}"
-
+def picture_rows(
+    first: "Prediction", predictions: "Iterable[Prediction]", exact: bool, ranked: bool
+) -> Iterator[list[str]]:
+    """File; label and probability, or a column a target; error."""
     name = str if exact else printable
-    targets = next((list(one.values) for one in predictions if one.values and not one.top), [])
-    failed = any(prediction.error for prediction in predictions)
-    rows = [["file", *(targets or ["label", "probability"]), *(["error"] if failed else [])]]
-    for prediction in predictions:
-        if prediction.error is not None:
-            answers = [[*([""] * (len(targets) or 2)), prediction.error.cause]]
-        elif targets and prediction.values:
-            answers = [[number(prediction.values[target]) for target in targets] + [""] * failed]
+    targets = list(first.values or ()) if not first.top else []
+    yield ["file", *(targets or ["label", "probability"]), "error"]
+    for one in predictions:
+        if one.error is not None:
+            answers = [[*([""] * (len(targets) or 2)), one.error.cause]]
+        elif one.values and targets:
+            answers = [[*(number(one.values[target], exact) for target in targets), ""]]
         else:
-            labels = prediction.top if ranked else [(prediction.label, prediction.probability)]
-            answers = [[name(label), number(share)] + [""] * failed for label, share in labels]
-        rows += [[name(prediction.file), *cells] for cells in answers]
-    return rows
+            labels = one.top if ranked else [(one.label, one.probability)]
+            answers = [[name(label), number(share, exact), ""] for label, share in labels]
+        for cells in answers:
+            yield [name(one.file), *cells]
+
+
+def number(value: float, exact: bool) -> str:
+    """In full for a program, else with four decimals."""
+    return repr(value) if exact else f"{value:.4f}"

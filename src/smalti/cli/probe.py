@@ -1,6 +1,6 @@
 """`smalti probe`."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
@@ -15,6 +15,10 @@ def probe(
     data: Data,
     /,
     *,
+    task: Annotated[
+        Literal["classify", "multilabel", "regress"] | None,
+        Parameter(help="What the targets mean; found from the data where it can be."),
+    ] = None,
     k: Annotated[Whole, Parameter(name="-k", help="Neighbours that vote.")] = 20,
     device: Device = None,
     download: Download = False,
@@ -23,7 +27,7 @@ def probe(
     """Measure what a model's features know of DATA without training it: nearest neighbours and a linear layer."""
     from smalti import api
 
-    result = api.probe(model, data, k=k, device=device, download=download)
+    result = api.probe(model, data, task=task, k=k, device=device, download=download)
     if json:
         write_json({"n": result.n, "metrics": metrics_dict(result.metrics), "strength": result.strength})
         return

@@ -6,9 +6,9 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from smalti.cli.options import Json, Whole
+from smalti.cli.options import Json, Whole, command_line
 from smalti.cli.output import metrics_dict, metrics_table, show, table, write_json
-from smalti.cli.predict import prediction_rows
+from smalti.cli.predict import readable, rows
 
 __all__ = ["quickstart"]
 
@@ -30,12 +30,12 @@ def quickstart(
     """Train, judge and use a small Vision Transformer on handwritten digits that come with the installation."""
     from smalti import api
 
-    result = api.quickstart(out=out, seed=seed)
+    result = api.quickstart(out=out, seed=seed, command=command_line())
     if json:
         metrics = metrics_dict(result.metrics)
         write_json({"run": result.run, "model": result.model, "task": result.task, "metrics": metrics})
         return
-    header, *rows = prediction_rows(result.predictions, exact=False)
+    header, *cells = readable(rows(result.predictions, exact=False))
     show(metrics_table("Handwritten digits it has not seen", result.metrics), "")
-    show(table("A few of them", header, rows), "")
+    show(table("A few of them", header, cells), "")
     show(NEXT.format(report=result.run / "report.html", run=shlex.quote(str(result.run))).rstrip())

@@ -1,12 +1,12 @@
 """`smalti train`."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from smalti.cli.options import Data, Device, Download, Json, TaskName, Whole
+from smalti.cli.options import Data, Device, Download, Json, TaskName, Whole, command_line
 from smalti.cli.output import metrics_dict, metrics_table, show, write_json
 from smalti.errors import InputError
 
@@ -68,18 +68,23 @@ def train(
     *,
     options: Options | None = None,
     resume: Annotated[
-        Path | None, Parameter(help="Go on with the run in this folder, as it was set up; DATA only if that has moved.")
+        Path | None,
+        Parameter(
+            help="Go on with the run in this folder, as it was set up; DATA only if that has moved, --device only for "
+            "another one."
+        ),
     ] = None,
     json: Json = False,
 ) -> None:
     """Train a model on DATA: the task, the model and the recipe are found from the data and the budget."""
     options = options or Options()
     if resume is not None:
-        if options != Options():
-            raise InputError("--resume goes on with a run as it was set up", mend="leave out other options")
+        if replace(options, device=None) != Options():
+            mend = "leave out options other than --device"
+            raise InputError("--resume goes on with a run as it was set up", mend=mend)
         from smalti import api
 
-        result = api.resume(resume, data)
+        result = api.resume(resume, data, device=options.device)
     elif data is None:
         raise InputError("DATA is missing", mend="name a folder or archive of pictures, a text, or --resume RUN")
     else:
@@ -89,7 +94,7 @@ def train(
             overrides["tokens.tokenizer"] = "bytes"
         from smalti import api
 
-        result = api.train(data, overrides=overrides, **settings)
+        result = api.train(data, overrides=overrides, command=command_line(), **settings)
     if json:
         metrics = metrics_dict(result.metrics)
         write_json({"run": result.run, "model": result.model, "task": result.task, "metrics": metrics})

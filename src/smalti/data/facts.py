@@ -26,7 +26,7 @@ from smalti.data.heic import heif_version
 from smalti.data.source import SPLITS, Source, digest
 from smalti.errors import SmaltiError
 
-__all__ = ["Facts", "Failure", "gather"]
+__all__ = ["Contents", "Facts", "Failure", "gather"]
 
 # Raise the first number when a fact changes its meaning.
 _CODE = f"3 smalti {__version__} pillow {PIL.__version__} heif {heif_version()}"
@@ -47,7 +47,31 @@ class Failure:
 
 
 @dataclass(frozen=True, eq=False)
-class Facts:
+class Contents:
+    """Which of N samples are alike: all that dividing them asks.
+
+    Args:
+        readable: (N,) bool.
+        hashes: (N, 16) uint8, of the content; of an unreadable sample anything.
+    """
+
+    readable: NDArray[np.bool_]
+    hashes: NDArray[np.uint8]
+
+    def __len__(self) -> int:
+        return len(self.readable)
+
+    @cached_property
+    def contents(self) -> NDArray[np.int64]:
+        """(N,) int64: equal numbers where the content is equal; -1 for unreadable samples."""
+        numbers = np.full(len(self), -1, np.int64)
+        hashes = np.ascontiguousarray(self.hashes[self.readable]).view("V16").reshape(-1)
+        numbers[self.readable] = np.unique(hashes, return_inverse=True)[1]
+        return numbers
+
+
+@dataclass(frozen=True, eq=False)
+class Facts(Contents):
     """What one pass over N pictures found; rows of unreadable pictures are zero.
 
     The hash covers the decoded pixels and their shape, nothing else: a copy that was saved again without loss, in
@@ -68,8 +92,6 @@ class Facts:
         failures: of the unreadable pictures, by position.
     """
 
-    readable: NDArray[np.bool_]
-    hashes: NDArray[np.uint8]
     sizes: NDArray[np.int32]
     bands: NDArray[np.uint16]
     bits: NDArray[np.uint8]
@@ -79,17 +101,6 @@ class Facts:
     sampled: NDArray[np.int64]
     moments: NDArray[np.float64]
     failures: dict[int, Failure]
-
-    def __len__(self) -> int:
-        return len(self.readable)
-
-    @cached_property
-    def contents(self) -> NDArray[np.int64]:
-        """(N,) int64: equal numbers where the content is equal; -1 for unreadable pictures."""
-        numbers = np.full(len(self), -1, np.int64)
-        hashes = np.ascontiguousarray(self.hashes[self.readable]).view("V16").reshape(-1)
-        numbers[self.readable] = np.unique(hashes, return_inverse=True)[1]
-        return numbers
 
     @property
     def deep(self) -> NDArray[np.bool_]:

@@ -7,7 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 __all__ = ["HEIF_SUFFIXES", "INSTALL", "heif_version", "is_heif", "register"]
 
 HEIF_SUFFIXES = (".heic", ".heif", ".hif")
-INSTALL = "pip install 'smalti[heic]'"
+INSTALL = "pip install 'pillow-heif>=1.8'"
 _BRANDS = {b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"hevm", b"hevs", b"mif1", b"msf1"}
 
 

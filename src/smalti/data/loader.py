@@ -34,7 +34,16 @@ from smalti.data.randomness import permutation
 from smalti.data.source import Source, Storage
 from smalti.errors import InputError, StorageError
 
-__all__ = ["Batch", "Batches", "Pictures", "ahead", "default_memory_limit", "reader_death"]
+__all__ = [
+    "Batch",
+    "Batches",
+    "Pictures",
+    "ahead",
+    "default_memory_limit",
+    "reader_death",
+    "step_size",
+    "steps_an_epoch",
+]
 
 Batch = dict[str, Tensor]
 Progress = Callable[[int], AbstractContextManager[Callable[[int], None]]]
@@ -43,6 +52,7 @@ T = TypeVar("T")
 _WORKER_DIED = re.compile(r"DataLoader worker .*(killed|exited)")
 _GROUP = Path("/sys/fs/cgroup")  # of a container
 _CHUNK = 32  # pictures a thread decodes before it reports
+_FEW = 4  # batches: of fewer, a rest that is left out would be a large part of an epoch
 
 
 class Pictures:
@@ -179,7 +189,8 @@ class Batches:
         shuffle: another order every epoch; False keeps the order of `indices`.
         classes: (N,) the class of each sample: instead of every sample once, an epoch draws N samples, every class
             equally often (`data.balance`). None for every sample once.
-        drop_last: leaves out a last batch that is not full, unless it is the only one.
+        drop_last: leaves out a last batch that is not full; of a set of fewer than four batches it leaves out nothing,
+            but cuts them to nearly equal size.
         batch_transform: (batch, epoch, step in the epoch) to batch, for mixing.
         device: where batches are wanted. Pictures travel as bytes and are augmented and normalised there.
         background: the next batches are made in a thread while one is used; by default unless the device is a CPU,
@@ -218,7 +229,7 @@ class Batches:
     def __len__(self) -> int:
         """Batches an epoch."""
         n = len(self.indices)
-        return max(1, n // self.batch_size) if self.drop_last else math.ceil(n / self.batch_size)
+        return steps_an_epoch(n, self.batch_size) if self.drop_last else math.ceil(n / self.batch_size)
 
     def __iter__(self) -> Iterator[Batch]:
         return self.epoch(0)
@@ -249,6 +260,8 @@ class Batches:
         return _watched(ahead(batches) if self.background else batches)
 
     def _cut(self, drawn: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+        if self.drop_last and len(drawn) < _FEW * self.batch_size:
+            return np.array_split(drawn, len(self))
         return [drawn[i * self.batch_size : (i + 1) * self.batch_size] for i in range(len(self))]
 
     def _finish(self, images: Tensor, ids: NDArray[np.int64], again: NDArray[np.int64], epoch: int, step: int) -> Batch:
@@ -266,6 +279,16 @@ class Batches:
         if self.device.type == "cuda":
             return x.pin_memory().to(self.device, non_blocking=True)  # from pinned memory the copy does not wait
         return x.to(self.device)
+
+
+def steps_an_epoch(n: int, batch_size: int) -> int:
+    """Training steps of an epoch of n samples: full batches, whose rest waits for another epoch; of few batches all."""
+    return n // batch_size if n >= _FEW * batch_size else math.ceil(n / batch_size)
+
+
+def step_size(n: int, batch_size: int) -> int:
+    """Samples that a training step learns from, of n in all: a batch, or less where they are few."""
+    return min(batch_size, math.ceil(n / max(1, steps_an_epoch(n, batch_size))))
 
 
 Draw = Callable[[int, int], NDArray[np.int64]]  # (seed, epoch) to (N,) positions in [0, N)

@@ -7,14 +7,16 @@ import difflib
 import os
 import stat
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from smalti.data.decode import PICTURE_SUFFIXES
-from smalti.data.formats import archives, builtin, cifar, folders, idx, manifest, npz, standard, walk
-from smalti.data.formats.table import MANIFEST_SUFFIXES
+from smalti.data.formats import archives, builtin, cifar, folders, idx, manifest, npz, standard, walk, webdataset
+from smalti.data.formats.table import MANIFEST_SUFFIXES, PATH_COLUMNS, first_columns
 from smalti.data.formats.tree import Tree, suffix_of
 from smalti.data.names import Names
 from smalti.data.source import Source, Task
+from smalti.data.text.kinds import is_text_name
 from smalti.errors import InputError, few, printable
 
 __all__ = ["open"]
@@ -65,6 +67,9 @@ def _by_name(name: str, path: Path, download: bool, task: Task | None) -> Source
     names = [*standard.STANDARD, "digits"]
     with suppress(OSError):  # there is none, or it must not be listed
         names += [os.path.join(os.path.dirname(name), other) for other in sorted(os.listdir(path.parent))]
+    if not set(name).isdisjoint("*?{"):
+        mend = "name the folder of the files: no pattern is read"
+        raise InputError("no such file, folder or data set", where=name, mend=mend)
     near = difflib.get_close_matches(name, names, 1, cutoff=0.6)
     mend = (
         f"did you mean {printable(near[0])!r}?"
@@ -88,12 +93,13 @@ def _standard(key: str, download: bool, task: Task | None) -> Source:
 
 
 def _tree(tree: Tree, task: Task | None) -> Source:
-    """A folder or archive: IDX, CIFAR batches, a manifest, else class folders."""
+    """A folder or archive: IDX, CIFAR batches, a manifest, WebDataset, else class folders."""
     if idx.idx_folder(tree):
         return idx.read_idx(tree, task)
     if (folder := cifar.cifar_folder(tree)) is not None:
         return cifar.read_cifar(tree, folder, task)
     found = manifest.find(tree)
+    tree = replace(tree, notes=(*tree.notes, *found.notes))
     if found.tables:
         return manifest.read_tree(tree, found, task)
     if task in ("multilabel", "regress"):
@@ -103,15 +109,34 @@ def _tree(tree: Tree, task: Task | None) -> Source:
             why="; ".join(found.remarks),
             mend="name the pictures in a manifest.csv with a labels or target column",
         )
+    if shards := webdataset.shards(tree):
+        return webdataset.read_shards(tree.name, shards)
     try:
         return folders.class_folders(tree, found.remarks)
     except InputError as error:
-        nested = [path for path in tree.paths if suffix_of(path) in _NESTED]
-        if nested and error.what == "no pictures found":
-            raise InputError(
-                error.what, where=error.where, why=error.why, mend=f"name one of its files as DATA: {few(nested)}"
-            ) from error
+        if error.what == "no pictures found" and (mend := _instead(tree)):
+            raise InputError(error.what, where=error.where, why=error.why, mend=mend) from error
         raise
+
+
+def _instead(tree: Tree) -> str:
+    """What to do with a folder or archive without pictures; empty where nothing in it is data of another kind."""
+    first = "unpack it, then " if isinstance(tree.storage, archives.Archive) else ""
+    if nested := [path for path in tree.paths if suffix_of(path) in _NESTED and not _other_table(tree, path)]:
+        return f"{first}name one of its files as DATA: {few(nested)}"
+    if texts := [path for path in tree.paths if is_text_name(path)]:
+        return f"{first}give --task next-token if its text alone is to be learned: {few(texts)}"
+    return ""
+
+
+def _other_table(tree: Tree, path: str) -> bool:
+    """Whether a file is a table, but neither of pictures nor of texts (a sampleSubmission.csv)."""
+    if suffix_of(path) not in MANIFEST_SUFFIXES:
+        return False
+    try:
+        return {*PATH_COLUMNS, "text", "source"}.isdisjoint(first_columns(tree.content(path), path))
+    except InputError:
+        return True
 
 
 def _file(path: Path, name: str, task: Task | None) -> Source:
@@ -140,7 +165,12 @@ def _file(path: Path, name: str, task: Task | None) -> Source:
             where=name,
             mend="give the folder around the class folders; `smalti predict` takes pictures",
         )
-    raise InputError("not a data set that is read", where=name, why=f"a {suffix or 'nameless'} file", mend=_READ)
+    raise InputError(
+        "not a data set that is read",
+        where=name,
+        why=f"a {suffix or 'nameless'} file",
+        mend=f"{_READ}; for text, --task next-token",
+    )
 
 
 def _looks_packed(name: str) -> bool:

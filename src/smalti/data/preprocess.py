@@ -19,7 +19,7 @@ from smalti.data.decode import decode
 from smalti.data.source import Raw
 from smalti.errors import InputError
 
-__all__ = ["Preprocess", "resize"]
+__all__ = ["Interpolation", "Preprocess", "before_crop", "resize"]
 
 _LONG = 32  # sides of the input that are scaled at most, where the middle is cut out of a long thin picture
 
@@ -108,7 +108,7 @@ def resize(image: Tensor, rule: Preprocess) -> Tensor:
         image = _middle(image, H, W)
     image = _scale(image, scaled_size(*image.shape[-2:], rule=rule), rule.interpolation)
     if rule.fit != "pad":
-        top, left = (image.shape[-2] - H) // 2, (image.shape[-1] - W) // 2
+        top, left = round((image.shape[-2] - H) / 2), round((image.shape[-1] - W) / 2)  # as torchvision rounds
         return image[:, top : top + H, left : left + W]
     canvas = torch.tensor(rule.mean).mul(255).round().to(torch.uint8).view(-1, 1, 1).repeat(1, H, W)
     top, left = (H - image.shape[-2]) // 2, (W - image.shape[-1]) // 2
@@ -129,13 +129,21 @@ def _middle(image: Tensor, H: int, W: int) -> Tensor:
 def scaled_size(h: int, w: int, *, rule: Preprocess) -> tuple[int, int]:
     """The size (height, width) that a picture of (h, w) is scaled to, before it is cropped or padded."""
     H, W = rule.img_size
+    if rule.fit == "pad":
+        scale = min(H / h, W / w)
+        return max(1, min(H, round(h * scale))), max(1, min(W, round(w * scale)))
+    tall, wide = before_crop(H, rule.crop_pct), before_crop(W, rule.crop_pct)
     if rule.fit == "squash":
-        return round(H / rule.crop_pct), round(W / rule.crop_pct)
-    if rule.fit == "crop":
-        scale = max(H / h, W / w) / rule.crop_pct
-        return max(H, round(h * scale)), max(W, round(w * scale))
-    scale = min(H / h, W / w)
-    return max(1, min(H, round(h * scale))), max(1, min(W, round(w * scale)))
+        return tall, wide
+    whole = int if tall == wide else round  # as torchvision has it for a square, and timm for other shapes
+    if tall / h > wide / w:
+        return tall, max(wide, whole(tall * w / h))
+    return max(tall, whole(wide * h / w)), wide
+
+
+def before_crop(side: int, crop_pct: float) -> int:
+    """Pixels of a side of which `side` are the share `crop_pct`; rounded down, as timm and torchvision do."""
+    return int(side / crop_pct + 1e-6)  # 224 / (224 / 248) is a hair less than 248
 
 
 def _scale(image: Tensor, size: tuple[int, int], interpolation: Interpolation) -> Tensor:

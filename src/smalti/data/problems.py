@@ -49,6 +49,7 @@ _OTHERS = 20  # files named in one problem
 _IMBALANCE = 10  # largest class over smallest
 _NUMBER = re.compile(r"[-+]?\d+([.,]\d+)?")
 _MANY_CLASSES, _FEW_EACH = 20, 4  # more classes with fewer pictures each are likely to be no classes
+_FEW_AMOUNTS = 10  # no more whole numbers than these, each twice or more often, are likely to be classes
 _LONG, _SMALL, _OFF = 4, 8, 10  # odd sizes: long over short side, pixels, times the median
 _LEFT_OUT = {True: ", or let smalti leave it out: --leaks drop", False: "; until then smalti leaves it out by itself"}
 
@@ -76,10 +77,12 @@ def find(
     yield from _missing_splits(places)
     if source.task == "regress":
         yield from _constant_targets(source, places)
+        yield from _odd_targets(source)
     else:
         yield from _poor_classes(source, counts)
         yield from _imbalance(source, counts)
         yield from _odd_labels(source)
+        yield from _labels_alike(source)
     yield from _equal_pictures(source, facts, places)
     yield from _divided_groups(source, places)
     yield from _wrong_extensions(source, facts)
@@ -182,6 +185,27 @@ def _odd_labels(source: Source) -> Iterator[Problem]:
         cause = f"all {len(labels):,} classes are numbers, as {labels[0]!r}"
         mend = "if they are amounts, call the column target, or give --task regress"
         yield Problem("odd_label", "", cause, mend, count=len(labels))
+
+
+def _labels_alike(source: Source) -> Iterator[Problem]:
+    """Labels that differ in capital letters alone; not single letters, which may be what is to be read."""
+    alike: dict[str, list[str]] = {}
+    for label in source.labels:
+        alike.setdefault(label.casefold(), []).append(label)
+    for labels in alike.values():
+        if len(labels) > 1 and len(labels[0]) > 1:
+            cause = f"the labels {', '.join(map(repr, labels))} differ in capital letters alone"
+            yield Problem("odd_label", "", cause, "if they mean the same, write them in one way", count=len(labels))
+
+
+def _odd_targets(source: Source) -> Iterator[Problem]:
+    """Amounts that are likely to be the numbers of classes."""
+    values = np.unique(np.asarray(source.targets, np.float64))
+    some = 1 < len(values) <= min(_FEW_AMOUNTS, len(source) / 2)
+    if source.labels == ("target",) and some and (values == np.round(values)).all():
+        cause = f"all targets are whole numbers, {len(values)} in all, as {values[0]:g} and {values[-1]:g}"
+        mend = "if they are classes, give --task classify, or call the column label"
+        yield Problem("odd_label", "", cause, mend)
 
 
 def _equal_pictures(source: Source, facts: Facts, places: NDArray[np.int64]) -> Iterator[Problem]:

@@ -7,6 +7,7 @@ split is left out: test is never changed, train gives way to test, val gives way
 """
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -14,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smalti.configs import demand
-from smalti.data.facts import Facts
+from smalti.data.facts import Contents
 from smalti.data.source import SPLITS, UNASSIGNED, Source
-from smalti.errors import InputError, printable
+from smalti.errors import InputError, few, printable
 
 __all__ = ["Split", "roles", "split"]
 
@@ -56,10 +57,6 @@ class Split:
         """What a model is chosen by: val, or train where there is none."""
         return self.val if len(self.val) else self.train
 
-    def a_step(self, batch_size: int) -> int:
-        """Samples that a step learns from: a batch, or all where they are fewer."""
-        return min(batch_size, len(self.train))
-
     def demand_train(self, name: str) -> None:
         """Passes where there is something to learn from; raises InputError for the data of this name where not."""
         if not len(self.train):
@@ -67,7 +64,7 @@ class Split:
 
 
 def split(
-    source: Source, facts: Facts, *, seed: int = 0, val: float = 0.1, test: float = 0.1, fraction: float = 1.0
+    source: Source, contents: Contents, *, seed: int = 0, val: float = 0.1, test: float = 0.1, fraction: float = 1.0
 ) -> Split:
     """Divides the readable samples of `source`.
 
@@ -81,15 +78,16 @@ def split(
     A given val becomes the test where there is none, so that no figure is measured on what chose the model. A class
     (rarest positive label, decile of the target) is divided in proportion, to the nearest unit, which is all samples of
     one content or group; so the 5,000 hold up to the rounding of each class. Train keeps at least one unit of each
-    class; of a class of two the other one goes to test (to val where test is given); from three on every split has one,
-    the smallest where all are larger than its share.
+    class and label, also of those that occur in units of rarer ones alone; of a class of two the other one goes to test
+    (to val where test is given); from three on every split has one, the smallest where all are larger than its share.
+    A class of which nothing can be read, or of which train loses all to test, is named in the reason.
 
     With a `fraction`, that share of train is kept, class by class as above: the first units in keyed order, so that
     a smaller fraction is a part of a larger one; at least one unit of each class. Val is labelled too, so it is cut
     alike, but not below 100 samples, if there are as many. Test stays as it is: figures of all fractions compare.
 
     Args:
-        facts: of the same source (`Check.facts`).
+        contents: of the same source, as `Check.facts` has them.
         seed: another seed makes another split.
         val: share in [0, 1).
         test: share in [0, 1); val + test is below 1.
@@ -102,50 +100,57 @@ def split(
         mend = "give two shares whose sum is below 1"
         raise InputError(f"val {val} and test {test} leave nothing to train on", mend=mend)
     demand(0 < fraction <= 1, "fraction", fraction, "above 0, at most 1")
-    part, dropped = roles(source, facts), np.empty(0, np.int64)
-    if not facts.readable.any():
+    part, dropped = roles(source, contents), np.empty(0, np.int64)
+    if not contents.readable.any():
         raise InputError("no readable picture", where=source.name, mend="add pictures, or mend them")
     if (part == UNASSIGNED).all():
-        pool = np.flatnonzero(facts.readable)
-        part[pool] = _divide(source, facts, pool, seed, val, test)
+        pool = np.flatnonzero(contents.readable)
+        part[pool] = _divide(source, contents, pool, seed, val, test)
         shares = f"{1 - val - test:.3g} train, {val:.3g} val, {test:.3g} test"
         reason = f"the data gives no test split: {shares}, {_manner(source)}"
     else:
-        part, dropped, reason = _as_given(source, facts, part)
+        part, dropped, reason = _as_given(source, contents, part)
         pool = np.flatnonzero(part == _TRAIN)
         if len(pool) and not (part == _VAL).any():
-            part[pool] = _divide(source, facts, pool, seed, min(val, _MOST_VAL / len(pool)), 0.0)
+            part[pool] = _divide(source, contents, pool, seed, min(val, _MOST_VAL / len(pool)), 0.0)
             reason += f"; {(part == _VAL).sum():,} of {len(pool):,} in train are set aside as val, {_manner(source)}"
     if len(dropped):
-        few = ", ".join(printable(source.names[i], 60) for i in dropped[:3]) + (", ..." if len(dropped) > 3 else "")
-        reason += f"; {len(dropped):,} left out whose content or group is in another split too: {few}"
+        names = ", ".join(printable(source.names[i], 60) for i in dropped[:3]) + (", ..." if len(dropped) > 3 else "")
+        reason += f"; {len(dropped):,} left out whose content or group is in another split too: {names}"
     train, choose, judge = (np.flatnonzero(part == place) for place in range(len(SPLITS)))
     if fraction < 1 and len(train):
         all_of_train, all_of_val = len(train), len(choose)
-        train = _share(source, facts, train, seed, fraction)
+        train = _share(source, contents, train, seed, fraction)
         if all_of_val:
-            choose = _share(source, facts, choose, seed, max(fraction, min(_LEAST_VAL / all_of_val, 1.0)))
-        dropped = np.setdiff1d(np.flatnonzero(facts.readable), np.concatenate([train, choose, judge]))
+            choose = _share(source, contents, choose, seed, max(fraction, min(_LEAST_VAL / all_of_val, 1.0)))
+        dropped = np.setdiff1d(np.flatnonzero(contents.readable), np.concatenate([train, choose, judge]))
         reason += (
             f"; {fraction:.3g} of train was asked for: {len(train):,} of {all_of_train:,}, and {len(choose):,} of "
             f"{all_of_val:,} to choose by, {_manner(source)}"
         )
+    if len(train) and source.task != "regress":
+        unlearned = np.setdiff1d(np.arange(len(source.labels)), _labelled(source, train)[1])
+        if len(unlearned):
+            names = few(repr(source.labels[k]) for k in unlearned)
+            reason += f"; train has nothing of {names}, which cannot be learned"
     return Split(train, choose, judge, reason, dropped)
 
 
-def roles(source: Source, facts: Facts) -> NDArray[np.int8]:
+def roles(source: Source, contents: Contents) -> NDArray[np.int8]:
     """(N,) positions in SPLITS as the data gives them, UNASSIGNED for unreadable samples.
 
     All are UNASSIGNED where the data gives neither val nor test; else samples it says nothing about are train.
     """
-    part = np.where(facts.readable, source.splits, UNASSIGNED).astype(np.int8)
+    part = np.where(contents.readable, source.splits, UNASSIGNED).astype(np.int8)
     if not (part > _TRAIN).any():
         return np.full_like(part, UNASSIGNED)
-    part[facts.readable & (part == UNASSIGNED)] = _TRAIN
+    part[contents.readable & (part == UNASSIGNED)] = _TRAIN
     return part
 
 
-def _as_given(source: Source, facts: Facts, part: NDArray[np.int8]) -> tuple[NDArray[np.int8], NDArray[np.int64], str]:
+def _as_given(
+    source: Source, contents: Contents, part: NDArray[np.int8]
+) -> tuple[NDArray[np.int8], NDArray[np.int64], str]:
     """The given `part` with a test split and without leaks, what was left out for that, and the reason."""
     names = [name for place, name in enumerate(SPLITS) if (part == place).any()]
     reason = f"{', '.join(names)} as the data gives {'it' if len(names) == 1 else 'them'}"
@@ -156,44 +161,66 @@ def _as_given(source: Source, facts: Facts, part: NDArray[np.int8]) -> tuple[NDA
         )
     kept = part.copy()
     for lesser, greater in ((_TRAIN, (_TEST,)), (_VAL, (_TRAIN, _TEST))):
-        for ids in (facts.contents, source.groups):
+        for ids in (contents.contents, source.groups):
             if ids is not None:
                 kept[(kept == lesser) & np.isin(ids, ids[np.isin(kept, greater)])] = UNASSIGNED
     return kept, np.flatnonzero(kept != part), reason
 
 
 def _divide(
-    source: Source, facts: Facts, pool: NDArray[np.int64], seed: int, val: float, test: float
+    source: Source, contents: Contents, pool: NDArray[np.int64], seed: int, val: float, test: float
 ) -> NDArray[np.int8]:
     """The samples `pool` as (len(pool),) positions in SPLITS: unit by unit, stratum by stratum, in keyed order."""
-    units, sizes, strata = _ordered(source, facts, pool, seed)
+    units, sizes, strata = _ordered(source, contents, pool, seed)
     part = np.full(len(sizes), _TRAIN, np.int8)
     for members in strata:
         tests, vals = _cut(sizes[members], val, test)
         part[members[tests]] = _TEST
         part[members[vals]] = _VAL
+    ranks = _ranks(strata)
+    for having in _units_of_lost(source, pool, units, part == _TRAIN):  # val gives before test, and the smallest unit
+        part[having[np.lexsort((ranks[having], sizes[having], part[having]))[0]]] = _TRAIN
     return part[units]
 
 
-def _share(source: Source, facts: Facts, pool: NDArray[np.int64], seed: int, share: float) -> NDArray[np.int64]:
+def _share(source: Source, contents: Contents, pool: NDArray[np.int64], seed: int, share: float) -> NDArray[np.int64]:
     """Of the samples `pool`: the first units of each stratum in keyed order, to the nearest unit, one at least."""
-    units, sizes, strata = _ordered(source, facts, pool, seed)
-    kept = np.zeros(len(sizes), bool)
+    units, sizes, strata = _ordered(source, contents, pool, seed)
+    kept, reached = np.zeros(len(sizes), bool), np.zeros(len(sizes))
     for members in strata:
         kept[members[: max(_reach(sizes[members], share), 1)]] = True
+        reached[members] = _middles(sizes[members]) / sizes[members].sum()
+    ranks = _ranks(strata)
+    for having in _units_of_lost(source, pool, units, kept):  # that which a larger share would bring first
+        kept[having[np.lexsort((ranks[having], reached[having]))[0]]] = True
     return pool[kept[units]]
 
 
+def _units_of_lost(
+    source: Source, pool: NDArray[np.int64], units: NDArray[np.int64], there: NDArray[np.bool]
+) -> Iterator[NDArray[np.int64]]:
+    """The units with it, for each label that none of the units `there` has: a unit stands in one stratum, so the others
+    of its labels may go with it."""
+    sample, label = _labelled(source, pool)
+    for lost in np.setdiff1d(label, label[there[units[sample]]]):
+        yield np.unique(units[sample[label == lost]])
+
+
+def _ranks(strata: list[NDArray[np.int64]]) -> NDArray[np.int64]:
+    """The place of each unit in the order of all strata."""
+    return np.argsort(np.concatenate(strata))
+
+
 def _ordered(
-    source: Source, facts: Facts, pool: NDArray[np.int64], seed: int
+    source: Source, contents: Contents, pool: NDArray[np.int64], seed: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], list[NDArray[np.int64]]]:
     """The samples `pool` as units: the unit of each sample, the samples of each unit, and the units of each stratum in
     keyed order.
     """
-    units = _units(facts.contents[pool], None if source.groups is None else source.groups[pool])
+    units = _units(contents.contents[pool], None if source.groups is None else source.groups[pool])
     sizes = np.bincount(units)
     strata = _strata(source, pool, units)
-    order = np.lexsort((_keyed(_leading(facts.hashes[pool], units), seed), strata))
+    order = np.lexsort((_keyed(_leading(contents.hashes[pool], units), seed), strata))
     return units, sizes, np.split(order, np.flatnonzero(np.diff(strata[order])) + 1)
 
 
@@ -225,7 +252,12 @@ def _smallest_first(order: NDArray[np.int64], sizes: NDArray[np.int64]) -> NDArr
 
 def _reach(sizes: NDArray[np.int64], share: float) -> int:
     """How many of the units of `sizes` samples, from the first on, are nearest to that share of the samples."""
-    return int(np.searchsorted(np.cumsum(sizes) - sizes / 2, share * sizes.sum()))
+    return int(np.searchsorted(_middles(sizes), share * sizes.sum()))
+
+
+def _middles(sizes: NDArray[np.int64]) -> NDArray[np.float64]:
+    """How many samples have to be asked for until each of the units is nearer in than out."""
+    return np.cumsum(sizes) - sizes / 2
 
 
 def _units(contents: NDArray[np.int64], groups: NDArray[np.int64] | None) -> NDArray[np.int64]:
@@ -273,14 +305,19 @@ def _strata(source: Source, pool: NDArray[np.int64], units: NDArray[np.int64]) -
         means = np.bincount(units, targets[:, 0]) / np.bincount(units)
         bins = min(max(count // _BINS, 1), _BINS)
         return np.searchsorted(np.sort(means), means) * bins // count
-    if source.task == "multilabel":
-        sample, label = np.nonzero(source.targets[pool])
-    else:
-        sample, label = np.arange(len(pool)), cast(NDArray[np.int64], source.targets[pool])
+    sample, label = _labelled(source, pool)
     rarity = np.argsort(np.argsort(np.bincount(label, minlength=labels), kind="stable"))
     strata = np.full(count, labels)  # of units without any label
     np.minimum.at(strata, units[sample], rarity[label])
     return strata
+
+
+def _labelled(source: Source, pool: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Each label of each of the samples `pool`: places in `pool`, and labels; none for regression."""
+    if source.task == "classify":
+        return np.arange(len(pool)), cast(NDArray[np.int64], source.targets[pool])
+    sample, label = np.nonzero(source.targets[pool] if source.task == "multilabel" else np.zeros((0, 0)))
+    return sample, label
 
 
 def _manner(source: Source) -> str:

@@ -16,6 +16,7 @@ from smalti.data.preprocess import Preprocess
 from smalti.data.source import Source
 from smalti.errors import InputError, few
 from smalti.evaluate.classify import classification_metrics, confusion, per_class, surest_mistakes
+from smalti.evaluate.groups import groups_at
 from smalti.evaluate.metrics import Metric
 from smalti.evaluate.multilabel import multilabel_metrics, per_label
 from smalti.evaluate.outputs import (
@@ -96,8 +97,14 @@ def match_labels(source: Source, model: Model | TextModel) -> Source:
     that it has: nobody can tell whether the others are absent or were not looked for.
 
     Raises:
-        InputError: the task differs, the source has a label the model does not know, or lacks a target of a regression.
+        InputError: the model has no labels, the task differs, the source has a label the model does not know, or lacks
+            a target of a regression.
     """
+    if not model.labels:
+        raise InputError(
+            "this model has no labels, it gives features",
+            mend="smalti probe MODEL DATA measures those; smalti train DATA --from MODEL teaches it labels",
+        )
     if source.task != model.task:
         raise InputError(
             f"the data is for {source.task}, the model for {model.task}",
@@ -132,7 +139,7 @@ def match_labels(source: Source, model: Model | TextModel) -> Source:
 def measure_classes(model: Model, source: Source, outputs: Outputs) -> Evaluation:
     """Single-label figures."""
     probabilities, targets = softmax(outputs.logits), outputs.targets.astype(np.int64)
-    predicted = probabilities.argmax(1)
+    predicted, groups = probabilities.argmax(1), groups_at(source, outputs.ids)
     mistakes = tuple(
         Mistake(
             thumbnail(source, int(outputs.ids[i]), model.preprocess),
@@ -145,9 +152,9 @@ def measure_classes(model: Model, source: Source, outputs: Outputs) -> Evaluatio
     )
     return Evaluation(
         len(outputs),
-        classification_metrics(probabilities, targets, source.labels),
+        classification_metrics(probabilities, targets, source.labels, groups=groups),
         source.labels,
-        per_class(targets, predicted, source.labels),
+        per_class(targets, predicted, source.labels, groups=groups),
         confusion(targets, predicted, len(source.labels)),
         mistakes,
         outputs,
@@ -157,6 +164,7 @@ def measure_classes(model: Model, source: Source, outputs: Outputs) -> Evaluatio
 def measure_labels(model: Model, source: Source, outputs: Outputs) -> Evaluation:
     """Multi-label figures."""
     probabilities, targets = sigmoid(outputs.logits), np.asarray(outputs.targets, bool)
+    groups = groups_at(source, outputs.ids)
     doubt = np.abs(probabilities - targets).max(1)  # how sure it was of its most wrong label
     worst = [i for i in np.argsort(-doubt, kind="stable")[:MISTAKES] if doubt[i] > 0.5]
     mistakes = tuple(
@@ -171,9 +179,9 @@ def measure_labels(model: Model, source: Source, outputs: Outputs) -> Evaluation
     )
     return Evaluation(
         len(outputs),
-        multilabel_metrics(probabilities, targets),
+        multilabel_metrics(probabilities, targets, groups=groups),
         source.labels,
-        per_label(probabilities, targets, source.labels),
+        per_label(probabilities, targets, source.labels, groups=groups),
         None,
         mistakes,
         outputs,
@@ -183,7 +191,8 @@ def measure_labels(model: Model, source: Source, outputs: Outputs) -> Evaluation
 def measure_values(model: Model, source: Source, outputs: Outputs) -> Evaluation:
     """Regression figures."""
     values, targets = outputs.logits.astype(np.float64), np.asarray(outputs.targets, np.float64)
-    error = np.abs(values - targets).max(1)
+    deviation = targets.std(0)  # each target has its own unit
+    error = (np.abs(values - targets) / np.where(deviation > 0, deviation, 1)).max(1)
     mistakes = tuple(
         Mistake(
             thumbnail(source, int(outputs.ids[i]), model.preprocess),
@@ -195,7 +204,7 @@ def measure_values(model: Model, source: Source, outputs: Outputs) -> Evaluation
     )
     return Evaluation(
         len(outputs),
-        regression_metrics(values, targets),
+        regression_metrics(values, targets, groups=groups_at(source, outputs.ids)),
         source.labels,
         per_target(values, targets, source.labels),
         None,

@@ -92,7 +92,7 @@ def cell(column: str, row: Mapping[str, Any]) -> tuple[str, str]:
     if column in ("mae", "rmse", "r2"):
         return number(value), ""
     if column == "recall" and row.get("support"):
-        low, high = wilson(value, row["support"])
+        low, high = wilson(value, row["support"] / row.get("design_effect", 1))
         return percent(value), f"{100 * low:.0f}–{100 * high:.0f}"
     return percent(value), ""
 

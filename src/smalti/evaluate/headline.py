@@ -40,6 +40,12 @@ def headline(report: Report) -> dict[str, Any] | None:
         if "micro_f1" in metrics:
             f1 = metrics["micro_f1"].text
             sentence += f" At a threshold of one half, precision and recall have a harmonic mean (micro F1) of {f1}."
+    elif "r2" in metrics and next(iter(metrics)) == "r2":  # of several targets, each in its own unit
+        metric = metrics["r2"]
+        sentence = (
+            f"It explains {percent(max(metric.value, 0.0))} of the variation of {len(report.labels)} targets, on "
+        )
+        sentence += f"{metric.n:,} {of}."
     elif "mae" in metrics:
         metric = metrics["mae"]
         sentence = f"Off by {metric.text} on average, over {metric.n:,} {of}."
@@ -64,7 +70,9 @@ def kind(metrics: Mapping[str, Metric]) -> str:
     """What stands behind the large number."""
     if "perplexity" in metrics and "sequence_accuracy" not in metrics:
         return "perplexity"
-    return "off on average" if "mae" in metrics and "accuracy" not in metrics else ""
+    if "accuracy" in metrics:
+        return ""
+    return {"mae": "off on average", "r2": "R², mean over the targets"}.get(next(iter(metrics)), "")
 
 
 def spoken_interval(metric: Metric, unit: str) -> str:
@@ -84,5 +92,7 @@ def baseline(report: Report) -> str:
         return f"Always answering “{label}” would be right on {share}."
     if report.task == "regress" and report.scatter is not None:
         targets = np.asarray(report.scatter[0], float)
+        if next(iter(report.metrics)) == "r2":
+            return "Always answering the means would explain nothing of it."
         return f"Always answering the mean would be off by {number(float(np.abs(targets - targets.mean(0)).mean()))}."
     return ""

@@ -11,7 +11,7 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["bootstrap_means", "expanded", "limits", "mean_interval", "mover", "newcombe", "wilson"]
+__all__ = ["bootstrap_means", "expanded", "limits", "mean_interval", "mover", "newcombe", "student", "wilson"]
 
 Floats = NDArray[np.float64]
 Interval = tuple[float | None, float | None]
@@ -44,11 +44,11 @@ def newcombe(area: ArrayLike, positives: ArrayLike, negatives: ArrayLike) -> tup
 
     Args:
         area: observed area(s) in [0, 1].
-        positives: samples of the class, at least 1.
-        negatives: the others, at least 1.
+        positives: samples of the class, more than 0.
+        negatives: the others, more than 0.
     """
     area, m, n = (np.asarray(x, float) for x in (area, positives, negatives))
-    middle = (m + n) / 2 - 1
+    middle = np.maximum((m + n) / 2 - 1, 0)
 
     def deviation(theta: Floats) -> Floats:
         spread = 1 + middle * ((1 - theta) / (2 - theta) + theta / (1 + theta))
@@ -76,20 +76,21 @@ def mover(values: Floats, low: Floats, high: Floats) -> tuple[float, float, floa
     return mean, mean - below, mean + above
 
 
-def mean_interval(values: Floats, *, extra: Sequence[float] = ()) -> Interval:
+def mean_interval(values: Floats, *, extra: Sequence[float] = (), effect: float = 1.0) -> Interval:
     """Normal interval of a mean of values that are never below 0; (None, None) for a single one, which has no spread.
 
     Args:
         values: (N,).
         extra: pseudo-values that widen the upper side: a loss that one sample in a thousand makes large looks too sure
             as long as that sample was not drawn.
+        effect: the design effect of groups (see groups.py).
     """
     n = len(values)
     if n < 2:
         return None, None
-    mean, wary = float(values.mean()), np.concatenate([values, extra])
-    low = mean - Z * float(values.std(ddof=1)) / n**0.5
-    high = max(mean, float(wary.mean())) + Z * float(wary.std(ddof=1)) / n**0.5
+    mean, wary, root = float(values.mean()), np.concatenate([values, extra]), (n / effect) ** 0.5
+    low = mean - Z * float(values.std(ddof=1)) / root
+    high = max(mean, float(wary.mean())) + Z * float(wary.std(ddof=1)) / root
     return max(low, 0.0), high
 
 
@@ -100,6 +101,7 @@ def bootstrap_means(
     extra: ArrayLike = (),
     tail: float = TAIL,
     seed: int = 0,
+    groups: NDArray[np.int64] | None = None,
 ) -> Interval:
     """Percentile bootstrap (Efron) of a function of means: resamples the rows, vectorised over the draws.
 
@@ -110,14 +112,28 @@ def bootstrap_means(
             "plus four" rule that keeps an interval open when no mistake was seen.
         tail: share of the draws beyond either limit.
         seed: of the draws.
+        groups: (N,) numbers from 0; whole groups are drawn then, a pseudo-sample stands for one of the usual size, and
+            the tails are those of `expanded`.
 
     Returns:
-        low, high; (None, None) for fewer than two samples.
+        low, high; (None, None) for fewer than two samples or groups.
     """
+    wary = np.asarray(extra, float).reshape(-1, rows.shape[1])
+    if groups is not None:  # sums and sizes, so that a mean of samples is a ratio of means of groups
+        rows, wary = (np.column_stack([x, np.ones(len(x))]) for x in (rows, wary))
+        rows = np.stack([np.bincount(groups, column).astype(float) for column in rows.T], 1)
+        whole, wary = statistic, wary * rows[:, -1].mean()
+        return bootstrap_means(
+            rows,
+            lambda means: whole(means[:, :-1] / means[:, -1:]),
+            extra=wary,
+            tail=expanded(len(rows)) if len(rows) > 1 else tail,
+            seed=seed,
+        )
     n = len(rows)
     if n < 2:
         return None, None
-    rows = np.concatenate([rows, np.asarray(extra, float).reshape(-1, rows.shape[1])])
+    rows = np.concatenate([rows, wary])
     draws = int(np.clip(4e7 / n, 100, DRAWS))  # past 40,000 samples the means are normal and fewer draws tell as much
     generator = np.random.default_rng(seed)
     step = max(1, 1_000_000 // n)  # as many draws at a time as fit the cache comfortably
@@ -133,10 +149,14 @@ def expanded(n: int) -> float:
     The plain one is too narrow, by its normal deviates and by a spread without Bessel's correction (Hesterberg,
     arXiv:1411.5279).
     """
-    v, z = n - 1, Z
-    t = z + (z**3 + z) / (4 * v)  # Student's deviate, by the expansion of Cornish and Fisher
-    t += (5 * z**5 + 16 * z**3 + 3 * z) / (96 * v**2) + (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / (384 * v**3)
-    return NormalDist().cdf(-t * (n / v) ** 0.5)
+    return NormalDist().cdf(-student(n - 1) * (n / (n - 1)) ** 0.5)
+
+
+def student(v: float) -> float:
+    """Student's deviate of v degrees of freedom that leaves 2.5 % on either side (expansion of Cornish and Fisher)."""
+    z = Z
+    t = z + (z**3 + z) / (4 * v)
+    return t + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * v**2) + (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / (384 * v**3)
 
 
 def limits(replicates: Floats, tail: float = TAIL) -> Interval:

@@ -39,13 +39,21 @@ __all__ = [
     "language_metrics",
     "masked_metrics",
     "next_token",
+    "rows_that_fit",
     "seq2seq",
     "seq2seq_metrics",
 ]
 
 BLOCKS = 50
+LOGITS = 1 << 26  # numbers at once; in fp32 a quarter of a gigabyte, of which a few copies are made
 
 Score = Callable[[Any, Batch], tuple[Tensor, Tensor]]  # model and batch to logits (B, N, V) and targets (B, N)
+
+
+def rows_that_fit(most: int, num_tokens: int, vocab_size: int) -> int:
+    """How many texts of so many tokens go through a model at a time: up to `most`, fewer where the vocabulary is large,
+    one at least."""
+    return max(1, min(most, LOGITS // (num_tokens * vocab_size)))
 
 
 def next_token(model: Any, batch: Batch) -> tuple[Tensor, Tensor]:

@@ -17,6 +17,8 @@ class Metric:
         n: samples it rests on.
         share: True for a share of one, written in percent (accuracy); False for a plain number (log loss).
         note: what a reader must know beside the number ("2 labels without positives left out").
+        groups: how many groups (patients, videos) the samples are in, where the data says so: the interval reckons with
+            samples of one group being alike.
     """
 
     value: float
@@ -25,16 +27,18 @@ class Metric:
     n: int
     share: bool = True
     note: str = ""
+    groups: int | None = None
 
     def to_dict(self) -> dict[str, float | int | str | None]:
-        """The stable shape of a metric in JSON; `note` only where there is one."""
+        """The stable shape of a metric in JSON; `note` and `groups` only where there are any."""
         data: dict[str, float | int | str | None] = {
             "value": self.value,
             "low": self.low,
             "high": self.high,
             "n": self.n,
         }
-        return data | ({"note": self.note} if self.note else {})
+        data |= {"note": self.note} if self.note else {}
+        return data | ({"groups": self.groups} if self.groups else {})
 
     @property
     def text(self) -> str:
@@ -49,8 +53,14 @@ class Metric:
         low, high = (percent(x).removesuffix(" %") if self.share else number(x) for x in (self.low, self.high))
         return f"{low}–{high}"
 
+    @property
+    def samples(self) -> str:
+        """n in words: "528", or "528 in 176 groups"."""
+        return f"{self.n:,}" + (f" in {self.groups:,} group{'' if self.groups == 1 else 's'}" if self.groups else "")
+
     def __str__(self) -> str:
-        return f"{self.text} ({self.interval}, n = {self.n})" if self.interval else f"{self.text} (n = {self.n})"
+        n = f"n = {self.samples}"
+        return f"{self.text} ({self.interval}, {n})" if self.interval else f"{self.text} ({n})"
 
 
 def percent(share: float, digits: int = 1) -> str:

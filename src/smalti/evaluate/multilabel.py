@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from smalti.errors import InputError
-from smalti.evaluate.classify import auroc, finite
+from smalti.evaluate.classify import auroc, finite, recall_effect, share
+from smalti.evaluate.groups import Groups, groups_of, in_groups
 from smalti.evaluate.intervals import Floats, bootstrap_means, wilson
 from smalti.evaluate.metrics import Metric
 from smalti.evaluate.ranking import average_precision, macro, over_labels
@@ -17,12 +18,15 @@ from smalti.evaluate.ranking import average_precision, macro, over_labels
 __all__ = ["mean_average_precision", "multilabel_metrics", "per_label"]
 
 
-def multilabel_metrics(probabilities: ArrayLike, targets: ArrayLike, *, seed: int = 0) -> dict[str, Metric]:
+def multilabel_metrics(
+    probabilities: ArrayLike, targets: ArrayLike, *, groups: NDArray[np.integer] | None = None, seed: int = 0
+) -> dict[str, Metric]:
     """The figures of a multi-label model on N samples.
 
     Args:
         probabilities: (N, K) in [0, 1].
         targets: (N, K) of 0 and 1.
+        groups: (N,) numbers, equal where samples are of one group (a patient, a video); None where each stands alone.
         seed: of the bootstrap behind the interval of micro F1.
 
     Returns:
@@ -34,7 +38,7 @@ def multilabel_metrics(probabilities: ArrayLike, targets: ArrayLike, *, seed: in
         InputError: shapes that do not fit, targets other than 0 and 1, probabilities that are none.
     """
     p, y = _checked(probabilities, targets)
-    n = len(p)
+    n, groups = len(p), groups_of(groups)
     guess = p >= 0.5
     metrics: dict[str, Metric] = {}
 
@@ -42,17 +46,18 @@ def multilabel_metrics(probabilities: ArrayLike, targets: ArrayLike, *, seed: in
     if seen.any():
         # the floor: an average precision is a mean over the positives of its label (Boyd, Eng and Page 2013)
         positives, missing = y.sum(0)[seen], int((~seen).sum())
-        value, low, high = macro(average_precision, lambda aps: wilson(aps, positives), p[:, seen], y[:, seen])
+        value, low, high = macro(
+            average_precision, lambda aps, effect: wilson(aps, positives / effect), p[:, seen], y[:, seen], groups
+        )
         note = f"{missing} of {len(seen)} labels without positives left out" if missing else ""
         metrics["map"] = Metric(value, low, high, n, note=note)
-    metrics["micro_f1"] = _micro_f1(guess, y, seed)
-    for name, value in ("subset_accuracy", (guess == y).all(1).mean()), ("hamming_loss", (guess != y).mean()):
-        low, high = wilson(value, n)
-        metrics[name] = Metric(float(value), float(low), float(high), n)
+    metrics["micro_f1"] = _micro_f1(guess, y, groups, seed)
+    metrics["subset_accuracy"] = share((guess == y).all(1), groups)
+    metrics["hamming_loss"] = share((guess != y).mean(1), groups)
     both = (y.sum(0) > 0) & (y.sum(0) < n)
     if both.any():
-        metrics["auroc"] = auroc(p[:, both], y[:, both], omitted=int((~both).sum()))
-    return metrics
+        metrics["auroc"] = auroc(p[:, both], y[:, both], groups, omitted=int((~both).sum()))
+    return in_groups(metrics, groups)
 
 
 def mean_average_precision(scores: NDArray[np.floating], targets: NDArray[np.bool_]) -> tuple[float, float]:
@@ -67,12 +72,18 @@ def mean_average_precision(scores: NDArray[np.floating], targets: NDArray[np.boo
 
 
 def per_label(
-    probabilities: ArrayLike, targets: ArrayLike, labels: Sequence[str]
+    probabilities: ArrayLike,
+    targets: ArrayLike,
+    labels: Sequence[str],
+    *,
+    groups: NDArray[np.integer] | None = None,
 ) -> list[dict[str, str | float | int | None]]:
-    """Rows of label, average_precision (None without positives), precision, recall, f1 at 0.5, support (positives)."""
+    """Rows of label, average_precision (None without positives), precision, recall, f1 at 0.5, support (positives);
+    with groups (N,) also the design effect on the recall."""
     p, y = _checked(probabilities, targets)
     guess = p >= 0.5
     right, said, there = (guess & y).sum(0), guess.sum(0), y.sum(0)
+    numbers = groups_of(groups)
     return [
         {
             "label": label,
@@ -82,17 +93,18 @@ def per_label(
             "f1": float(2 * right[k] / max(said[k] + there[k], 1)),
             "support": int(there[k]),
         }
+        | recall_effect(y[:, k], guess[:, k], numbers)
         for k, label in enumerate(labels)
     ]
 
 
-def _micro_f1(guess: NDArray[np.bool_], y: NDArray[np.bool_], seed: int) -> Metric:
+def _micro_f1(guess: NDArray[np.bool_], y: NDArray[np.bool_], groups: Groups, seed: int) -> Metric:
     n = len(y)
     rows = np.stack([2 * (guess & y).sum(1), guess.sum(1) + y.sum(1)], 1).astype(float)
     agreed, named = rows.mean(0)
     value = float(agreed / named) if named else 0.0
     right, wrong = (named, named), (0.0, named)  # plus four: see intervals.py
-    low, high = bootstrap_means(rows, lambda means: _ratio(means), extra=(right, right, wrong, wrong), seed=seed)
+    low, high = bootstrap_means(rows, _ratio, extra=(right, right, wrong, wrong), seed=seed, groups=groups)
     if low is None or high is None or not named:
         return Metric(value, None, None, n)
     return Metric(value, min(low, value), max(high, value), n)

@@ -15,7 +15,7 @@ from smalti.evaluate.figures import confusion_svg, curve_charts, figure_row, per
 from smalti.evaluate.headline import headline
 from smalti.evaluate.metrics import number, percent
 from smalti.evaluate.pictures import inline_picture
-from smalti.evaluate.report import Report, Timing
+from smalti.evaluate.report import SHEET_CLASSES, Report, Timing
 from smalti.files import write_durably
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ __all__ = ["render", "write_report"]
 
 HERE = Path(__file__).parent
 SHEET = 96  # pictures on the sample sheet, over all classes
-SHEET_CLASSES = 24
 
 
 def write_report(path: str | os.PathLike[str], report: Report) -> Path:
@@ -37,7 +36,7 @@ def render(report: Report) -> str:
     """The page as HTML text."""
     from markupsafe import Markup
 
-    per_class = max(2, SHEET // max(1, min(len(report.samples), SHEET_CLASSES)))
+    per_class = max(2, SHEET // max(1, len(report.samples)))
     return template().render(
         report=report,
         css=Markup((HERE / "report.css").read_text("utf-8")),
@@ -50,8 +49,8 @@ def render(report: Report) -> str:
         table=per_class_table(report.per_class, report.unit),
         scatters=[Markup(svg) for svg in scatters(report)],
         curves=[(caption, Markup(svg)) for caption, svg in curve_charts(report.curves)],
-        samples=[(label, pictures[:per_class]) for label, pictures in report.samples[:SHEET_CLASSES]],
-        samples_left=max(0, len(report.samples) - SHEET_CLASSES),
+        samples=[(label, pictures[:per_class]) for label, pictures in report.samples],
+        samples_left=max(0, len(report.labels) - SHEET_CLASSES),
         lede=lede(report),
         facts=facts(report),
         times=times(report.timing),

@@ -14,6 +14,7 @@ from smalti.data.source import Source, digest
 from smalti.data.split import Split
 from smalti.errors import InputError
 from smalti.evaluate.classify import classification_metrics
+from smalti.evaluate.groups import groups_at
 from smalti.evaluate.metrics import Metric
 from smalti.evaluate.multilabel import multilabel_metrics
 from smalti.evaluate.outputs import sigmoid, softmax
@@ -68,15 +69,16 @@ def probe_on(model: Model, source: Source, parts: Split, *, k: int = 20, show: b
     outputs = len(source.labels)
     linear = fit_linear(source.task, (x["train"], y["train"]), (x["val"], y["val"]), outputs)
     answers = x["test"] @ linear.weight.T + linear.bias
+    groups = groups_at(source, parts.test)
     voted: dict[str, Metric] = {}
     if source.task == "classify":
         tensors = (torch.from_numpy(one) for one in (x["train"], y["train"].astype(np.int64), x["test"]))
         votes = knn(*tensors, k=k, num_classes=outputs)
-        voted = classification_metrics(votes.double().numpy(), y["test"], source.labels)
+        voted = classification_metrics(votes.double().numpy(), y["test"], source.labels, groups=groups)
     measure = {
-        "classify": lambda: classification_metrics(softmax(answers), y["test"], source.labels),
-        "multilabel": lambda: multilabel_metrics(sigmoid(answers), np.asarray(y["test"], bool)),
-        "regress": lambda: regression_metrics(answers.astype(np.float64), y["test"].astype(np.float64)),
+        "classify": lambda: classification_metrics(softmax(answers), y["test"], source.labels, groups=groups),
+        "multilabel": lambda: multilabel_metrics(sigmoid(answers), np.asarray(y["test"], bool), groups=groups),
+        "regress": lambda: regression_metrics(answers, y["test"], groups=groups),
     }
     return Probed(len(y["test"]), voted, measure[source.task](), linear.strength)
 

@@ -14,6 +14,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from smalti.evaluate.groups import Groups, design_effect
 from smalti.evaluate.intervals import Floats, Z, mover
 
 __all__ = ["average_precision", "macro", "over_labels", "roc_area"]
@@ -83,22 +84,25 @@ def over_labels(figure: Figure, scores: NDArray[np.floating], truth: Truth) -> t
 
 def macro(
     figure: Figure,
-    floor: Callable[[Floats], tuple[Floats, Floats]],
+    floor: Callable[[Floats, float], tuple[Floats, Floats]],
     scores: Floats,
     truth: Truth,
+    groups: Groups = None,
 ) -> tuple[float, float, float]:
     """The mean of a figure over K labels: value, low, high. The lower limit lies lower by the bias.
 
     Args:
         figure: `roc_area` or `average_precision`.
         floor: limits of each label's figure (K,) by a score interval, which stay open where nothing was ranked wrongly;
-            of the two intervals the wider one counts.
+            of the two intervals the wider one counts. Its second argument is the design effect of the groups.
         scores: (N, K).
         truth: (N, K).
+        groups: (N,).
     """
     values, influence, bias = over_labels(figure, scores, truth)
-    value, low, high = mover(values, *floor(values))
-    half = Z * float(np.sqrt((influence**2).sum()))
+    effect = design_effect(influence, groups)
+    value, low, high = mover(values, *floor(values, effect))
+    half = Z * float(np.sqrt(effect * (influence**2).sum()))
     return value, max(0.0, min(low, value - half) - bias), min(1.0, max(high, value + half))
 
 

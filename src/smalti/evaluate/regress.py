@@ -6,49 +6,55 @@ Legend: N samples, T targets. Figures agree with scikit-learn's of the same name
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from smalti.errors import InputError
 from smalti.evaluate.classify import finite
+from smalti.evaluate.groups import groups_of, in_groups
 from smalti.evaluate.intervals import Floats, bootstrap_means, expanded
 from smalti.evaluate.metrics import Metric
 
 __all__ = ["per_target", "r2_score", "regression_metrics"]
 
 
-def regression_metrics(predictions: ArrayLike, targets: ArrayLike, *, seed: int = 0) -> dict[str, Metric]:
+def regression_metrics(
+    predictions: ArrayLike, targets: ArrayLike, *, groups: NDArray[np.integer] | None = None, seed: int = 0
+) -> dict[str, Metric]:
     """The figures of a regression model on N samples, means over the T targets.
 
     Args:
         predictions: (N, T) or (N,), in the unit of the targets.
         targets: the same shape.
+        groups: (N,) numbers, equal where samples are of one group (a patient, a video); None where each stands alone.
         seed: of the bootstrap behind the intervals.
 
     Returns:
         mae and rmse in the unit of the targets; r2 (1 is perfect, 0 no better than the mean), where a target varies.
+        With several targets r2 comes first: it has no unit, whereas theirs may differ.
 
     Raises:
         InputError: shapes that do not fit, values that are not finite.
     """
     x, y = _checked(predictions, targets)
-    n = len(y)
+    n, groups = len(y), groups_of(groups)
     error = x - y
     typical = np.sqrt((error**2).mean(0))
 
-    def metric(value: float, rows: Floats, statistic: Callable[[Floats], Floats], wary: ArrayLike) -> Metric:
+    def metric(value: float, rows: Floats, statistic: Callable[[Floats], Floats], wary: ArrayLike, note: str) -> Metric:
         """The figure; `wary` are samples that the upper limit reckons with though they were not drawn."""
         if n < 2:
-            return Metric(value, None, None, n, share=False)
-        tail = expanded(n)
-        low, _ = bootstrap_means(rows, statistic, tail=tail, seed=seed)
-        _, high = bootstrap_means(rows, statistic, extra=wary, tail=tail, seed=seed)
-        return Metric(
-            value, None if low is None else min(low, value), None if high is None else max(high, value), n, share=False
-        )
+            return Metric(value, None, None, n, share=False, note=note)
+        drawn = {"tail": expanded(n), "seed": seed, "groups": groups}
+        low, _ = bootstrap_means(rows, statistic, **drawn)
+        _, high = bootstrap_means(rows, statistic, extra=wary, **drawn)
+        low, high = None if low is None else min(low, value), None if high is None else max(high, value)
+        return Metric(value, low, high, n, share=False, note=note)
 
+    several = y.shape[1] > 1
+    note = f"mean over {y.shape[1]} targets, each in its own unit" if several else ""
     metrics = {  # wary of one error of twice the usual size
-        "mae": metric(float(np.abs(error).mean()), np.abs(error), lambda m: m.mean(1), 2 * typical),
-        "rmse": metric(float(typical.mean()), error**2, lambda m: np.sqrt(m).mean(1), 4 * typical**2),
+        "mae": metric(float(np.abs(error).mean()), np.abs(error), lambda m: m.mean(1), 2 * typical, note),
+        "rmse": metric(float(typical.mean()), error**2, lambda m: np.sqrt(m).mean(1), 4 * typical**2, note),
     }
     varies = np.ptp(y, axis=0) > 0
     if varies.any():
@@ -63,10 +69,10 @@ def regression_metrics(predictions: ArrayLike, targets: ArrayLike, *, seed: int 
 
         off, spread = typical[varies] ** 2, centred.std(0)
         wide = [[*off, *(side * spread), *(4 * spread**2)] for side in (-2, 2)]  # targets far out on either side
-        measured = metric(r2_score(x, y), rows, r2, wide)
         note = f"{fixed} of {len(varies)} targets that never change left out" if fixed else ""
-        metrics["r2"] = Metric(measured.value, measured.low, measured.high, n, share=False, note=note)
-    return metrics
+        found = {"r2": metric(r2_score(x, y), rows, r2, wide, note)}
+        metrics = found | metrics if several else metrics | found
+    return in_groups(metrics, groups)
 
 
 def r2_score(predictions: Floats, targets: Floats) -> float:

@@ -40,6 +40,7 @@ class DataSummary:
 
 
 MISTAKES = 24  # that a report shows
+SHEET_CLASSES = 24  # of which it shows training pictures
 
 
 @dataclass(frozen=True)

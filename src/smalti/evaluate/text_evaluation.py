@@ -44,7 +44,12 @@ class TextEvaluation:
 
 
 def measure_texts(
-    probabilities: NDArray[np.floating], targets: NDArray[np.int64], labels: tuple[str, ...], texts: Sequence[str]
+    probabilities: NDArray[np.floating],
+    targets: NDArray[np.int64],
+    labels: tuple[str, ...],
+    texts: Sequence[str],
+    *,
+    groups: NDArray[np.int64] | None = None,
 ) -> TextEvaluation:
     """What a classifier of texts reached.
 
@@ -53,6 +58,7 @@ def measure_texts(
         targets: (N,) numbers of the classes.
         labels: names of the K classes.
         texts: the N texts.
+        groups: (N,), equal where texts are of one group; None where each stands alone.
     """
     predicted = probabilities.argmax(1)
     mistakes = tuple(
@@ -61,9 +67,9 @@ def measure_texts(
     )
     return TextEvaluation(
         len(targets),
-        classification_metrics(probabilities, targets, labels),
+        classification_metrics(probabilities, targets, labels, groups=groups),
         labels,
-        per_class(targets, predicted, labels),
+        per_class(targets, predicted, labels, groups=groups),
         confusion(targets, predicted, len(labels)),
         mistakes,
     )

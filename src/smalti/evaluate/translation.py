@@ -35,7 +35,7 @@ def translation_metrics(said: Sequence[str], wanted: Sequence[str]) -> dict[str,
         from sacrebleu.metrics.chrf import CHRF  # pyright: ignore[reportMissingImports]
     except ImportError as error:
         raise InputError(
-            "BLEU and chrF need sacrebleu, which is not installed", mend="pip install 'smalti[text]'"
+            "BLEU and chrF need sacrebleu, which is not installed", mend="pip install 'sacrebleu>=2.5'"
         ) from error
     metrics = {}
     scorers = {"bleu": BLEU(force=True), "chrf": CHRF()}  # force: no remarks on how a text is spaced

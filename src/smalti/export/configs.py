@@ -2,7 +2,6 @@
 config.json of transformers. Each raises InputError for a model that the other library has no class for.
 """
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +14,7 @@ from smalti.models.swinv2 import SwinV2Config
 from smalti.models.text import TextConfig
 from smalti.models.vit import ViTConfig
 from smalti.weights.text import ACTS, TEXT
+from smalti.weights.timm import pads_and_shifts
 
 __all__ = ["HUGGINGFACE", "TIMM"]
 
@@ -90,7 +90,7 @@ def timm_beit(config: ViTConfig) -> Arguments:
 
 
 def timm_swin(config: SwinConfig) -> Arguments:
-    """timm's SwinTransformer, which rolls a grid before it pads it; we pad first."""
+    """timm's SwinTransformer."""
     refuse("timm", {"shifted windows on a grid that they do not fill": pads_and_shifts(config)})
     return "swin_tiny_patch4_window7_224", {
         "img_size": config.size,
@@ -102,16 +102,6 @@ def timm_swin(config: SwinConfig) -> Arguments:
         "mlp_ratio": config.mlp_ratio,
         "qkv_bias": config.qkv_bias,
     }
-
-
-def pads_and_shifts(config: SwinConfig) -> bool:
-    """Whether a stage has shifted windows, and they do not fill its grid."""
-    sides = [side // config.patch_size for side in config.size]
-    for depth in config.depths:
-        if depth > 1 and any(side > config.window and side % config.window for side in sides):
-            return True
-        sides = [math.ceil(side / 2) for side in sides]
-    return False
 
 
 def timm_swinv2(config: SwinV2Config) -> Arguments:

@@ -13,7 +13,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from smalti.configs import fit
-from smalti.data.preprocess import Preprocess
+from smalti.data.preprocess import Preprocess, before_crop
 from smalti.errors import InputError, SmaltiError, printable
 from smalti.export.configs import HUGGINGFACE, TIMM
 from smalti.files import make_folder, write_durably
@@ -153,7 +153,7 @@ def processor(rule: Preprocess) -> dict[str, Any]:
     }
     if rule.fit == "pad" or (rule.fit == "squash" and rule.crop_pct == 1):
         return {"image_processor_type": "ViTImageProcessor", **told, "size": {"height": H, "width": W}}
-    height, width = (round(side / rule.crop_pct) for side in (H, W))
+    height, width = (before_crop(side, rule.crop_pct) for side in (H, W))
     squashed = {"image_processor_type": "DeiTImageProcessor", "size": {"height": height, "width": width}}
     short = {"image_processor_type": "BitImageProcessor", "size": {"shortest_edge": min(height, width)}}
     return {
@@ -210,6 +210,10 @@ def remarks(file: ModelFile[Any]) -> tuple[str, ...]:
         if set(published_files(rule)) == {OURS}:
             told.append(f"transformers has no tokenizer of {rule.kind}; ours is in {OURS} there")
         return tuple(told)
+    if rule.white != Preprocess.white:
+        told.append(f"pixels of 16 bits, of which {rule.white:g} is white here, are not part of what is told there")
+    if rule.in_chans == 1:
+        told.append("smalti makes pictures in colour grey; there they have to be grey already")
     if rule.fit == "pad":
         told.append("the padding of pictures to a square is not part of what is told there")
     if rule.fit == "crop" and len({*rule.img_size}) > 1:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from smalti.configs import demand, pair
-from smalti.models.images import check_images
+from smalti.configs import demand
+from smalti.models.images import ImageConfig, check_images
 from smalti.nn import LastLinear
 
 __all__ = ["CNN", "PRESETS", "CNNConfig"]
@@ -18,7 +18,7 @@ LEAST = 4  # pixels: two poolings halve the picture
 
 
 @dataclass(frozen=True)
-class CNNConfig:
+class CNNConfig(ImageConfig):
     """What the network is made of.
 
     Args:
@@ -39,16 +39,10 @@ class CNNConfig:
 
     def __post_init__(self) -> None:
         demand(min(self.size) >= LEAST, "img_size", self.img_size, f"{LEAST} or more")
-        for name in ("in_chans", "hidden_dim"):
-            demand(getattr(self, name) >= 1, name, getattr(self, name), "1 or more")
-        demand(self.num_classes >= 0, "num_classes", self.num_classes, "0 or more")
+        super().__post_init__()
+        demand(self.hidden_dim >= 1, "hidden_dim", self.hidden_dim, "1 or more")
         demand(min(self.widths) >= 1, "widths", self.widths, "three numbers of 1 or more")
         demand(0 <= self.drop_rate < 1, "drop_rate", self.drop_rate, "a share in [0, 1)")
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """(H, W) of the image."""
-        return pair(self.img_size)
 
 
 class CNN(nn.Module):

@@ -10,8 +10,8 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from smalti.configs import demand, pair
-from smalti.models.images import check_images
+from smalti.configs import demand
+from smalti.models.images import ImageConfig, check_images
 from smalti.nn import LastLinear
 
 __all__ = ["PRESETS", "ConvNeXt", "ConvNeXtConfig"]
@@ -20,7 +20,7 @@ LEAST = 32  # pixels: the first convolution quarters the picture, and three more
 
 
 @dataclass(frozen=True)
-class ConvNeXtConfig:
+class ConvNeXtConfig(ImageConfig):
     """Which network, for which pictures.
 
     Args:
@@ -39,14 +39,8 @@ class ConvNeXtConfig:
 
     def __post_init__(self) -> None:
         demand(min(self.size) >= LEAST, "img_size", self.img_size, f"{LEAST} or more")
-        demand(self.in_chans >= 1, "in_chans", self.in_chans, "1 or more")
-        demand(self.num_classes >= 0, "num_classes", self.num_classes, "0 or more")
+        super().__post_init__()
         demand(0 <= self.drop_path_rate < 1, "drop_path_rate", self.drop_path_rate, "a share in [0, 1)")
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """(H, W) of the image."""
-        return pair(self.img_size)
 
 
 class ConvNeXt(nn.Module):

@@ -1,10 +1,35 @@
-"""What the models of pictures have in common: which pictures fit."""
+"""What the models of pictures have in common: what their configs say of pictures, and which pictures fit."""
 
 from torch import Tensor
 
+from smalti.configs import demand, pair
 from smalti.errors import InputError
 
-__all__ = ["check_images"]
+__all__ = ["ImageConfig", "check_images"]
+
+
+class ImageConfig:
+    """Of the config of a model of pictures: a frozen dataclass that inherits from it names these among its fields.
+
+    Args:
+        img_size: (H, W) in pixels, or one number for a square.
+        in_chans: channels C of the image.
+        num_classes: outputs of the head; 0 leaves the features.
+    """
+
+    img_size: int | tuple[int, int]
+    in_chans: int
+    num_classes: int
+
+    def __post_init__(self) -> None:
+        demand(min(self.size) >= 1, "img_size", self.img_size, "1 or more")
+        demand(self.in_chans >= 1, "in_chans", self.in_chans, "1 or more")
+        demand(self.num_classes >= 0, "num_classes", self.num_classes, "0 or more")
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(H, W) of the image."""
+        return pair(self.img_size)
 
 
 def check_images(images: Tensor, in_chans: int, size: tuple[int, int] | None = None) -> None:

@@ -11,8 +11,8 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from smalti.configs import demand, pair
-from smalti.models.images import check_images
+from smalti.configs import demand
+from smalti.models.images import ImageConfig, check_images
 from smalti.nn import LastLinear
 
 __all__ = ["MLP", "PRESETS", "MLPConfig"]
@@ -26,7 +26,7 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
 
 
 @dataclass(frozen=True)
-class MLPConfig:
+class MLPConfig(ImageConfig):
     """What the network is made of.
 
     Args:
@@ -46,16 +46,9 @@ class MLPConfig:
     drop_rate: float = 0.0
 
     def __post_init__(self) -> None:
-        demand(min(self.size) >= 1, "img_size", self.img_size, "1 or more")
-        demand(self.in_chans >= 1, "in_chans", self.in_chans, "1 or more")
-        demand(self.num_classes >= 0, "num_classes", self.num_classes, "0 or more")
+        super().__post_init__()
         demand(min(self.widths, default=0) >= 1, "widths", self.widths, "one number or several, of 1 or more")
         demand(0 <= self.drop_rate < 1, "drop_rate", self.drop_rate, "a share in [0, 1)")
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """(H, W) of the image."""
-        return pair(self.img_size)
 
 
 class MLP(nn.Module):

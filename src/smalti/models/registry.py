@@ -33,6 +33,10 @@ __all__ = ["FAMILIES", "Family", "build", "create_model", "list_models", "preset
 
 EXAMPLE_SEED = 20260101
 EXAMPLE_TOKENS = 16
+TIMMS = {  # options of timm's create_model, and what they are here
+    "pretrained": 'smalti.import_weights("timm/...", out, download=True) makes a model file of published weights',
+    "global_pool": 'leave it out, or say pool="mean", "cls" or "map" to a ViT',
+}
 
 
 @dataclass(frozen=True)
@@ -90,7 +94,11 @@ FAMILIES: dict[str, Family] = {
 
 
 def list_models(pattern: str = "*") -> list[str]:
-    """Preset names that match a shell pattern ("vit_*_32"), in the order of their tables."""
+    """Preset names, in the order of their tables.
+
+    Args:
+        pattern: of a shell, such as "vit_*_32".
+    """
     names = [name for family in FAMILIES.values() for name in family.presets]
     return [name for name in names if fnmatch.fnmatchcase(name, pattern)]
 
@@ -99,12 +107,23 @@ def preset_config(name: str, **options: Any) -> tuple[str, Any]:
     """Family name and config of preset `name`, with fields replaced by `options`.
 
     Raises:
-        InputError: the preset or an option is unknown; the nearest name is suggested.
+        InputError: the preset or an option is unknown; the nearest names are suggested.
     """
     for family_name, family in FAMILIES.items():
         if name in family.presets:
             return family_name, with_options(family.presets[name], options)
-    raise InputError(f'no model is named "{name}"', mend=suggest(name, list_models()) or "smalti models lists them")
+    raise InputError(f'no model is named "{name}"', mend=nearest(name) or "smalti models lists them")
+
+
+def nearest(name: str) -> str:
+    """Which presets may be meant by a name that is none: those that go on where it ends, else the one spelled most like
+    it; "" where there is none. The tag of timm's names ("resnet50.a1_in1k") says which weights, not which model."""
+    bare = name.partition(".")[0]
+    longer = list_models(f"{bare}_*")
+    if bare in list_models() or not longer:
+        return suggest(bare, list_models())
+    names = [f'"{one}"' for one in longer]
+    return f"did you mean {' or '.join(names)}?" if len(names) <= 6 else f"smalti models '{bare}_*' lists {len(names)}"
 
 
 def create_model(name: str, **options: Any) -> nn.Module:
@@ -114,6 +133,8 @@ def create_model(name: str, **options: Any) -> nn.Module:
         name: a preset ("vit_base_patch16_224"); `list_models()` names all.
         options: fields of the family's config to replace (num_classes=10, in_chans=1, img_size=96).
     """
+    for word in TIMMS.keys() & options.keys():
+        raise InputError(f'there is no setting "{word}"', mend=TIMMS[word])
     return build(*preset_config(name, **options))
 
 

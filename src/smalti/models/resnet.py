@@ -10,15 +10,14 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from smalti.configs import demand, pair
-from smalti.models.images import check_images
+from smalti.models.images import ImageConfig, check_images
 from smalti.nn import LastLinear
 
 __all__ = ["PRESETS", "ResNet", "ResNetConfig"]
 
 
 @dataclass(frozen=True)
-class ResNetConfig:
+class ResNetConfig(ImageConfig):
     """Which network, for which pictures.
 
     Args:
@@ -35,16 +34,6 @@ class ResNetConfig:
     in_chans: int = 3
     num_classes: int = 1000
     stem: Literal["large", "small"] = "large"
-
-    def __post_init__(self) -> None:
-        demand(min(self.size) >= 1, "img_size", self.img_size, "1 or more")
-        demand(self.in_chans >= 1, "in_chans", self.in_chans, "1 or more")
-        demand(self.num_classes >= 0, "num_classes", self.num_classes, "0 or more")
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """(H, W) of the image."""
-        return pair(self.img_size)
 
 
 class ResNet(nn.Module):

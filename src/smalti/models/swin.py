@@ -17,16 +17,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from smalti.configs import demand, pair
+from smalti.configs import demand
 from smalti.embed import PatchEmbed
-from smalti.models.images import check_images
+from smalti.models.images import ImageConfig, check_images
 from smalti.nn import Block, LastLinear, Mlp, RelativeBias, Residual, WindowAttention
 
 __all__ = ["PRESETS", "PatchMerging", "Stage", "Swin", "SwinConfig", "neighbours"]
 
 
 @dataclass(frozen=True)
-class SwinConfig:
+class SwinConfig(ImageConfig):
     """What a Swin is made of.
 
     Args:
@@ -60,21 +60,15 @@ class SwinConfig:
     drop_path_rate: float = 0.1
 
     def __post_init__(self) -> None:
-        demand(min(self.size) >= 1, "img_size", self.img_size, "1 or more")
-        for name in ("patch_size", "in_chans", "embed_dim", "window"):
+        super().__post_init__()
+        for name in ("patch_size", "embed_dim", "window"):
             demand(getattr(self, name) >= 1, name, getattr(self, name), "1 or more")
         demand(min(self.depths, default=0) >= 1, "depths", self.depths, "1 or more for each stage")
         same = len(self.num_heads) == len(self.depths) and min(self.num_heads) >= 1
         demand(same, "num_heads", self.num_heads, f"{len(self.depths)} numbers, one a stage")
-        demand(self.num_classes >= 0, "num_classes", self.num_classes, "0 or more")
         demand(self.mlp_ratio * self.embed_dim >= 1, "mlp_ratio", self.mlp_ratio, "a number above 0")
         for name in ("drop_rate", "attn_drop", "drop_path_rate"):
             demand(0 <= getattr(self, name) < 1, name, getattr(self, name), "a share in [0, 1)")
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """(H, W) of the image."""
-        return pair(self.img_size)
 
 
 class PatchMerging(nn.Module):

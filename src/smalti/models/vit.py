@@ -18,11 +18,11 @@ from typing import Any, Literal, NamedTuple, cast
 import torch
 from torch import Tensor, nn
 
-from smalti.configs import demand, pair
+from smalti.configs import demand
 from smalti.embed import ConvStem, PatchEmbed
 from smalti.errors import InputError
 from smalti.heads import ClsMeanPool, ClsPool, MapPool, MeanPool, SeqPool
-from smalti.models.images import check_images
+from smalti.models.images import ImageConfig, check_images
 from smalti.nn import (
     Attention,
     Block,
@@ -48,7 +48,7 @@ __all__ = ["PRESETS", "ViT", "ViTConfig"]
 
 
 @dataclass(frozen=True)
-class ViTConfig:
+class ViTConfig(ImageConfig):
     """What a ViT is made of.
 
     Args:
@@ -117,11 +117,10 @@ class ViTConfig:
     drop_path_rate: float = 0.0
 
     def __post_init__(self) -> None:
-        demand(min(self.size) >= 1, "img_size", self.img_size, "1 or more")
-        for name in ("patch_size", "in_chans", "embed_dim", "depth", "num_heads", "stem_dim"):
+        super().__post_init__()
+        for name in ("patch_size", "embed_dim", "depth", "num_heads", "stem_dim"):
             demand(getattr(self, name) >= 1, name, getattr(self, name), "1 or more")
-        for name in ("num_classes", "reg_tokens"):
-            demand(getattr(self, name) >= 0, name, getattr(self, name), "0 or more")
+        demand(self.reg_tokens >= 0, "reg_tokens", self.reg_tokens, "0 or more")
         fits = not self.rel_bias or self.num_prefix_tokens <= 1
         demand(fits, "rel_bias", self.rel_bias, "for a class token and patches, without registers")
         demand(self.pre_logits is None or self.pre_logits >= 1, "pre_logits", self.pre_logits, "1 or more, or none")
@@ -129,11 +128,6 @@ class ViTConfig:
         demand(self.mlp_ratio * self.embed_dim >= 1, "mlp_ratio", self.mlp_ratio, "a number above 0")
         for name in ("drop_rate", "attn_drop", "drop_path_rate"):
             demand(0 <= getattr(self, name) < 1, name, getattr(self, name), "a share in [0, 1)")
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """(H, W) of the image."""
-        return pair(self.img_size)
 
     @property
     def num_prefix_tokens(self) -> int:

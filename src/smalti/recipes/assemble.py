@@ -1,7 +1,7 @@
 """The parts of a run, made from its recipe and its data."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -13,7 +13,7 @@ from torch import nn
 from smalti import data
 from smalti.data.balance import classes_of, rarity
 from smalti.data.check import Check, check
-from smalti.data.loader import Batches, Pictures
+from smalti.data.loader import Batch, Batches, Pictures, step_size, steps_an_epoch
 from smalti.data.mixing import mix
 from smalti.data.source import Source
 from smalti.data.split import Split, split
@@ -47,6 +47,7 @@ __all__ = [
     "must_find_lr",
     "open_data",
     "range_steps",
+    "read_pictures",
     "standardise",
     "target_objective",
 ]
@@ -154,6 +155,12 @@ def make_pictures(recipe: Recipe, source: Source, workers: int | None, *, show: 
     )
 
 
+def read_pictures(pictures: Pictures, parts: Split) -> None:
+    """Reads into memory what a run learns from and chooses by."""
+    pictures.load(parts.train)
+    pictures.exact.load(parts.val)
+
+
 def make_batches(recipe: Recipe, pictures: Pictures, parts: Split, device: torch.device) -> Batches:
     """Training batches: shuffled, or drawn evenly from the classes; augmented, mixed."""
     batches = Batches(
@@ -228,25 +235,34 @@ def must_find_lr(recipe: Recipe, settings: Mapping[str, Any]) -> bool:
 def range_steps(recipe: Recipe, parts: Split, pace: Pace, seconds: float | None) -> int:
     """How many steps a range test may take: no more than the run itself, nor, of a run of so many `seconds`, than a
     tenth of them."""
-    size = parts.a_step(recipe.loop.batch_size)
-    total = recipe.budget.total_steps(len(parts.train) // size)
+    size = step_size(len(parts.train), recipe.loop.batch_size)
+    total = recipe.budget.total_steps(steps_an_epoch(len(parts.train), recipe.loop.batch_size))
     if total is None:
         total = int(RANGE_SHARE * (seconds or 0.0) * pace.train / size)
     return min(RANGE_STEPS, total)
 
 
 def find_rate(
-    recipe: Recipe, source: Source, parts: Split, pictures: Pictures, device: torch.device, steps: int
+    recipe: Recipe, source: Source, parts: Split, pictures: Pictures, device: torch.device, steps: int, *, show: bool
 ) -> tuple[Recipe, Choice]:
     """The recipe with the learning rate of a range test of so many steps; as it is where they are too few."""
     if steps < FEWEST:
         reason = "the rule's: the budget is too small for a range test, and none was measured for this model"
         return recipe, Choice("learning rate", f"{recipe.optim.lr:.3g}", reason)
     model = make_model(recipe, source).to(device)
+    pictures.load(parts.train)  # which has a line of progress of its own
     batches = make_batches(recipe, pictures, parts, device)
-    stream = (batch for epoch in range(steps) for batch in batches.epoch(epoch))
     objective = target_objective(recipe.target, source, parts)
-    lr = find_lr(model, objective, stream, recipe.optim, recipe.loop, seed=recipe.seed, steps=steps)
+    with progress(steps, "range test of the learning rate", show=show) as advance:
+
+        def told() -> Iterator[Batch]:
+            """Batches, each of which counts when the next is asked for."""
+            for epoch in range(steps):
+                for batch in batches.epoch(epoch):
+                    yield batch
+                    advance(1)
+
+        lr = find_lr(model, objective, told(), recipe.optim, recipe.loop, seed=recipe.seed, steps=steps)
     choice = Choice(
         "learning rate",
         f"{lr:g}",

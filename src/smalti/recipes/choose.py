@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from smalti.data.balance import classes_of, rarity
+from smalti.data.loader import step_size
 from smalti.data.preprocess import Preprocess
 from smalti.errors import InputError, few
 from smalti.models import preset_config
@@ -24,7 +25,7 @@ from smalti.recipes.recipe import Choice, ModelConfig, Recipe, TargetConfig
 from smalti.recipes.teacher import AUTO, PRESET, TWO_HEADS, TeacherConfig, load_teacher
 from smalti.recipes.transfer import TransferConfig, Tune, freeze
 from smalti.train.loop import LoopConfig
-from smalti.train.optim import WEIGHT_DECAY, OptimConfig
+from smalti.train.optim import READERS, WEIGHT_DECAY, OptimConfig
 
 __all__ = ["Chosen", "choose", "is_measured"]
 
@@ -98,6 +99,7 @@ def choose(given: Given) -> Chosen:
 
     batch_size = choose_batch_size(given, note)
     optim = (choose_optim if given.start is None else tune_optim)(given, batch_size, note)
+    refuse_other_optimisers(given, optim.name)
     target = choose_target(given, note)
     best, why = best_precision(given.device)
     precision = given.setting("loop", "precision") or best
@@ -164,7 +166,7 @@ def try_model(
         freeze(module, transfer)
     if given.budget.minutes is None:
         return UNTIMED
-    size = given.split.a_step(batch_size)
+    size = step_size(len(given.split.train), batch_size)
     return measure_pace(module.to(given.device), batch_size=size, optim=optim, precision=precision)
 
 
@@ -188,6 +190,14 @@ def refuse_other_ways(given: Given, tune: Tune) -> None:
             given.refuse("transfer", (name,), EVERYTHING, f'it tunes "{tune}"', f'set transfer.tune to "{way}"')
 
 
+def refuse_other_optimisers(given: Given, name: str) -> None:
+    """Raises InputError where the person settled what this optimiser does not read."""
+    for field, readers in READERS.items():
+        if name not in readers:
+            others = f"set optim.name to {' or '.join(readers)}"
+            given.refuse("optim", (field,), OptimConfig(), f'its optimiser is "{name}"', others)
+
+
 def plain_for_head(given: Given, target: TargetConfig) -> tuple[TargetConfig, OptimConfig]:
     """What is left of target and optimiser for a last layer alone: the class weights. Raises InputError where the
     person settled more."""
@@ -206,6 +216,10 @@ def choose_teacher(given: Given, model: ModelConfig, tune: Tune, note: Note) -> 
     if not config.model:
         given.refuse("teacher", vars(usual), usual, "it has no teacher", "add --teacher MODEL")
         return config
+    if config.kind == "hard":
+        given.refuse("teacher", ("temperature",), usual, 'its teacher is "hard"', 'set teacher.kind to "soft"')
+    if config.model != AUTO:
+        given.refuse("teacher", ("budget_share",), usual, "its teacher is trained already", "add --teacher auto")
     if given.source.task != "classify":
         raise InputError(f"a teacher teaches classes, and the task is {given.source.task}", mend="leave out --teacher")
     if tune == "head":
@@ -248,9 +262,9 @@ def choose_batch_size(given: Given, note: Note) -> int:
 
 
 def choose_optim(given: Given, batch_size: int, note: Note) -> OptimConfig:
-    """Muon with a rate that follows the root of the batch size."""
+    """Muon with a rate that follows the root of the pictures a step."""
     name, named_lr = given.setting("optim", "name") or "muon", given.setting("optim", "lr")
-    lr = named_lr or FRESH_LR * math.sqrt(batch_size / 64)
+    lr = named_lr or FRESH_LR * math.sqrt(step_size(len(given.split.train), batch_size) / 64)
     measured = is_measured(name, given.setting("model", "preset") or TUNED)
     steps = given.setting("optim", "ns_steps") or (FEW_STEPS if measured else OptimConfig.ns_steps)
     note("optimiser", name, f"Muon ({steps} steps of Newton-Schulz) for the blocks and kernels of stems, else AdamW")
@@ -265,7 +279,7 @@ def tune_optim(given: Given, batch_size: int, note: Note) -> OptimConfig:
     name, named_lr = given.setting("optim", "name") or "adamw", given.setting("optim", "lr")
     small = str(given.start.provenance.get("preset")).startswith(TUNED)
     lr, decay = (TUNE_LR, 1.0) if small else (DEEP_LR, DEEP_DECAY)
-    lr = named_lr or lr * math.sqrt(batch_size / 64)
+    lr = named_lr or lr * math.sqrt(step_size(len(given.split.train), batch_size) / 64)
     note("optimiser", name, "for a model that knows something already")
     why = "measured for this family of models, scaled to the batch" if small else "as published models are fine-tuned"
     if name != "adamw":
@@ -298,6 +312,8 @@ def choose_target(given: Given, note: Note) -> TargetConfig:
     if loss == "ordinal":
         why += f"; the order is {few(given.source.labels, 8)}"
     note("loss", loss, why)
+    if loss != "focal":
+        given.refuse("target", ("gamma",), TargetConfig(), f'its loss is "{loss}"', 'set target.loss to "focal"')
     if task == "regress":
         given.refuse("target", ("class_weights", "smoothing"), TargetConfig(), "its targets are numbers")
     balanced = given.setting("target", "sampling") == "balanced"

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from smalti.configs import pair
+from smalti.data.loader import step_size
 from smalti.data.preprocess import Preprocess
 from smalti.errors import InputError
 from smalti.models import preset_config
@@ -16,8 +17,9 @@ from smalti.recipes.pace import Pace
 from smalti.recipes.recipe import ModelConfig
 from smalti.recipes.transfer import fitted_preprocess, kept_options
 
-__all__ = ["Trial", "choose_model", "keep_model"]
+__all__ = ["Trial", "choose_model", "first_preprocess", "keep_model"]
 
+LONG = 2  # times as long as wide: small ones that are longer are not made square
 PHOTO = 72  # pictures with a longer short side than this are photographs, to be scaled down
 FINE = {  # image size: the preset that sees the most in it
     8: "cct_mini_patch2_8",
@@ -66,28 +68,27 @@ Candidate = tuple[ModelConfig, Preprocess, Pace]
 def choose_model(given: Given, trial: Trial, batch_size: int, note: Note) -> Candidate:
     """The preset and the size of its input, for fresh weights."""
     named, sized = given.setting("model", "preset"), given.setting("preprocess", "img_size")
-    if named is not None and not hasattr(preset_config(named)[1], "size"):
-        raise InputError(f'"{named}" is a model of text', mend="leave out --model, or name one of pictures")
 
     def tried(preset: str) -> Candidate:
         model = ModelConfig(preset, given.setting("model", "options") or {})
-        preprocess = fresh_preprocess(given, pair(sized) if sized else stated_size(preset))
+        preprocess = fresh_preprocess(given, preset)
         return model, preprocess, trial(model, preprocess)
 
-    height, width = given.check.sizes[1].tolist()
-    preset = named or finest(pair(sized) if sized else pair(small_size(min(height, width))))
     kind = "you named it" if named else "small and quick to learn: convolutions first, then blocks"
-    chosen, n = tried(preset), len(given.split.train)
+    chosen, n = tried(first_preset(given)), len(given.split.train)
     while not named and (coarser := COARSER.get(chosen[0].preset)):
         epochs = given.epochs(chosen[2], batch_size)
-        better = coarser.wins(epochs, epochs * n / given.split.a_step(batch_size))
+        better = coarser.wins(epochs, epochs * n / step_size(n, batch_size))
         if not better or (sized and not fits(coarser.preset, pair(sized))):
             break
         chosen, kind = tried(coarser.preset), f"{kind}; {better}"
 
     model, preprocess, _ = chosen
     high, wide = preprocess.img_size
+    height, width = given.check.sizes[1].tolist()
     middle = f"the middle picture is {width} x {height} pixels"
+    if is_long(given):
+        middle += ", and its shape is about kept"
     why = "you named it" if sized else "the preset's own" if named else middle
     note("channels", preprocess.in_chans, "all pictures are grey" if preprocess.in_chans == 1 else "there is colour")
     note("image size", f"{wide} x {high}", why)
@@ -112,19 +113,58 @@ def keep_model(given: Given, trial: Trial, batch_size: int, note: Note) -> Candi
     return model, preprocess, trial(model, preprocess)
 
 
-def fresh_preprocess(given: Given, size: tuple[int, int]) -> Preprocess:
-    """Pictures (height, width) as a fresh model learns to see them."""
-    check = given.check
+def first_preset(given: Given) -> str:
+    """The preset that is tried first for fresh weights: the one that was named, else the finest for the pictures."""
+    if named := given.setting("model", "preset"):
+        return named
+    if sized := given.setting("preprocess", "img_size"):
+        return finest(pair(sized))
+    height, width = given.check.sizes[1].tolist()
+    return finest(pair(small_size(math.sqrt(height * width) if is_long(given) else min(height, width))))
+
+
+def first_preprocess(given: Given) -> Preprocess:
+    """Pictures as the model that is tried first sees them. Raises InputError where that is one of text."""
+    if given.start is None:
+        return fresh_preprocess(given, first_preset(given))
+    return fitted_preprocess(given.start, given.check)
+
+
+def fresh_preprocess(given: Given, preset: str) -> Preprocess:
+    """Pictures as a fresh model of this preset learns to see them: of the size that was named, else of the preset's
+    own; long ones keep about their shape, unless the preset was named too."""
+    check, sized, size = given.check, given.setting("preprocess", "img_size"), stated_size(preset)
+    if sized:
+        size = pair(sized)
+    elif is_long(given) and not given.setting("model", "preset"):
+        size = long_size(preset, *check.sizes[1].tolist())
     return Preprocess(size, check.channels, check.mean, check.std, fit="squash", white=check.white)
 
 
 def stated_size(preset: str) -> tuple[int, int]:
-    """The height and width of the pictures that a preset is made for."""
+    """The height and width of the pictures that a preset is made for. Raises InputError where it is one of text."""
     config: Any = preset_config(preset)[1]
+    if not hasattr(config, "size"):
+        raise InputError(f'"{preset}" is a model of text', mend="leave out --model, or name one of pictures")
     return config.size
 
 
-def small_size(side: int) -> int:
+def is_long(given: Given) -> bool:
+    """Whether the middle picture is small and far from square: in a square of its short side little of it is left."""
+    short, long = sorted(given.check.sizes[1].tolist())
+    return short <= PHOTO and long > LONG * short
+
+
+def long_size(preset: str, height: int, width: int) -> tuple[int, int]:
+    """(H, W) in about the shape of a picture (height, width), with as many patches as the preset is made for."""
+    config: Any = preset_config(preset)[1]
+    patch, patches = config.patch_size, math.prod(stated_size(preset)) // config.patch_size**2
+    short = max(1, round(math.sqrt(patches * min(height / width, width / height))))
+    sides = patch * short, patch * (patches // short)
+    return sides if height < width else sides[::-1]
+
+
+def small_size(side: float) -> int:
     """The size of `FINE` for pictures with this shorter side."""
     return max(FINE) if side > PHOTO else min(FINE, key=partial(ratio, side))
 

@@ -7,7 +7,7 @@ from smalti.data.augment import AugmentConfig
 from smalti.data.mixing import MixConfig
 from smalti.data.preprocess import Preprocess
 from smalti.data.views import Views
-from smalti.recipes.choose_model import PHOTO
+from smalti.recipes.choose_model import LONG, PHOTO
 from smalti.recipes.given import Given, Note
 from smalti.recipes.mirror import mirror_test
 from smalti.recipes.remarks import varied
@@ -15,6 +15,7 @@ from smalti.recipes.remarks import varied
 __all__ = ["choose_augment", "choose_mirror", "choose_mix", "choose_views"]
 
 MIRROR_SHARE = 0.1  # of the clock, for reading the pictures that say whether mirroring harms
+CROPS = {"pad": ("crop_pad",), "resized": ("crop_area", "crop_ratio")}  # what each kind reads
 OFTEN, UNMIRRORED_OFTEN = 30, 8  # epochs from which on pictures are varied more, where they may be mirrored and not
 
 
@@ -41,15 +42,25 @@ def choose_augment(given: Given, size: tuple[int, int], epochs: float, mirror: b
         augment = AugmentConfig(crop="resized", crop_area=(0.35, 1.0), flip=flip)
     else:
         augment = AugmentConfig(crop="pad", crop_pad=max(1, min(size) // 16), flip=flip)
-    if often and (grey or not mirror) and not photo and min(size) >= 16:  # turned pictures of 8 pixels are blurred ones
+    turns = 16 <= min(size) >= max(size) / LONG  # pictures of 8 pixels are blurred by it, long ones lose their ends
+    if often and (grey or not mirror) and not photo and turns:
         augment = replace(augment, rotate=10.0, zoom=(0.9, 1.1))
     if epochs >= 10 and given.check.channels == 3:
         augment = replace(augment, brightness=0.3, contrast=0.3, saturation=0.3)
     elif often and mirror:
         augment = replace(augment, brightness=0.3, contrast=0.3)
+    if not given.setting("augment", "crop"):
+        refuse_other_crops(given, augment.crop)
     augment = given.settled("augment", augment)
     note("augmentation", varied(augment), f"each picture is seen {epochs:.3g} times")
     return augment
+
+
+def refuse_other_crops(given: Given, chosen: str) -> None:
+    """Raises InputError where the person settled how another kind of crop than the rule's is made."""
+    for crop, names in CROPS.items():
+        if crop != chosen:
+            given.refuse("augment", names, AugmentConfig(), f'its crop is "{chosen}"', f'set augment.crop to "{crop}"')
 
 
 def choose_mix(given: Given, epochs: float, mirror: bool, note: Note) -> MixConfig:

@@ -8,6 +8,7 @@ import torch
 
 from smalti.data.augment import AugmentConfig
 from smalti.data.check import Check
+from smalti.data.loader import step_size
 from smalti.data.mixing import MixConfig
 from smalti.data.source import Source
 from smalti.data.split import Split
@@ -73,5 +74,5 @@ class Given:
         if self.budget.epochs is not None:
             return self.budget.epochs
         if self.budget.steps is not None:
-            return self.budget.steps * self.split.a_step(batch_size) / n
+            return self.budget.steps * step_size(n, batch_size) / n
         return self.seconds * pace.train / n

@@ -14,8 +14,9 @@ from smalti.models.registry import example_images
 from smalti.nn.inference import for_inference
 from smalti.nn.precision import last_layers
 from smalti.progress import TrainingBar, progress
-from smalti.recipes.assemble import Run, class_weights, make_evaluator
-from smalti.recipes.pace import fastest
+from smalti.recipes.assemble import Run, class_weights, make_evaluator, read_pictures
+from smalti.recipes.pace import fastest, reading_seconds
+from smalti.recipes.reading import FEWEST
 from smalti.recipes.recipe import Choice
 from smalti.recipes.remarks import tell
 from smalti.train.log import RunLog
@@ -25,20 +26,19 @@ from smalti.train.state import TrainState
 __all__ = ["fit_head"]
 
 FITTING = 0.3  # share of the time that is kept for the fit itself
-FEWEST = 100  # training pictures that are looked at however little time there is: from fewer little is learned
 UNCHOSEN = 0.1  # the strength where no picture is left to choose by: those it learns from would take the weakest
 
 
-def fit_head(run: Run, state: TrainState, *, reading: float) -> None:
+def fit_head(run: Run, state: TrainState) -> None:
     """Fits the last layer to the features of the training pictures, of as many as the budget lets it look at; unless it
     is fitted already. One that is stopped begins anew."""
     if not state.step:
         with TrainingBar(1, show=run.show) as bar:
-            teach(run, state, RunLog(run.folder, bar, batch_size=1), reading)
+            teach(run, state, RunLog(run.folder, bar, batch_size=1))
 
 
-def teach(run: Run, state: TrainState, log: RunLog, reading: float) -> None:
-    """Features, the fit, its judgement."""
+def teach(run: Run, state: TrainState, log: RunLog) -> None:
+    """The pictures there is time for, their features, the fit, its judgement."""
     began = time.monotonic()
     example = example_images(state.model.config)[0].to(state.device)
     trunk = for_inference(copy.deepcopy(state.model), example)
@@ -47,12 +47,14 @@ def teach(run: Run, state: TrainState, log: RunLog, reading: float) -> None:
         with torch.inference_mode():
             batch = example.expand(32, -1, -1, -1)
             pace = len(batch) / fastest(lambda: trunk(batch), state.device)
-        parts = affordable(run, max(run.setting.seconds - reading, 1.0) * (1 - FITTING) * pace)
+        reading = reading_seconds(run.source, parts.train, run.recipe.preprocess, run.pictures.workers)
+        parts = affordable(run, run.setting.seconds * (1 - FITTING) / (1 / pace + reading))
     train, val, task = parts.train, parts.choosing, run.source.task
     if task == "classify" and len(np.unique(run.source.targets[train])) < 2:
         mend = 'give two or more, or set transfer.tune to "all"'
         raise InputError("the pictures to fit a layer to are all of one class", where=run.source.name, mend=mend)
 
+    read_pictures(run.pictures, parts)
     pictures, names = run.pictures, ("training", "validation")
     found = []
     for name, indices in zip(names, (train, val), strict=True):

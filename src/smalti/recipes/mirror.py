@@ -22,7 +22,7 @@ __all__ = ["MirrorTest", "mirror_test"]
 SAMPLES = 2000  # enough to tell a loss of 2 % from chance; small ones are read in about a second
 SIDE = 16
 FOLDS = 4
-AT_ONCE = 256  # pictures that are read before the clock is looked at
+AT_ONCE = 32  # pictures that a thread reads before the clock is looked at
 
 
 @dataclass(frozen=True)
@@ -63,9 +63,10 @@ def mirror_test(
     longer than `seconds`; otherwise a pure function of the data."""
     chosen = train[permutation(0, 0, len(train))[:SAMPLES]]
     pictures, read, began = Pictures(source, preprocess.with_size((SIDE, SIDE))), 0, time.monotonic()
+    at_once = AT_ONCE * max(1, pictures.workers)
     while read < len(chosen) and (not read or time.monotonic() - began < seconds):
-        pictures.load(chosen[read : read + AT_ONCE])
-        read += AT_ONCE
+        pictures.load(chosen[read : read + at_once])
+        read += at_once
     chosen = np.sort(chosen[:read])
     (pixels,) = pictures.stream([chosen])
     x, mirrored = features(pixels.float()), features(pixels.float().flip(-1))

@@ -4,7 +4,7 @@ import numpy as np
 from torch import nn
 
 from smalti.evaluate.evaluation import Evaluation, thumbnail
-from smalti.evaluate.report import DataSummary, Report, Timing
+from smalti.evaluate.report import SHEET_CLASSES, DataSummary, Report, Timing
 from smalti.recipes.assemble import Run
 from smalti.recipes.training import made_with
 from smalti.train.state import TrainState
@@ -59,7 +59,7 @@ def sample_sheet(run: Run, a_class: int = 8) -> list[tuple[str, list[np.ndarray]
     if source.task == "regress":
         return [("training pictures", [thumbnail(source, int(i), run.recipe.preprocess) for i in train[:24]])]
     sheet = []
-    for number, label in enumerate(source.labels[:24]):
+    for number, label in enumerate(source.labels[:SHEET_CLASSES]):
         targets = np.asarray(source.targets[train], np.int64)
         has = targets == number if source.task == "classify" else targets[:, number] == 1
         sheet.append((label, [thumbnail(source, int(i), run.recipe.preprocess) for i in train[has][:a_class]]))

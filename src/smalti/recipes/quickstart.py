@@ -25,7 +25,12 @@ class QuickstartResult(TrainResult):
 
 
 def quickstart(
-    out: str | os.PathLike[str] | None = None, *, seed: int = 0, show: bool = True, report: bool = True
+    out: str | os.PathLike[str] | None = None,
+    *,
+    seed: int = 0,
+    show: bool = True,
+    report: bool = True,
+    command: str = "smalti.quickstart(...)",
 ) -> QuickstartResult:
     """Trains a mini ViT on 1,797 pictures of digits, 8 x 8 pixels, and judges it on the tenth it has not seen.
 
@@ -34,8 +39,9 @@ def quickstart(
         seed: of weights, order, augmentation and noise, and of the split.
         show: whether to show progress on stderr.
         report: whether to write report.html.
+        command: what the report says the run was begun with.
     """
-    result = train("digits", out=out, epochs=20, seed=seed, show=show, report=report)
+    result = train("digits", out=out, epochs=20, seed=seed, show=show, report=report, command=command)
     source = data.open("digits")
     unseen = split(source, check(source).facts, seed=seed).test[:6].tolist()
     pictures = (

@@ -23,7 +23,17 @@ from smalti.train.budget import Budget
 from smalti.train.loop import LoopConfig
 from smalti.train.optim import OptimConfig
 
-__all__ = ["Choice", "Composed", "ModelConfig", "Recipe", "TargetConfig", "merged", "parse_settings", "settle"]
+__all__ = [
+    "Choice",
+    "Composed",
+    "ModelConfig",
+    "Recipe",
+    "TargetConfig",
+    "merged",
+    "nested",
+    "parse_settings",
+    "settle",
+]
 
 
 @dataclass(frozen=True)
@@ -154,13 +164,26 @@ class Recipe(Composed):
         demand(shift < side, "views.shift", shift, f"below {side}, the shorter side of the pictures")
 
 
-def refuse_strangers(names: Iterable[str], known: Iterable[str], where: object = "") -> None:
-    """Raises InputError for a name that is none of a recipe's; the nearest is suggested."""
-    known = list(known)
+def refuse_strangers(names: Iterable[str], kinds: Mapping[str, Any], where: object = "") -> None:
+    """Raises InputError for a name that is none of a recipe's; the nearest is suggested, or the sections that have a
+    field of that name.
+
+    Args:
+        names: of sections and plain values.
+        kinds: the type of each that there is.
+        where: the file or option they are from.
+    """
     for name in names:
-        if name not in known:
-            mend = suggest(name, known) or f"there are {', '.join(known)}"
+        if name not in kinds:
+            inside = [f"{section}.{name}" for section, kind in kinds.items() if name in field_names(kind)]
+            mend = f"did you mean {' or '.join(inside)}?" if inside else suggest(name, kinds)
+            mend = mend or f"there are {', '.join(kinds)}"
             raise InputError(f'there is no setting "{name}"', where=where, mend=mend)
+
+
+def field_names(kind: Any) -> set[str]:
+    """The fields of a config; none of a plain type."""
+    return {f.name for f in fields(kind)} if is_dataclass(kind) else set()
 
 
 def build(kind: Any, value: Any, name: str, *, where: object = "") -> Any:

@@ -24,6 +24,7 @@ __all__ = [
     "left_out",
     "not_labelled",
     "part_of_other_data",
+    "says_splits",
     "short_name",
     "speed_choice",
     "split_sizes",
@@ -74,13 +75,18 @@ def learned_from(split: str, known: str, n: int, unit: str) -> tuple[Choice, ...
     return (Choice(split, f"{n:,} {unit}", caution.format(unit=unit)),) if caution else ()
 
 
-def part_of_other_data(source: Source, parts: Split, split: str, model: Model) -> tuple[Choice, ...]:
-    """What is said where a share is measured of data that has no splits and that the model was not trained on."""
-    given = (source.splits > SPLITS.index("train")).any()
-    if split == "all" or given or known_as(split, source.fingerprint, model) == split:
+def part_of_other_data(split: str, known: str, n: int, total: int, unit: str, *, is_given: bool) -> tuple[Choice, ...]:
+    """What is said where a share, `n` of all samples, is measured of data that has no splits (is not `is_given`) and
+    that the model, to which it is what `known_as` says, was not trained on."""
+    if split == "all" or is_given or known == split:
         return ()
     why = "the share that training on it would keep back; --split all measures every one"
-    return (Choice(split, f"{len(getattr(parts, split)):,} of {counted(len(parts.all), 'picture')}", why),)
+    return (Choice(split, f"{n:,} of {total:,} {unit}", why),)
+
+
+def says_splits(source: Source) -> bool:
+    """Whether data says what of it chooses or judges."""
+    return bool((source.splits > SPLITS.index("train")).any())
 
 
 def speed_choice(plain: Model, merging: Model, images: Tensor, merge: int) -> Choice:

@@ -2,20 +2,18 @@
 
 import copy
 import os
-import shlex
-import sys
 import time
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Any, Literal, cast
 
 import torch
 from torch import nn
 
 from smalti.configs import demand, fit
-from smalti.data.loader import Pictures
+from smalti.data.cores import cores
+from smalti.data.loader import Pictures, step_size
 from smalti.data.split import split
 from smalti.errors import DivergedError, InputError
 from smalti.evaluate.evaluation import Evaluation, evaluate_on
@@ -40,16 +38,28 @@ from smalti.recipes.assemble import (
     must_find_lr,
     open_data,
     range_steps,
+    read_pictures,
     standardise,
 )
 from smalti.recipes.choose import choose
+from smalti.recipes.choose_model import first_preprocess
 from smalti.recipes.given import Given
 from smalti.recipes.head import fit_head
 from smalti.recipes.pace import reading_seconds
 from smalti.recipes.page import make_report
+from smalti.recipes.reading import within_the_clock
 from smalti.recipes.recipe import Choice, Recipe
 from smalti.recipes.remarks import left_out, short_name, split_sizes, tell
-from smalti.recipes.settings import Setting, gather_settings, is_text_run, place_of, read_settings, write_settings
+from smalti.recipes.settings import (
+    Setting,
+    gather_settings,
+    is_text_run,
+    place_of,
+    read_settings,
+    reads_bytes,
+    without_facts,
+    write_settings,
+)
 from smalti.recipes.taught import taught
 from smalti.recipes.teacher import AUTO
 from smalti.recipes.text.recipe import TextRecipe
@@ -102,6 +112,7 @@ def train(
     device: str | None = None,
     report: bool = True,
     show: bool = True,
+    command: str = "smalti.train(...)",
 ) -> TrainResult:
     """Trains a model on `data`: the task, the model and the recipe are found from the data and the budget.
 
@@ -131,6 +142,7 @@ def train(
         device: "cpu", "cuda", ...; else the best there is.
         report: whether to write report.html.
         show: whether to show progress on stderr.
+        command: what the report says the run was begun with.
 
     Raises:
         InputError: the data or a setting cannot be used.
@@ -145,7 +157,7 @@ def train(
         demand(threads >= 1, "--threads", threads, "1 or more")
     fit(bad_images, Literal["stop", "skip"], "bad_images")
     fit(leaks, Literal["stop", "drop"], "leaks")
-    raw = (overrides or {}).get("tokens.tokenizer") == "bytes"
+    raw = reads_bytes(config, overrides)
     text = is_text(data, task, raw=raw)
     if raw and not text:
         raise InputError("--bytes is for text", where=data, mend="leave it out, or name one file")
@@ -164,7 +176,6 @@ def train(
     )
     budget = Budget(**settings["budget"]) if settings.get("budget") else DEFAULT_BUDGET
     kept = kept_threads(threads, budget, place)
-    called = Path(sys.argv[0]).name == "smalti"
     setting = Setting(
         data=place_of(data),
         task=task or "",
@@ -177,7 +188,7 @@ def train(
         download=download,
         seconds=None,
         report=report,
-        command=shlex.join(["smalti", *sys.argv[1:]]) if called else "smalti.train(...)",
+        command=command,
     )
     seed = int(settings.get("seed", 0))
     demand(0 <= seed < 2**63, "--seed", seed, "a whole number from 0 to 9223372036854775807")
@@ -186,7 +197,9 @@ def train(
     about = {"settings": settings, "setting": setting, "device": place, "began": began, "show": show}
     with Threads(kept) as computing:
         about["threads"], about["noted"] = computing, fewer_threads(computing) if threads is None else ()
-        return (train_text if text else train_pictures)(data, task=task, out=out, budget=budget, **about)
+        if text:
+            return train_text(data, task=task, out=out, budget=budget, **about)
+        return train_pictures(data, task=task, out=out, budget=budget, config=config, overrides=overrides, **about)
 
 
 def train_pictures(
@@ -202,6 +215,8 @@ def train_pictures(
     noted: tuple[Choice, ...],
     began: float,
     show: bool,
+    config: str | os.PathLike[str] | None,
+    overrides: Mapping[str, Any] | None,
 ) -> TrainResult:
     """Trains a model on pictures. Arguments as those of `train`, which comes here with pictures.
 
@@ -214,9 +229,7 @@ def train_pictures(
     """
     seed, share = int(settings.get("seed", 0)), settings.get("fraction", 1.0)
     demand(0 < share <= 1, "--fraction", share, "above 0, at most 1")
-    if device.type == "mps":
-        what = "no training on pictures with mps, which lacks the float64 of augmentation"
-        raise InputError(what, where="--device", mend="use --device cpu")
+    refuse_mps(device)
     source, found, parts = open_data(
         data,
         task=task,
@@ -232,27 +245,36 @@ def train_pictures(
     taught_by = read_model(teacher) if teacher and teacher != AUTO else None
     for known in filter(None, (begun, taught_by)):
         demand_unseen(known, source.fingerprint, parts, partial(split, source, found.facts))
+    settings, other = without_facts(settings, config, overrides, source.fingerprint)
+    noted = (*noted, *other)
     checksum = taught_by.checksum if taught_by else ""
     setting = replace(setting, task=source.task, fingerprint=source.fingerprint, teacher=checksum)
 
     elapsed = time.monotonic() - began
     seconds = None if budget.minutes is None else max(budget.minutes * 60 - elapsed - CLOSING_SECONDS, 1.0)
-    chosen = choose(Given(source, found, parts, budget, seconds or 0.0, device, settings, seed, begun))
+    given, reading = Given(source, found, parts, budget, seconds or 0.0, device, settings, seed, begun), 0.0
+    if budget.minutes is not None:
+        workers = cores() if setting.workers is None else setting.workers
+        reading = reading_seconds(source, parts.train, first_preprocess(given), workers)
+        given, slow = within_the_clock(given, reading)
+        parts, settings, noted = given.split, given.settings, (*noted, *slow)
+    chosen = choose(given)
     recipe = chosen.recipe.with_settings(settings)
     folder = RunFolder.create(out or RunFolder.next_free(short_name(source.name)))
     with folder.lock():
         choices = (Choice("split", split_sizes(parts), parts.reason), *left_out(found), *noted, *chosen.choices)
         learned, scale = standardise(source, parts)
         pictures = make_pictures(recipe, learned, setting.workers, show=show)
-        if must_find_lr(recipe, settings):
-            steps = range_steps(recipe, parts, chosen.pace, seconds)
-            recipe, choice = find_rate(recipe, source, parts, pictures, device, steps)
-            choices = (*choices, choice)
         tell(choices, show)
+        if must_find_lr(recipe, settings):
+            steps = range_steps(recipe, parts, chosen.pace, given.seconds)
+            recipe, choice = find_rate(recipe, source, parts, pictures, device, steps, show=show)
+            tell((choice,), show)
+            choices = (*choices, choice)
         if budget.minutes is not None:
-            reading = reading_seconds(source, parts.train, recipe.preprocess, pictures.workers)
             testing = len(parts.test) * (reading + len(recipe.views) / chosen.pace.evaluate)
-            seconds = training_seconds(budget.minutes * 60 - (time.monotonic() - began), testing)
+            choosing = len(parts.choosing) / chosen.pace.evaluate  # the last time, when training is over
+            seconds = training_seconds(budget.minutes * 60 - (time.monotonic() - began), testing + choosing)
         setting = replace(setting, seconds=seconds)
         write_settings(folder, setting, recipe, choices)
         run = Run(folder, setting, recipe, choices, source, found, parts, pictures, scale, device, threads, began, show)
@@ -260,18 +282,31 @@ def train_pictures(
             return carry_out(run)
 
 
+def refuse_mps(device: torch.device) -> None:
+    """Raises InputError for a device that pictures cannot be varied on."""
+    if device.type == "mps":
+        what = "no training on pictures with mps, which lacks the float64 of augmentation"
+        raise InputError(what, where="--device", mend="use --device cpu")
+
+
 def resume(
-    run_folder: str | os.PathLike[str], data: str | os.PathLike[str] | None = None, *, show: bool = True
+    run_folder: str | os.PathLike[str],
+    data: str | os.PathLike[str] | None = None,
+    *,
+    device: str | None = None,
+    show: bool = True,
 ) -> TrainResult:
     """Goes on with an interrupted run as it was set up; a finished one is judged again.
 
     Args:
         run_folder: what `train` made.
         data: where its data is now, if that has moved.
+        device: "cpu", "cuda", ...; else the one it was on. Sums round differently on another kind.
         show: whether to show progress on stderr.
 
     Raises:
-        InputError: there is no run, its data or its teacher has changed, or another process is at it.
+        InputError: there is no run, its data or its teacher has changed, its device is not here, or another process is
+            at it.
         DamagedError: run.toml or the checkpoint cannot be read.
         Interrupted: as `train`.
     """
@@ -279,10 +314,11 @@ def resume(
     folder = RunFolder.open(run_folder)
     with folder.lock(), resumable(folder):
         if is_text_run(folder):
-            return resume_text(folder, data, show=show, began=began)
+            return resume_text(folder, data, device=device, show=show, began=began)
         setting, recipe, choices = read_settings(folder)
-        setting = setting.moved(data)
+        setting = setting.moved(data, device)
         place = find_device(setting.device)
+        refuse_mps(place)
         source, found, parts = open_data(
             setting.data,
             task=setting.task,
@@ -297,7 +333,7 @@ def resume(
             raise InputError(
                 "the data has changed since the run began", where=setting.data, mend="start a new run with smalti train"
             )
-        if data is not None:
+        if data is not None or device is not None:
             write_settings(folder, setting, recipe, choices)
         learned, scale = standardise(source, parts)
         pictures = make_pictures(recipe, learned, setting.workers, show=show)
@@ -310,18 +346,20 @@ def resume(
 
 def carry_out(run: Run) -> TrainResult:
     """Trains, keeps the best model, judges it once on the test pictures, writes the report."""
-    budget, entered = run.recipe.budget, time.monotonic()  # of the whole run, its teacher's share included
+    budget = run.recipe.budget  # of the whole run, its teacher's share included
+    finished = run.folder.last.exists() and run.folder.result.exists()  # written last: the run is only judged again
+    fitted = run.recipe.transfer.tune == "head"  # at once, not in steps, and to no more pictures than it reads
+    if not (finished or fitted):
+        run = having_read(run)
+    entered = time.monotonic()
     if run.recipe.teacher.model == AUTO and (run.folder.teacher.last.exists() or not run.folder.result.exists()):
         run = taught(run, carry_out)  # a finished run needs none: its teacher may be gone
     teaching = time.monotonic() - entered
     recipe, source, folder = run.recipe, run.source, run.folder
     model = make_model(recipe, source, resumed=folder.last.exists()).to(run.device)
     state = new_state(model, recipe.optim, recipe.loop, folder)
-    finished = state.step > 0 and folder.result.exists()  # which is written last: it is only judged again
-    reading = 0.0 if finished else read_pictures(run)
     prepared = time.monotonic()
-    fitted = recipe.transfer.tune == "head"  # at once, not in steps
-    diverged = None if finished else (fit_head if fitted else run_training)(run, state, reading=reading)
+    diverged = None if finished else (fit_head if fitted else run_training)(run, state)
     trained = time.monotonic()
 
     step = keep_best(state, folder)
@@ -346,7 +384,7 @@ def carry_out(run: Run) -> TrainResult:
     write_model(folder.model, file)
     if diverged:
         raise diverged
-    seen = state.step * run.split.a_step(recipe.loop.batch_size)
+    seen = state.step * step_size(len(run.split.train), recipe.loop.batch_size)
     made = TrainResult(folder.path, folder.model, source.task, metrics, time.monotonic() - run.began)
     timing = Timing(
         data=prepared - run.began - teaching,
@@ -363,12 +401,14 @@ def carry_out(run: Run) -> TrainResult:
     return made
 
 
-def read_pictures(run: Run) -> float:
-    """Reads into memory what the run learns from and chooses by; the seconds that took."""
+def having_read(run: Run) -> Run:
+    """What is left of `run` once its pictures are in memory: as much of the clock less."""
     began = time.monotonic()
-    run.pictures.load(run.split.train)
-    run.pictures.exact.load(run.split.val)
-    return time.monotonic() - began
+    read_pictures(run.pictures, run.split)
+    seconds = run.setting.seconds
+    if seconds is not None:
+        seconds = max(seconds - (time.monotonic() - began), 1.0)
+    return replace(run, setting=replace(run.setting, seconds=seconds))
 
 
 def judged(run: Run, model: nn.Module) -> Evaluation:
@@ -381,22 +421,22 @@ def judged(run: Run, model: nn.Module) -> Evaluation:
     return evaluate_on(ready, source, run.split.test, pictures=pictures)
 
 
-def run_training(run: Run, state: TrainState, *, reading: float) -> DivergedError | None:
-    """The loop, with what this run trains on; reading the pictures took `reading` seconds of its time. Returns and
-    raises what `run_loop` does."""
+def run_training(run: Run, state: TrainState) -> DivergedError | None:
+    """The loop, with what this run trains on. Returns and raises what `run_loop` does."""
     recipe, pictures = run.recipe, run.pictures
     batches = make_batches(recipe, pictures, run.split, run.device)
+    a_step = step_size(len(run.split.train), recipe.loop.batch_size)
     return run_loop(
         state,
         batches,
         make_objective(recipe, run.source, run.split, state.model, checksum=run.setting.teacher),
         make_evaluator(recipe, pictures, run.split, run.device),
         optim=recipe.optim,
-        loop=replace(recipe.loop, batch_size=run.split.a_step(recipe.loop.batch_size)),  # which is told as speed
+        loop=replace(recipe.loop, batch_size=a_step),  # which is told as speed
         budget=recipe.budget,
         seed=recipe.seed,
         folder=run.folder,
-        seconds=None if run.setting.seconds is None else max(run.setting.seconds - reading, 1.0),
+        seconds=run.setting.seconds,
         names=lambda batch: ", ".join(str(run.source.names[i]) for i in batch["id"].tolist()[:4]),
         show=run.show,
         settle=run.threads.settle,

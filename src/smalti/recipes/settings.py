@@ -11,14 +11,25 @@ from smalti._version import __version__
 from smalti.configs import fitted
 from smalti.errors import DamagedError, InputError
 from smalti.files import write_durably
-from smalti.recipes.recipe import Choice, Composed, ModelConfig, Recipe, merged, parse_settings, settle
+from smalti.recipes.recipe import Choice, Composed, ModelConfig, Recipe, merged, nested, parse_settings, settle
 from smalti.recipes.teacher import AUTO
 from smalti.recipes.toml import dumps
 from smalti.train.folder import RunFolder
 
-__all__ = ["Setting", "gather_settings", "is_text_run", "place_of", "read_settings", "write_settings"]
+__all__ = [
+    "Setting",
+    "gather_settings",
+    "is_text_run",
+    "place_of",
+    "read_settings",
+    "reads_bytes",
+    "without_facts",
+    "write_settings",
+]
 
 R = TypeVar("R", bound=Composed)
+
+FACTS = ("in_chans", "mean", "std", "white")  # of a Preprocess: what the check of the data finds
 
 
 @dataclass(frozen=True)
@@ -40,13 +51,14 @@ class Setting:
     teacher: str = ""  # the checksum of the model that teaches
     smalti: str = __version__
 
-    def moved(self, data: str | os.PathLike[str] | None) -> "Setting":
-        """The same with its data where it is now, if a place is given. Raises InputError where no data is there."""
+    def moved(self, data: str | os.PathLike[str] | None, device: str | None = None) -> "Setting":
+        """The same with its data where it is now, and on another device, where they are given. Raises InputError where
+        no data is there."""
         place = self.data if data is None else place_of(data)
         if os.path.isabs(place) and not os.path.exists(place):
             mend = "bring it back, or name where it is now: smalti train DATA --resume RUN"
             raise InputError("no such file or folder", where=place, mend=mend)
-        return replace(self, data=place)
+        return replace(self, data=place, device=device or self.device)
 
 
 def place_of(data: str | os.PathLike[str]) -> str:
@@ -81,7 +93,7 @@ def gather_settings(
         told["transfer"] = {"start": os.fspath(said["start"])}
     if "teacher" in said:
         told["teacher"] = {"model": os.fspath(said["teacher"])}
-    settings = merged(settings, told)
+    settings = merged(settings, settle(told, "", recipe))
     if "model" in said:
         ModelConfig(**settings["model"])  # raises where there is no such preset, or it has no such options
     if (teacher := settings.get("teacher", {}).get("model", "")) not in ("", AUTO):
@@ -89,6 +101,31 @@ def gather_settings(
     if not settings.get("transfer", {}).get("start") and settings.get("transfer", {}).get("tune", "all") != "all":
         raise InputError(f"transfer.tune = {settings['transfer']['tune']!r} tunes nothing", mend="add --from MODEL")
     return settings
+
+
+def reads_bytes(config: str | os.PathLike[str] | None, overrides: Mapping[str, Any] | None) -> bool:
+    """Whether every byte is to be a token, which any file is good for: single settings say it, else a file does."""
+    tokens = {} if config is None else read_toml(Path(config)).get("tokens")
+    named = tokens.get("tokenizer") if isinstance(tokens, dict) else None
+    return (overrides or {}).get("tokens.tokenizer", named) == "bytes"
+
+
+def without_facts(
+    settings: Mapping[str, Any],
+    config: str | os.PathLike[str] | None,
+    overrides: Mapping[str, Any] | None,
+    fingerprint: str,
+) -> tuple[dict[str, Any], tuple[Choice, ...]]:
+    """Settings without what the run of `config` found in its data, where that is other data than this of `fingerprint`:
+    grey levels of another camera are no wish. What single settings say stands. And what is said of it."""
+    run = {} if config is None else read_toml(Path(config)).get("run")
+    if not isinstance(run, dict) or run.get("fingerprint", fingerprint) == fingerprint:
+        return dict(settings), ()
+    said, preprocess = nested(overrides or {}).get("preprocess", {}), settings.get("preprocess", {})
+    kept = {name: value for name, value in preprocess.items() if name not in FACTS or name in said}
+    dropped = ", ".join(name for name in preprocess if name not in kept)
+    told = (Choice(dropped, "as this data has it", f"{config} is of other data"),) if dropped else ()
+    return {**settings, "preprocess": kept}, told
 
 
 def known(recipe: type[Composed]) -> set[str]:

@@ -204,6 +204,6 @@ def _library() -> Any:
     try:
         import tokenizers
     except ImportError as error:
-        mend = "pip install 'smalti[text]', or choose characters or bytes as tokens"
+        mend = "pip install 'tokenizers>=0.22', or choose characters or bytes as tokens"
         raise InputError("BPE needs the library tokenizers, which is not installed", mend=mend) from error
     return tokenizers

@@ -60,6 +60,7 @@ def from_library(told: Mapping[str, Any]) -> Tokenizer:
         ordered = sorted(pieces, key=pieces.__getitem__)
         return word_pieces(ordered, says.get("lowercase", True), says.get("strip_accents"), apart)
     if model.get("type") == "BPE" and "ByteLevel" in json.dumps(told.get("pre_tokenizer")):
+        refuse_other_splits(told)
         pairs = [one.split(" ") if isinstance(one, str) else one for one in model["merges"]]
         return byte_pairs(pairs, model["vocab"] | added)
     raise InputError(f"a tokenizer of the kind {model.get('type')} is not known", mend="GPT-2's and BERT's are")
@@ -81,6 +82,17 @@ def word_pieces(pieces: Sequence[str], lower: bool, bare: bool | None, apart: bo
         what = "its tokenizer treats letters, accents or Chinese signs in another way than BERT's"
         raise InputError(what, mend="use transformers")
     return WordPiece(tuple(pieces), lower)
+
+
+def refuse_other_splits(told: Mapping[str, Any]) -> None:
+    """Raises InputError where a tokenizer.json changes or splits a text before its merges in another way than GPT-2's,
+    which would give other ids than those the weights know.
+    """
+    splits = told["pre_tokenizer"]
+    parts = splits["pretokenizers"] if splits["type"] == "Sequence" else [splits]
+    plain = [(one["type"], one.get("add_prefix_space", True), one.get("use_regex", True)) for one in parts]
+    if told.get("normalizer") or plain != [("ByteLevel", False, True)]:
+        raise InputError("its tokenizer changes or splits texts in another way than GPT-2's", mend="use transformers")
 
 
 def byte_pairs(pairs: list[list[str]], places: Mapping[str, int]) -> BPE:

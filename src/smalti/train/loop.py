@@ -33,6 +33,7 @@ ROWS = 100  # training rows in metrics.jsonl over a whole run
 MAX_SKIPPED = 5  # steps in a row that may be lost to non-finite numbers
 SAVE_SECONDS = 60.0  # at most this much work is lost to a kill
 SETTLE_SECONDS = 30.0  # between looks at what else the machine does
+JUDGING = 0.25  # share of the clock that is left that a judgement before the last one may take
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,8 @@ class LoopConfig:
         schedule: how it falls afterwards. A step has the rate of its middle, so neither the first nor the last is lost.
         ema_decay: keep a running mean of the weights with this decay; None for none.
         precision: of forward passes and gradients of activations; weights stay fp32.
-        evaluations: how often over the run the validation pictures are looked at.
+        evaluations: how often over the run the validation pictures are looked at; by the clock less often where that
+            takes long.
         patience: stop after so many evaluations without a better one; None for never.
     """
 
@@ -156,6 +158,7 @@ def fit(
     total = budget.total_steps(len(batches))
     started = clock() - state.seconds
     saved = settled = clock()
+    judging = 0.0  # seconds that the last judgement took
 
     def spent(steps: int) -> float:
         """Share of the budget that is used up now, after so many steps."""
@@ -166,11 +169,17 @@ def fit(
         middle = (progress + min(spent(state.step + 1), 1.0)) / 2
         return lr * lr_factor(middle, warmup=config.warmup, schedule=config.schedule)
 
+    def is_due() -> bool:
+        """Whether the step just done is to be judged: those at the marks, but by the clock only the last one where a
+        judgement takes too much of what is left."""
+        cheap = total is not None or progress >= 1 or judging <= JUDGING * (seconds - state.seconds)
+        return cheap and crosses(before, progress, config.evaluations)
+
     def patient() -> bool:
         """Whether there is still hope for a better model."""
         return config.patience is None or state.since_best < config.patience
 
-    progress = spent(state.step)
+    before = progress = spent(state.step)
     with StopRequest() as stop:
         while progress < 1 and patient():
             epoch, start = divmod(state.step, len(batches))
@@ -185,9 +194,10 @@ def fit(
                 state.seconds = clock() - started
                 before, progress = progress, spent(state.step)
                 listener.on_step(state, progress, values)
-                if crosses(before, progress, config.evaluations):
+                if is_due():
                     judge(state, evaluator, epoch, listener)
-                    state.seconds = clock() - started
+                    judging, state.seconds = clock() - started - state.seconds, clock() - started
+                    progress = spent(state.step)  # marks that passed meanwhile ask for no other judgement
                     listener.save(state)
                     saved = clock()
                 elif crosses(before, progress, ROWS):

@@ -12,7 +12,7 @@ from smalti.configs import demand
 from smalti.nn import Block
 from smalti.train.muon import Muon
 
-__all__ = ["WEIGHT_DECAY", "OptimConfig", "build_optimizers", "set_lr"]
+__all__ = ["READERS", "WEIGHT_DECAY", "OptimConfig", "build_optimizers", "set_lr"]
 
 
 @dataclass(frozen=True)
@@ -28,8 +28,8 @@ class OptimConfig:
             those of scores too, norms, gates, and positions and tokens of pictures are not decayed. Muon and AdamW
             shrink the weights by lr times this; the others add this times the weights to the gradient (L2), where the
             same number is far too much. `WEIGHT_DECAY` has what is usual.
-        betas: of Adam and AdamW.
-        momentum: of SGD and RMSprop.
+        betas: of Adam and AdamW, also beside Muon.
+        momentum: of SGD and RMSprop; that of Muon is 0.95.
         grad_clip: largest norm of the whole gradient; None for no clipping.
         layer_decay: a layer's rate is this times that of the layer above it, so that what was learned before changes
             the less the earlier it comes (BEiT, arXiv:2106.08254); 1 gives all one rate.
@@ -57,6 +57,7 @@ class OptimConfig:
 
 
 WEIGHT_DECAY = {"muon": 0.05, "adamw": 0.05, "adam": 0.0, "sgd": 5e-4, "rmsprop": 0.0}  # what is usual, by name
+READERS = {"betas": ("muon", "adamw", "adam"), "momentum": ("sgd", "rmsprop")}  # of fields that not every one reads
 
 
 def build_optimizers(model: nn.Module, config: OptimConfig) -> list[Optimizer]:

@@ -3,7 +3,7 @@
 from smalti.weights.fit import DifferenceError, fit_classes, fit_input, load_strictly
 from smalti.weights.google import from_google
 from smalti.weights.hub import is_hub_name, pinned, read_hub
-from smalti.weights.huggingface import HUGGINGFACE, options_from_huggingface, preset_of, refuse_others
+from smalti.weights.huggingface import HUGGINGFACE, options_from_huggingface, preset_of, refuse_others, sizes_of
 from smalti.weights.reading import Published, read_published
 from smalti.weights.text import options_of, text_from_huggingface, text_to_huggingface
 from smalti.weights.timm import from_timm, options_from_timm, to_timm
@@ -27,6 +27,7 @@ __all__ = [
     "read_hub",
     "read_published",
     "refuse_others",
+    "sizes_of",
     "text_from_huggingface",
     "text_to_huggingface",
     "to_ours",

@@ -9,20 +9,45 @@ import os
 import re
 import sys
 from collections.abc import Mapping
+from pathlib import PurePosixPath, PureWindowsPath
+from typing import Any
 
+import numpy as np
 import torch
 from safetensors.torch import save_file
 
 # in the order of preference
-WEIGHTS = ("model_ema", "state_dict_ema", "ema", "model", "state_dict", "teacher", "module", "net")
+WEIGHTS = (
+    *("model_ema", "state_dict_ema", "ema", "model", "state_dict", "model_state_dict", "teacher", "module", "net"),
+    *("weights", "params"),
+)
+ARRAYS = {"scalar": np.float64().__reduce__()[0], "_reconstruct": np.zeros(1).__reduce__()[0]}  # what makes NumPy's
+PATHS = {"PosixPath": PurePosixPath, "WindowsPath": PureWindowsPath}  # of which the pure kind asks no disk
+# beside tensors: the command that trained, its paths, and numbers of NumPy, under the names of its releases
+PLAIN: list[Any] = [
+    argparse.Namespace,
+    *(np.dtype, np.ndarray, *(getattr(np.dtypes, name) for name in np.dtypes.__all__)),
+    *((make, f"numpy.{core}.multiarray.{name}") for name, make in ARRAYS.items() for core in ("_core", "core")),
+    *((pure, f"{module}.{name}") for name, pure in PATHS.items() for module in ("pathlib", "pathlib._local")),
+]
 ROOM = 2 << 30  # bytes beside the file's own
 
 
 def tensors(tree: Mapping) -> dict[str, torch.Tensor]:
-    """The tensors of a state dict; those of an inner dict where the file wraps one that has any."""
+    """The tensors of a state dict; those of an inner dict where the file wraps one that has any, under a usual name or
+    as its only ones.
+    """
     for key in WEIGHTS:
         if isinstance(tree.get(key), Mapping) and (inner := tensors(tree[key])):
             return inner
+    if found := own_tensors(tree):
+        return found
+    wrapped = [found for inner in tree.values() if isinstance(inner, Mapping) and (found := own_tensors(inner))]
+    return wrapped[0] if len(wrapped) == 1 else {}
+
+
+def own_tensors(tree: Mapping) -> dict[str, torch.Tensor]:
+    """The tensors of a dict itself."""
     return {
         str(name): value.detach().contiguous().clone()  # the file may share memory between two names
         for name, value in tree.items()
@@ -48,7 +73,7 @@ def main(source: str, target: str) -> None:
     torch.set_num_threads(1)
     limit(os.path.getsize(source))
     try:
-        with torch.serialization.safe_globals([argparse.Namespace]):  # of the command that trained; plain data
+        with torch.serialization.safe_globals(PLAIN):
             tree = torch.load(source, map_location="cpu", weights_only=True)
         found = tensors(tree) if isinstance(tree, Mapping) else {}
     except Exception as error:  # a damaged or hostile file fails in any way

@@ -157,7 +157,7 @@ def _library(name: str) -> Any:
             "there is no such file or folder",
             where=name,
             why="names of the hub need huggingface_hub, which is not installed",
-            mend="name a file, or pip install 'smalti[hub]'",
+            mend="name a file, or pip install 'huggingface_hub>=1.0'",
         ) from error
     return huggingface_hub
 

@@ -11,11 +11,12 @@ from smalti.errors import InputError
 from smalti.models import list_models, preset_config
 from smalti.weights.names import Names, Row
 
-__all__ = ["HUGGINGFACE", "KINDS", "options_from_huggingface", "preset_of", "refuse_others", "task_of"]
+__all__ = ["HUGGINGFACE", "KINDS", "options_from_huggingface", "preset_of", "refuse_others", "sizes_of", "task_of"]
 
 KINDS = {  # their "model_type", and our presets of it
     "vit": "vit_*_patch*_[0-9]*",
     "vit_mae": "vit_*_patch*_[0-9]*",
+    "vit_msn": "vit_*_patch*_[0-9]*",
     "deit": "deit_*_distilled_*",
     "beit": "beit*",
     "swin": "swin_*",
@@ -152,14 +153,30 @@ HUGGINGFACE = {
 
 def preset_of(told: Mapping[str, Any]) -> str | None:
     """The preset that a config.json of transformers describes, if possible at its image size; None where none fits."""
-    names = STAGES if "depths" in told else SIZES
-    sizes = {ours: told.get(theirs) for ours, theirs in names.items()}
-    sizes = {ours: tuple(size) if isinstance(size, list) else size for ours, size in sizes.items()}
+    sizes = read_sizes(told)
     configs = {name: preset_config(name)[1] for name in list_models(KINDS.get(kind_of(told), ""))}
     fit = [name for name, one in configs.items() if all(getattr(one, ours) == sizes[ours] for ours in sizes)]
     if (gated := told.get("use_gated_mlp")) is not None:  # DINOv3's small and small plus are alike but for that
         fit = [name for name in fit if gated == (getattr(configs[name], "mlp", "") == "swiglu")]
     return next((name for name in fit if configs[name].img_size == told.get("image_size")), fit[0] if fit else None)
+
+
+def read_sizes(told: Mapping[str, Any]) -> dict[str, Any]:
+    """The sizes in a config.json of transformers, as fields of our configs; None for one that it does not say."""
+    sizes = {ours: told.get(theirs) for ours, theirs in (STAGES if "depths" in told else SIZES).items()}
+    return {ours: tuple(size) if isinstance(size, list) else size for ours, size in sizes.items()}
+
+
+def sizes_of(told: Mapping[str, Any]) -> tuple[str, dict[str, Any]] | None:
+    """A preset of the kind that a config.json of transformers describes, and the sizes that make such a model of it;
+    None where that kind is not read, or not all of them are said.
+    """
+    sizes, base = read_sizes(told), next(iter(list_models(KINDS.get(kind_of(told), ""))), None)
+    if base is None or None in sizes.values():
+        return None
+    inner, width = told.get("intermediate_size"), told.get("hidden_size")
+    ratio = inner / width if isinstance(inner, int) and isinstance(width, int) and width else told.get("mlp_ratio")
+    return base, sizes | ({"mlp_ratio": ratio} if ratio else {}) | {"qkv_bias": told.get("qkv_bias", True)}
 
 
 def kind_of(told: Mapping[str, Any]) -> str:
@@ -199,11 +216,11 @@ def trained_windows(told: Mapping[str, Any]) -> tuple[int, ...]:
     return tuple(min(window, math.ceil(side / patch / 2**stage)) for stage in range(len(told.get("depths", ()))))
 
 
-def refuse_others(told: Mapping[str, Any], preset: str) -> None:
-    """Raises InputError where a config.json of transformers is of another model than the preset in what the shapes of
-    weights do not tell.
+def refuse_others(told: Mapping[str, Any], preset: str, **sizes: Any) -> None:
+    """Raises InputError where a config.json of transformers is of another model than the preset, with its `sizes` if
+    there are any, in what the shapes of weights do not tell.
     """
-    config: Any = preset_config(preset)[1]
+    config: Any = preset_config(preset, **sizes)[1]
     heads = getattr(config, "num_heads", None)
     gated = told.get("model_type") == "dinov3_vit" and config.mlp == "swiglu"
     wanted = {

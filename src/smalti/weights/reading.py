@@ -24,8 +24,9 @@ __all__ = ["Published", "read_published"]
 
 ONE, SHARDS = "model.safetensors", "model.safetensors.index.json"
 BEST_FIRST = (ONE, SHARDS, "pytorch_model.bin")
-PREFIXES = ("module.", "_orig_mod.", "backbone.")  # of wrappers: data parallel, compiled, DINO's
+PREFIXES = ("module.", "_orig_mod.", "backbone.", "model.", "net.")  # data parallel, compiled, DINO's, Lightning's
 PICKLED = (".pth", ".pt", ".bin")
+POINTER = b"version https://git-lfs"
 KNOWN = f".safetensors, .npz, {', '.join(PICKLED)}, or a folder of one with a config.json"
 
 
@@ -41,6 +42,7 @@ class Published:
         ours: the names are ours already.
         files: those the tensors were in.
         origin: OWNER/NAME@COMMIT where they came from the hub.
+        outside: names of tensors beside what a wrapper holds, a loss of Lightning's for instance.
     """
 
     path: Path
@@ -50,10 +52,12 @@ class Published:
     ours: bool = False
     files: tuple[Path, ...] = ()
     origin: str = ""
+    outside: frozenset[str] = frozenset()
 
 
 def read_published(path: str | os.PathLike[str]) -> Published:
-    """Weights from a file, or from a folder with a config.json as Hugging Face and timm have it.
+    """Weights from a file, or from a folder with a config.json as Hugging Face and timm have it; which also is read
+    where the file is named that would be chosen there.
 
     Raises:
         InputError: there is nothing there, it is of another kind, damaged, or asks for more than tensors.
@@ -65,12 +69,15 @@ def read_published(path: str | os.PathLike[str]) -> Published:
         raise InputError("does not exist", where=path, mend=f"name a file ({KNOWN})")
     if path.suffix == ".npz":
         return Published(path, from_google(read_arrays(path)), ours=True, files=(path,))
-    return Published(path, unwrapped(read_tensors(path)), files=(path,))
+    if path.name == chosen(path.parent) and (path.parent / "config.json").is_file():
+        return read_folder(path.parent)
+    state, outside = unwrapped(read_tensors(path))
+    return Published(path, state, files=(path,), outside=outside)
 
 
 def read_folder(path: Path, read: Callable[[Path], dict[str, Tensor]] | None = None) -> Published:
     """Weights from a folder, with the JSON files beside them; `read` reads a file of tensors, else any kind is read."""
-    name = next((name for name in BEST_FIRST if (path / name).is_file()), None)
+    name = chosen(path)
     if name is None:
         raise InputError("holds no weights", where=path, why=f"none of {', '.join(BEST_FIRST)}", mend="name the file")
     files = tuple(path / one for one in (shards(path) if name == SHARDS else [name]))
@@ -79,7 +86,13 @@ def read_folder(path: Path, read: Callable[[Path], dict[str, Tensor]] | None = N
         state |= (read or read_tensors)(file)
     config = read_json(path / "config.json", "id2label", "model_args", "pretrained_cfg")
     preprocessor = read_json(path / "preprocessor_config.json")
-    return Published(path, unwrapped(state), config, preprocessor, files=files)
+    state, outside = unwrapped(state)
+    return Published(path, state, config, preprocessor, files=files, outside=outside)
+
+
+def chosen(folder: Path) -> str | None:
+    """The name of the weights in a folder, those that are read of several; None where there are none."""
+    return next((name for name in BEST_FIRST if (folder / name).is_file()), None)
 
 
 def shards(path: Path) -> list[str]:
@@ -99,7 +112,7 @@ def read_json(path: Path, *parts: str) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
-        tree = json.loads(path.read_text("utf-8"))
+        tree = json.loads(path.read_text("utf-8-sig"))
     except (OSError, ValueError, RecursionError) as error:
         raise InputError("is not valid JSON", where=path, why=str(error), mend="get it again") from error
     if not isinstance(tree, dict):
@@ -116,10 +129,13 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     """The tensors of a file, in fp32: safetensors here, pickles in a process of their own."""
     try:
         with open(path, "rb") as file:
-            start = file.read(9)
+            start = file.read(len(POINTER))
     except OSError as error:
         raise InputError("cannot be read", where=path, why=error.strerror or str(error), mend="check it") from error
-    if start[8:] == b"{":
+    if start == POINTER:
+        mend = "fetch the real file with `git lfs pull`"
+        raise InputError("is a Git LFS pointer, not weights", where=path, mend=mend)
+    if start[8:9] == b"{":
         return read_safetensors(path)
     if start[:2] == b"PK" or start[:1] == b"\x80":
         with tempfile.TemporaryDirectory(prefix="smalti-") as folder:
@@ -133,6 +149,8 @@ def read_safetensors(path: Path) -> dict[str, Tensor]:
     """The tensors of a safetensors file, in fp32; whole numbers stay."""
     try:
         with safe_open(path, framework="pt") as file:
+            if "smalti" in (file.metadata() or {}):
+                raise InputError("is a model of smalti's already", where=path, mend="use it as it is")
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
     except (SafetensorError, OSError, ValueError) as error:
         raise InputError("is damaged", where=path, why=printable(error), mend="get it again") from error
@@ -151,7 +169,7 @@ def unpickle(path: Path, target: Path) -> None:
         why = printable(told[-1] if told else f"the process that read it ended with {done.returncode}")
         if path.suffix not in PICKLED:
             raise InputError("is no file of weights", where=path, why=why, mend=f"name a file ({KNOWN})")
-        mend = "get it again, as safetensors if there is"
+        mend = "get it as safetensors, or of a model of your own save model.state_dict()"
         raise InputError("its tensors cannot be read", where=path, why=why, mend=mend)
 
 
@@ -165,8 +183,13 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
     return {name: array for name, array in arrays.items() if np.issubdtype(array.dtype, np.number)}
 
 
-def unwrapped(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The names without what wrappers put before them, one around the other."""
+def unwrapped(state: dict[str, Tensor]) -> tuple[dict[str, Tensor], frozenset[str]]:
+    """The tensors under names without what wrappers put before them, one around the other, and the names of those that
+    no wrapper holds.
+    """
+    outside: frozenset[str] = frozenset()
     while prefix := next((one for one in PREFIXES if any(name.startswith(one) for name in state)), ""):
-        state = {name.removeprefix(prefix): tensor for name, tensor in state.items()}
-    return state
+        inside = {name.removeprefix(prefix): t for name, t in state.items() if name.startswith(prefix)}
+        others = {name: t for name, t in state.items() if not name.startswith(prefix)}
+        outside, state = outside | others.keys() - inside.keys(), others | inside
+    return state, outside

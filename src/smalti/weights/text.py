@@ -209,6 +209,9 @@ def options_of(told: Mapping[str, Any], state: Mapping[str, Tensor]) -> tuple[st
     if "classifier.weight" in state:
         options["num_classes"] = len(state["classifier.weight"])
         refuse_other_heads(told, options["num_classes"])
+    elif family == "bert" and "cls.predictions.bias" not in state:
+        what = "its weights have no head: smalti reads a BERT that guesses masked tokens or names the class of a text"
+        raise InputError(what, mend="get it with its head (BertForMaskedLM), or use transformers")
     return family, {**options, "mlp": ACTS[act]}
 
 

@@ -3,6 +3,7 @@ and of pooling by attention. The authors' own files of DeiT, DeiT-III, BEiT, Swi
 same, but for a few.
 """
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,10 +11,11 @@ from torch import Tensor
 
 from smalti.errors import InputError
 from smalti.models import list_models, preset_config
+from smalti.models.swin import SwinConfig
 from smalti.weights.huggingface import trained_windows
 from smalti.weights.names import Names, Row
 
-__all__ = ["authors_names", "from_timm", "options_from_timm", "timm_names", "to_timm"]
+__all__ = ["authors_names", "from_timm", "options_from_timm", "pads_and_shifts", "timm_names", "to_timm"]
 
 BLOCK, GRID = "blocks.{i}", "layers.{i}.blocks.{j}"
 MADE = (  # computed, and stored all the same
@@ -144,6 +146,18 @@ def own_windows(config: Any) -> tuple[int, ...]:
     height, width = config.size
     told = {"image_size": height if height == width else None, "window_size": config.window}
     return trained_windows({**told, "patch_size": config.patch_size, "depths": config.depths})
+
+
+def pads_and_shifts(config: SwinConfig) -> bool:
+    """Whether a stage has shifted windows that do not fill its grid: timm rolls such a grid before it pads it, we pad
+    first, as torchvision and transformers do.
+    """
+    sides = [side // config.patch_size for side in config.size]
+    for depth in config.depths:
+        if depth > 1 and any(side > config.window and side % config.window for side in sides):
+            return True
+        sides = [math.ceil(side / 2) for side in sides]
+    return False
 
 
 def timm_names(state: Mapping[str, Tensor], family: str) -> Names:

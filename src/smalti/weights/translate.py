@@ -18,8 +18,11 @@ def to_ours(state: Mapping[str, Tensor], family: str) -> tuple[str, dict[str, Te
     """A published state dict for a model of `family` under our names, and whose names it had."""
     if family in TEXT:
         return "transformers", text_from_huggingface(state, family)
-    for kind in (*KINDS, "model"):
+    for kind in KINDS:
         state = {name.removeprefix(f"{kind}."): tensor for name, tensor in state.items()}
+    if family == "convnext" and any(name.startswith("stages.") for name in state):
+        what = "these weights of a ConvNeXt are timm's, which has other names and layers for it"
+        raise InputError(what, mend="take torchvision's file, which is read")
     publisher, names = find_names(state, family)
     return publisher, with_counts(spread_bias(names.to_ours(state)))
 

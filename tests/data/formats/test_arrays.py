@@ -35,7 +35,7 @@ def test_the_task_can_be_said() -> None:
         array_source("x", {0: (X, np.arange(4) + 0.5)}, "classify")
     with pytest.raises(InputError, match="not whole numbers"):
         array_source("x", {0: (X, np.asarray([0, np.inf, 1, 0]))}, "classify")
-    with pytest.raises(InputError, match=r"row 1 .* has 0 labels where one is expected .2 rows.*--task multilabel"):
+    with pytest.raises(InputError, match=r"row 1 .* has 0 labels .*.2 rows.*train with --task multilabel"):
         array_source("x", {0: (X, np.asarray([[0, 1], [0, 0], [1, 1], [1, 0]]))}, "classify")
     with pytest.raises(InputError, match="other than 0 and 1"):
         array_source("x", {0: (X, np.arange(4))}, "multilabel")
@@ -65,6 +65,24 @@ def test_channels_first_are_moved_last() -> None:
     assert source.read(0).shape == (8, 9, 3)
     assert any("channels came first" in note for note in source.notes)
     assert array_source("x", {0: (np.zeros((2, 8, 9, 4)), np.asarray([0, 1]))}).read(0).shape == (8, 9, 4)
+
+
+@pytest.mark.parametrize(
+    ("stored", "read"),
+    [
+        ((7, 32, 32), (32, 32, 7)),  # a square behind fewer channels
+        ((2, 32, 32), (32, 32, 2)),
+        ((32, 32, 7), (32, 32, 7)),
+        ((7, 32, 40), (7, 32, 40)),
+        ((64, 32, 32), (64, 32, 32)),
+        ((9, 9, 9), (9, 9, 9)),
+        ((2, 3, 3), (2, 3, 3)),
+    ],
+)
+def test_any_number_of_channels_before_a_square_is_moved_last(stored: tuple[int, ...], read: tuple[int, ...]) -> None:
+    source = array_source("x", {0: (np.arange(2 * np.prod(stored)).reshape(2, *stored), np.asarray([0, 1]))})
+    assert np.shape(source.read(0)) == read
+    assert bool(source.notes) == (stored != read)
 
 
 @pytest.mark.parametrize(

@@ -96,6 +96,7 @@ def test_a_few_folders_over_the_same_folders_are_unnamed_splits(words: tuple[str
     (problem,) = class_folders(tree(*paths, f"{words[0]}/only here/1.jpg")).problems
     assert (problem.kind, problem.fatal) == ("unknown_split", True)
     assert problem.cause == f"{', '.join(sorted(words))} look like splits over the classes B\u00e4r, cat"
+    assert problem.mend.endswith("if they are versions of the same pictures, name one of them as DATA")
     assert class_folders(tree(*(f"train/{path}" for path in paths))).problems == ()  # said to be the classes
 
 
@@ -108,7 +109,111 @@ def test_a_few_folders_over_the_same_folders_are_unnamed_splits(words: tuple[str
     ],
 )
 def test_folders_below_classes_are_no_splits(paths: tuple[str, ...]) -> None:
+    assert "unknown_split" not in {problem.kind for problem in class_folders(tree(*paths)).problems}
+
+
+def test_split_words_are_no_classes_of_unnamed_splits() -> None:
+    (problem,) = class_folders(
+        tree(*(f"{top}/{c}/1.jpg" for top in ("mine", "yours") for c in ("car", "test", "van")))
+    ).problems
+    assert problem.cause == "mine, yours look like splits over the classes car, van"
+
+
+def in_splits(*classes: str) -> dict[str, tuple[str, int]]:
+    return {f"{word}/{c}/{i}.jpg": (c, s) for c in classes for word, s in (("train", 0), ("test", 2)) for i in range(2)}
+
+
+def splits_in(*classes: str) -> dict[str, tuple[str, int]]:
+    return {f"{c}/{word}/{i}.jpg": (c, s) for c in classes for word, s in (("train", 0), ("test", 2)) for i in range(2)}
+
+
+@pytest.mark.parametrize(
+    ("given", "base", "beside", "cause"),
+    [
+        (splits_in("rose", "daisy"), "", "rose/preview.jpg", "in no split of a class"),
+        (splits_in("rose", "daisy"), "flowers/", "flowers/assets/logo.png", "in no split of a class"),
+        (splits_in("rose", "daisy", "tulip"), "", "rose/extra/1.jpg", "in no split of a class"),
+        (splits_in(*"abcdefg"), "", "a/extra/1.jpg", "in no split of a class"),
+        (in_splits("rose", "daisy"), "data/", "assets/logo.png", "in no class folder"),
+        (in_splits("rose", "daisy"), "repo/data/", "repo/assets/img/old/logo.png", "in no class folder"),
+        (in_splits("rose", "daisy"), "flowers/", "flowers/overview.png", "in no class folder"),
+    ],
+)
+def test_a_stray_picture_does_not_overturn_the_splits(
+    given: dict[str, tuple[str, int]], base: str, beside: str, cause: str
+) -> None:
+    source = class_folders(tree(*(base + path for path in given), beside))
+    assert summary(source) == {base + path: place for path, place in given.items()}
+    (left_out,) = source.problems
+    assert (left_out.kind, left_out.cause, left_out.fatal) == ("left_out", f"1 picture {cause}: {beside}", False)
+
+
+@pytest.mark.parametrize(
+    "paths",
+    [
+        (*splits_in("rose"), *(f"{c}/1.jpg" for c in "abc")),  # most classes have none
+        ("car/1.jpg", "train/1.jpg", "test/1.jpg"),
+        ("one/fruit/train/a/1.jpg", "one/fruit/test/a/1.jpg", "two/fruit/train/a/1.jpg", "two/fruit/test/a/1.jpg"),
+    ],
+)
+def test_folders_called_as_splits_that_are_none_are_told(paths: tuple[str, ...]) -> None:
+    source = class_folders(tree(*paths))
+    assert set(source.splits.tolist()) == {-1}
+    (problem,) = source.problems
+    assert (problem.kind, problem.fatal) == ("unknown_split", False)
+    assert "test/" in problem.cause
+    assert "train/" in problem.cause
+
+
+@pytest.mark.parametrize(
+    ("paths", "cause", "mend"),
+    [
+        (  # LC25000
+            ("set/lung/aca/1.jpg", "set/lung/n/1.jpg", "set/lung/scc/1.jpg", "set/colon/c/1.jpg", "set/colon/d/1.jpg"),
+            "the classes are the 2 upper folders, colon, lung; below them lie 5 others, aca, c, d and 2 more",
+            "put them side by side in place of the upper ones, or name one upper folder as DATA",
+        ),
+        (  # patients
+            tuple(f"{patient}/{c}/1.jpg" for patient in range(10, 22) for c in "01"),
+            "the classes are the 12 upper folders, 10, 11, 12 and 9 more; below them the same names return, 0, 1",
+            "name the pictures in a manifest.csv with the columns path, label and group (the upper folder), or",
+        ),
+        (  # versions of the same pictures, with splits
+            tuple(f"{version}/{path}" for version in ("colour", "grey") for path in in_splits("a", "b")),
+            "the classes are the 2 upper folders, colour, grey; below them the same names return, a, b",
+            "or name one upper folder as DATA",
+        ),
+        (("a/abbey/1.jpg", "b/bar/in/1.jpg", "b/bay/1.jpg"), "lie 3 others, abbey, bar, bay", "side by side"),
+    ],
+)
+def test_two_levels_of_folders_are_told(paths: tuple[str, ...], cause: str, mend: str) -> None:
+    (problem,) = class_folders(tree(*paths)).problems
+    assert (problem.kind, problem.fatal) == ("odd_label", False)
+    assert cause in problem.cause
+    assert mend in problem.mend
+
+
+@pytest.mark.parametrize(
+    "paths",
+    [
+        ("cat/cats/1.jpg", "dog/dogs/1.jpg"),  # one in each
+        ("cat/images/1.jpg", "dog/images/1.jpg"),
+        ("cat/a/1.jpg", "cat/b/1.jpg", "dog/1.jpg"),  # a class with pictures of its own
+        ("train/cat/a/1.jpg", "train/cat/b/1.jpg", "train/dog/c/1.jpg"),  # said to be the classes
+    ],
+)
+def test_one_level_of_classes_needs_no_remark(paths: tuple[str, ...]) -> None:
     assert class_folders(tree(*paths)).problems == ()
+
+
+def test_held_out_pictures_in_a_folder_called_images_have_no_class() -> None:
+    trained = [f"set/train/{c}/images/{c}_{i}.jpg" for c in ("n01", "n02") for i in range(2)]
+    source = class_folders(tree(*trained, "set/val/images/1.jpg", "set/test/images/2.jpg", "set/val/x.txt"))
+    assert summary(source) == {path: (path.split("/")[2], 0) for path in trained}  # so train is divided
+    (left_out,) = source.problems
+    assert left_out.cause == "2 pictures in no class folder: set/test/images/2.jpg, set/val/images/1.jpg"
+    kept = class_folders(tree("train/images/1.jpg", "train/b/1.jpg", "test/images/2.jpg"))
+    assert summary(kept)["test/images/2.jpg"] == ("images", 2)
 
 
 def test_pictures_of_formats_that_are_not_read_are_counted() -> None:
@@ -151,6 +256,11 @@ def test_a_table_beside_one_folder_of_pictures_is_pointed_to(tmp_path: Path) -> 
         ),
         ({"x": "path,width\n1.jpg,7\n"}, "the columns path and label: x.csv has no label or target column"),
         ({"x": "a,A\n"}, "x.csv: two columns are called 'a'"),
+        (
+            {"x": "path,label\ngone.jpg,a\n"},
+            "x.csv: none of the 1 files named in the manifest exists (the first is gone.jpg)",
+        ),
+        ({"x": "image,label\n1,a\n", "y": "path,label\ngone.jpg,a\n"}, "`smalti check DATA/x.csv` reads the labels"),
         ({"notes": "a,b\n", "x": "path,label\n1.jpg,a\n"}, "`smalti check DATA/x.csv` reads the labels"),
         (
             {"train_x": "path,label\n1.jpg,a\n", "test_x": "path,label\n2.jpg,a\n"},
@@ -276,6 +386,7 @@ def test_labels_are_safe_text() -> None:
         (("train/images/1.jpg", "train/masks/1.png"), "not a classification set: it holds pictures paired with masks"),
         (("leftImg8bit/train/a/1.png", "gtFine/train/a/1.png"), r"paired with masks .*\(gtfine/, leftimg8bit/\)"),
         (("train/1.png", "train_labels/1.png", "val/2.png"), r"paired with masks .* \(train/, train_labels/\)"),
+        (("Cars/a_1.png", "Cars_Masks/a_1_mask.gif"), r"paired with masks .* \(cars/, cars_masks/\)"),
     ],
 )
 def test_what_is_no_classification_set(paths: tuple[str, ...], what: str) -> None:
@@ -289,6 +400,15 @@ def test_classes_may_be_called_as_masks_are() -> None:
     source = class_folders(tree("images/mask/1.jpg", "images/no_mask/1.jpg"))
     assert source.labels == ("mask", "no_mask")
     assert class_folders(tree("face/1.jpg", "face_mask/1.jpg")).labels == ("face", "face_mask")
+    products = class_folders(tree("hair/h1.jpg", "hair/h2.jpg", "hair_masks/m1.jpg", "hair_masks/m2.jpg", "body/b.jpg"))
+    assert products.labels == ("body", "hair", "hair_masks")
+    cars = class_folders(tree("mustang/mustang_1.jpg", "mustang_gt/mustang_gt_1.jpg"))
+    assert cars.labels == ("mustang", "mustang_gt")
+
+
+def test_lists_in_a_folder_called_labels_are_no_boxes() -> None:
+    source = class_folders(tree("dtd/images/banded/b_1.jpg", "dtd/images/dotted/d_1.jpg", "dtd/labels/train1.txt"))
+    assert source.labels == ("banded", "dotted")
 
 
 def test_storage_follows_the_names(tmp_path: Path) -> None:

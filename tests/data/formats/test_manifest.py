@@ -1,6 +1,7 @@
 """Manifests in every form, and every way to get a row wrong."""
 
 import json
+import math
 import shutil
 import zipfile
 from pathlib import Path
@@ -11,6 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import smalti.data.opening as opening
+from smalti.data.formats import manifest
+from smalti.data.formats.walk import walk
 from smalti.data.source import Source
 from smalti.errors import InputError
 
@@ -81,6 +84,12 @@ def test_dialects(folder: Path, name: str, text: str) -> None:
     source = opening.open(write(folder, text, name))
     assert source.labels == ("a, b", "c")
     assert read_all(source) == [b"picture 0", b"picture 1"]
+
+
+def test_a_group_or_split_that_pandas_misses_is_none(folder: Path) -> None:
+    rows = [{"path": f"images/{i}.png", "label": "a", "split": math.nan, "group": math.nan} for i in range(3)]
+    source = opening.open(write(folder, "\n".join(map(json.dumps, rows)), "m.jsonl"))
+    assert (source.splits.tolist(), source.groups.tolist()) == ([-1] * 3, [0, 1, 2])  # type: ignore[union-attr]
 
 
 def test_split_and_group_columns(folder: Path) -> None:
@@ -157,6 +166,16 @@ def test_absolute_paths_are_in_the_manifest_too(folder: Path) -> None:
     rows = "".join(f"{folder / name},{i % 2}\n" for i, name in enumerate(PICTURES))
     write(folder, f"path,label\n{rows}", "metadata.csv")
     assert opening.open(folder).problems == ()
+
+
+def test_a_file_is_the_same_by_whatever_link(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    link = tmp_path_factory.mktemp("links") / "link"
+    link.symlink_to(folder)
+    ways = (folder, link, link / "images" / "..", f"../{folder.name}")
+    rows = "".join(f"{ways[i % len(ways)]}/{name},{i % 2}\n" for i, name in enumerate(PICTURES))
+    write(folder, f"path,label\n{rows}", "metadata.csv")
+    for data in (folder, link):
+        assert opening.open(data).problems == ()
 
 
 @pytest.mark.parametrize("header", ["filename,width,class,xmin,ymin,xmax,ymax", "path,label,bbox"])
@@ -281,6 +300,122 @@ def test_missing_files_stay_to_be_reported_unless_all_are(folder: Path) -> None:
         opening.open(write(folder, "path,label\ngone.png,a\n"))
 
 
+def put(root: Path, *paths: str, **tables: str) -> Path:
+    """Pictures that hold their paths, and tables with "/" for "__" in their names."""
+    for path in paths:
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(path)
+    for name, text in tables.items():
+        (root / f"{name.replace('__', '/')}.csv").write_text(text)
+    return root
+
+
+def zipped_tree(root: Path) -> Path:
+    files = [path for path in root.rglob("*") if path.is_file()]
+    with zipfile.ZipFile(root.with_suffix(".zip"), "w") as archive:
+        for path in files:
+            archive.write(path, path.relative_to(root))
+    return root.with_suffix(".zip")
+
+
+@pytest.mark.parametrize("beside", [(), ("README.txt",), ("README.txt", "LICENSE")])
+@pytest.mark.parametrize("wrapper", ["set", "data/set"])
+def test_a_manifest_in_the_folder_around_all_pictures(tmp_path: Path, beside: tuple[str, ...], wrapper: str) -> None:
+    paths = [f"{wrapper}/cam{i}/{i}.jpg" for i in (1, 2)]
+    root = put(tmp_path / "x", *paths, *beside)
+    put(root / wrapper, manifest="path,label\ncam1/1.jpg,dog\ncam2/2.jpg,cat\n")
+    for data in (root, zipped_tree(root)):
+        source = opening.open(data)
+        assert (source.labels, source.targets.tolist(), [*source.names]) == (("cat", "dog"), [1, 0], paths)
+
+
+@pytest.mark.parametrize("wrapper", ["", "data/", "of/data/"])
+@pytest.mark.parametrize("beside", [(), ("README.md",)])
+@pytest.mark.parametrize("splits", [("train",), ("train", "test"), ("train", "validation", "test")])
+def test_a_table_in_each_split(tmp_path: Path, wrapper: str, beside: tuple[str, ...], splits: tuple[str, ...]) -> None:
+    put(tmp_path, *(f"{wrapper}{split}/{i}.jpg" for split in splits for i in range(2)), *beside)
+    for split in splits:
+        put(tmp_path / wrapper / split, metadata="file_name,label\n0.jpg,a\n1.jpg,b\n")
+    source = opening.open(tmp_path)
+    read = {(text.decode(), int(split)) for text, split in zip(read_all(source), source.splits, strict=True)}
+    number = {"train": 0, "validation": 1, "test": 2}
+    assert read == {(f"{wrapper}{split}/{i}.jpg", number[split]) for split in splits for i in range(2)}
+
+
+def test_the_outermost_manifest_counts_and_others_are_named(tmp_path: Path) -> None:
+    rows = "path,label\ncam1/1.jpg,dog\ncam2/2.jpg,cat\n"
+    put(tmp_path, "set/cam1/1.jpg", "set/cam2/2.jpg", labels=rows.replace("cam", "set/cam"), notes="a,b\n1,2\n")
+    put(tmp_path, set__labels=rows.replace("dog", "cow"), set__old=rows, set__cam1__manifest=rows)
+    source = opening.open(tmp_path)
+    assert source.labels == ("cat", "dog")
+    said = "has the columns of a manifest, but is not read"
+    assert [note.split()[0] for note in source.notes if said in note] == [
+        "set/cam1/manifest.csv", "set/old.csv", "set/labels.csv",
+    ]  # fmt: skip
+
+
+def test_a_manifest_under_another_name_is_told_beside_class_folders(tmp_path: Path) -> None:
+    source = opening.open(put(tmp_path, "cam1/1.jpg", "cam2/2.jpg", all="path,label\ncam1/1.jpg,dog\n", x="a,A\n"))
+    assert source.labels == ("cam1", "cam2")
+    assert any(note.startswith("all.csv has the columns of a manifest, but is not read") for note in source.notes)
+
+
+@pytest.mark.parametrize(
+    ("table", "text", "expected"),
+    [
+        ("all", "image,MEL,NV\nISIC_1,1.0,0.0\nISIC_2,0.0,1.0\n", {"in/ISIC_1.jpg": "MEL", "in/ISIC_2.JPG": "NV"}),
+        ("manifest", "image,label\n/k/ISIC_1.jpg,a\nC:\\x\\ISIC_2,b\n", {"in/ISIC_1.jpg": "a", "in/ISIC_2.JPG": "b"}),
+        ("Training_set", "filename,label\n1.jpg,a\n2.jpg,b\n", {"train/1.jpg": "a", "train/2.jpg": "b"}),
+        ("train", "filename,label\n1,a\n2.jpg,b\n", {"train/1.jpg": "a", "train/2.jpg": "b"}),
+        ("labels", "image,label\nISIC_1,a\n\u00fc,b\nno,b\n", {"in/ISIC_1.jpg": "a", "u\u0308.jpg": "b", "no": "b"}),
+    ],
+)  # fmt: skip
+def test_pictures_are_found_by_name_where_no_path_leads_to_one(
+    tmp_path: Path, table: str, text: str, expected: dict[str, str]
+) -> None:
+    put(tmp_path, "in/ISIC_1.jpg", "in/ISIC_2.JPG", "train/1.jpg", "train/2.jpg", "test/1.jpg", "u\u0308.jpg")
+    put(tmp_path, **{table: text})
+    for data in (tmp_path / f"{table}.csv", *([tmp_path] if table != "all" else [])):
+        source = opening.open(data)
+        labels = (source.labels[target] for target in source.targets)
+        assert dict(zip(source.names, labels, strict=True)) == expected
+        assert any("looked for by name" in note for note in source.notes)
+
+
+@pytest.mark.parametrize(
+    "rows",
+    ["1.jpg,p\n", "1,p\n3.jpg,q\n", "a/3.jpg,p\nb/3.jpg,q\n", "4.jpg,p\n"],
+    ids=["two pictures", "two without suffix", "two rows", "none"],
+)
+def test_a_name_of_two_is_no_name(tmp_path: Path, rows: str) -> None:
+    put(tmp_path, "a/x/1.jpg", "b/y/1.png", "b/y/1.jpg", "c/z/3.jpg", manifest=f"path,label\n{rows}")
+    for data in (tmp_path, tmp_path / "manifest.csv"):
+        with pytest.raises(
+            InputError, match=r"none of the \d files named in the manifest exists .the first is .*; give"
+        ):
+            opening.open(data)
+
+
+def test_a_table_that_leads_nowhere_and_says_what_class_folders_say_is_passed_over(tmp_path: Path) -> None:
+    root = put(tmp_path / "x", *(f"{split}/{c}/1.jpg" for split in ("train", "test") for c in ("cat", "dog")))
+    put(root, train="path,label\nold/1.jpg,Cat\nold/2.jpg,dog\n")
+    for data in (root, zipped_tree(root)):
+        source = opening.open(data)
+        assert (source.labels, len(source)) == (("cat", "dog"), 4)
+        assert any(note.endswith("train.csv is not read: none of its pictures is there") for note in source.notes)
+    put(root, train="path,label\nold/1.jpg,cat\nold/2.jpg,cow\n")
+    with pytest.raises(InputError, match="none of the 2 files named in the manifest exists"):
+        opening.open(root)
+
+
+def test_many_names_are_looked_up_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(tmp_path, *(f"in/{i}.jpg" for i in range(50)), labels="path,label\n" + "".join(f"{i},a\n" for i in range(50)))
+    asked = []
+    monkeypatch.setattr(manifest, "walk", lambda root: asked.append(root) or walk(root))
+    assert len(opening.open(tmp_path / "labels.csv")) == 50
+    assert len(asked) == 1
+
+
 def test_on_disk_any_path_is_allowed(folder: Path) -> None:
     (folder / "sub").mkdir()
     absolute = folder / "images" / "1.png"
@@ -343,6 +478,7 @@ BAD_ROWS = [
     ("m.csv", "path,target\nimages/0.png,inf\n", "line 2: target 'inf' is not a finite number"),
     ("m.csv", "path,target\nimages/0.png,1e39\n", "line 2: target '1e39' is not a finite number"),
     ("m.csv", "path,target\nimages/0.png,tall\n", "line 2: target 'tall' is not"),
+    ("m.csv", "path,target\nimages/0.png,cat\n", "if the targets are classes, give --task classify, or call the colum"),
     ("m.csv", "path,target\nimages/0.png,1.5 kg\n", "target '1.5 kg' is not.*such as 0.53, with a point"),
     ("m.csv", 'path,target\nimages/0.png,"1,000"\n', "'1,000' is not a finite number"),
     ("m.csv", "path;target\nimages/0.png;1.000,5\n", "'1.000,5' is not a finite number"),
@@ -366,7 +502,9 @@ BAD_ROWS = [
     ("m.jsonl", '{"path": "images/0.png", "label": {"a": 1}}\n', "line 1: label is"),
     ("m.jsonl", '{"path": "images/0.png", "label": "a"}\n{"path": "images/1.png"}\n', "line 2: no label"),
     ("m.jsonl", '{"path": "images/0.png", "target": true}\n', "line 1: target 'True' is not"),
-    ("m.jsonl", '{"path": "images/0.png", "target": NaN}\n', "line 1: target 'nan'"),
+    ("m.jsonl", '{"path": "images/0.png", "target": NaN}\n', "line 1: target empty is not"),
+    ("m.jsonl", '{"path": "images/0.png", "label": NaN}\n', "line 1: no label; give the class of every picture"),
+    ("m.jsonl", '{"path": "images/0.png", "labels": ["a", NaN]}\n', "line 1: labels is .*a list of names"),
     ("m.jsonl", "[" * 100_000 + "\n", "line 1: not JSON"),
     ("m.csv", "path,label,split\nimages/0.png,a,train\nimages/1.png,b,test\n", "class 'b' occurs only in test"),
 ]  # fmt: skip

@@ -2,7 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from smalti.data.text import looks_like_text, text_kind
+from smalti.data.text import text_kind
+
+OTHERS = ("mp4", "avi", "svg", "tga", "exr", "jxl", "7z", "rar", "zst", "psd", "tfrecords", "bin", "xlsx", "pdf")
 
 
 def made(folder: Path, files: dict[str, str]) -> Path:
@@ -18,6 +20,8 @@ def made(folder: Path, files: dict[str, str]) -> Path:
         ("a.txt", "x", "corpus"),
         ("a.TXT", "x", "corpus"),
         ("a.md.gz", "x", "corpus"),
+        ("main.cpp", "x", "corpus"),
+        ("index.html", "x", "corpus"),
         ("a.png", "x", None),
         ("a.gz", "x", None),
         ("a.bin", "x", None),
@@ -37,7 +41,7 @@ def made(folder: Path, files: dict[str, str]) -> Path:
 )
 def test_a_file_is_told_by_name_and_columns(tmp_path: Path, name: str, content: str, kind: str | None):
     assert text_kind(made(tmp_path, {name: content}) / name) == kind
-    assert looks_like_text(tmp_path / name) == (kind == "corpus")
+    assert (text_kind(tmp_path / name) == "corpus") == (kind == "corpus")
 
 
 @pytest.mark.parametrize(
@@ -45,6 +49,7 @@ def test_a_file_is_told_by_name_and_columns(tmp_path: Path, name: str, content: 
     [
         ({"a.txt": "", "b/c.txt": ""}, True),
         ({"a.txt": "", "LICENSE": ""}, True),
+        ({"src/main.rs": "", "src/a.go": "", "Cargo.toml": "", "Makefile": "", "Cargo.lock": ""}, True),
         ({"cat/1.png": "", "README.md": ""}, False),
         ({"labels.csv": "", "README.md": ""}, False),
         ({"train.npz": "", "readme.txt": ""}, False),
@@ -55,18 +60,20 @@ def test_a_file_is_told_by_name_and_columns(tmp_path: Path, name: str, content: 
         ({"scan.dcm": "", "README.md": ""}, False),
         ({"cat/1.cr2": "", "README.md": ""}, False),
         ({"model.safetensors": "", "README.md": ""}, False),
+        *(({f"run/1.{suffix}": "", "README.md": ""}, False) for suffix in OTHERS),
+        ({"49960": "", "README.md": ""}, False),
         ({".git/x.txt": "", "y": ""}, False),
         ({}, False),
     ],
 )
 def test_a_folder_is_text_where_no_other_data_is(tmp_path: Path, files: dict[str, str], text: bool):
-    assert looks_like_text(made(tmp_path, files)) == text
+    assert (text_kind(made(tmp_path, files)) == "corpus") == text
 
 
 def test_many_texts_beside_pictures_are_no_corpus(tmp_path: Path):
     made(tmp_path, {f"{i}.txt": "" for i in range(10_001)})
-    assert looks_like_text(tmp_path)
-    assert not looks_like_text(made(tmp_path, {"images/1.jpg": ""}))
+    assert text_kind(tmp_path) == "corpus"
+    assert text_kind(made(tmp_path, {"images/1.jpg": ""})) is None
 
 
 def test_what_is_not_there_is_no_text(tmp_path: Path):

@@ -27,6 +27,14 @@ def test_a_batch_shows_the_start_and_wants_the_end(pairs):
     assert all(tensor.dtype == torch.int64 for tensor in batch.values())
 
 
+def test_a_text_is_encoded_once(pairs):
+    known = {}
+    one, other = (Pairs(pairs, [0, 2], LETTERS, batch_size=1, known=known) for _ in range(2))
+    assert set(known) == {"abc", "d", "cd", "abcd"}
+    assert all(a is b for a, b in zip(one.sources, other.sources, strict=True))
+    assert one.longest == 5
+
+
 def test_training_batches_come_in_another_order_each_epoch(pairs):
     made = Pairs(pairs, [0, 1, 2], LETTERS, batch_size=1, shuffle=True, seed=1)
     orders = {tuple(int(batch["id"]) for batch in made.epoch(epoch)) for epoch in range(12)}
@@ -48,7 +56,7 @@ def test_the_fingerprint_changes_with_all_that_is_learned_or_judged(tmp_path: Pa
 
 
 def test_what_does_not_fit_names_its_line(pairs):
-    with pytest.raises(InputError, match=r"t\.csv, line 4: 5 tokens are more than max_len 4"):
+    with pytest.raises(InputError, match=r"t\.csv, line 4: 5 tokens are more than max_len 4; .*--set tokens.max_len=5"):
         Pairs(pairs, [0, 1, 2], LETTERS, batch_size=1, max_len=4)
     with pytest.raises(InputError, match=r"t\.csv, line 2: character 'd'"):
         Pairs(pairs, [0], Characters("abc", ("start", "end")), batch_size=1)

@@ -16,6 +16,8 @@ def test_texts_are_cut_padded_and_have_their_class(tmp_path: Path):
     assert batch["target"].tolist() == [1, 0]
     assert batch["id"].tolist() == [1, 0]
     assert made.cut == 1
+    whole = Sentences(open_sentences(path), [0, 1], Bytes(), batch_size=2, max_len=None)
+    assert (whole.lengths.tolist(), whole.cut) == ([6, 2], 0)
     assert len(Sentences(open_sentences(path), [0, 1, 2], Bytes(), batch_size=2, max_len=4)) == 2
     with pytest.raises(InputError, match="no texts"):
         Sentences(open_sentences(path), [], Bytes(), batch_size=2, max_len=4)

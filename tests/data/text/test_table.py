@@ -40,6 +40,24 @@ def test_a_table_that_lacks_something_names_it(tmp_path: Path, content: str, sai
         read_table(table(tmp_path, content), ("source", "target"))
 
 
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        (
+            '{"text": "a", "label": ["toxic", "rude"]}',
+            r"line 2: the label is \['toxic', 'rude'\], not a text; write one",
+        ),
+        ('{"text": "a", "label": []}', "line 2: the label is"),
+        ('{"text": {"en": "a"}, "label": "b"}', "line 2: the text is"),
+        ('{"text": "cut \\ud83d", "label": "b"}', "line 2: half a surrogate pair, U.D83D at position 4, is no char"),
+    ],
+)
+def test_what_is_no_text_is_told_with_its_line(tmp_path: Path, row: str, said: str):
+    path = table(tmp_path, '{"text": "whole \\ud83d\\ude00", "label": 1}\n' + row, "t.jsonl")
+    with pytest.raises(InputError, match=said):
+        open_sentences(path)
+
+
 def test_equal_sources_stay_in_one_split(tmp_path: Path):
     rows = "".join(f"{i % 40},answer {i}\n" for i in range(200))
     pairs = open_pairs(table(tmp_path, "source,target\n" + rows))

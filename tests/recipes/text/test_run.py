@@ -5,7 +5,10 @@ import math
 import os
 import signal
 import time
+from dataclasses import replace
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from tests.text_runs import FILES, LINES, SMALL, pair_file, text_file
@@ -14,8 +17,11 @@ import smalti
 from smalti.data.preprocess import Preprocess
 from smalti.errors import InputError, Interrupted
 from smalti.modelfile import ModelFile, read_any_model, write_model
+from smalti.models import preset_config
 from smalti.recipes.recipe import ModelConfig
+from smalti.recipes.settings import reads_bytes
 from smalti.recipes.text.choose import choose_text
+from smalti.recipes.text.language import some_of
 from smalti.recipes.text.recipe import TextRecipe, TokensConfig
 from smalti.recipes.text.run import judging_seconds
 from smalti.recipes.text.systems import open_system
@@ -141,6 +147,117 @@ def test_a_resumed_run_equals_an_unbroken_one_bit_for_bit(tmp_path, monkeypatch,
     assert judged[0] == judged[1]
 
 
+def test_the_model_is_kept_whatever_becomes_of_the_test(tmp_path, monkeypatch):
+    data = text_file(tmp_path)
+    call = {"steps": 1, "overrides": TINY, "report": False, "show": False}
+    with monkeypatch.context() as patch:
+        patch.setattr("smalti.recipes.text.language.Language.measure", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            smalti.train(data, out=tmp_path / "run", **call)
+    assert read_any_model(tmp_path / "run" / "model.safetensors").provenance["metrics"] == {}
+    result = smalti.resume(tmp_path / "run", show=False)
+    assert read_any_model(result.model).provenance["metrics"]["loss"]["value"] == result.metrics["loss"].value
+
+
+@pytest.mark.parametrize("split", ["train", "val", "test"])
+def test_a_row_that_no_model_takes_is_told_before_the_run(tmp_path, split):
+    """Not when it is come to: a test row would throw away all that was learned."""
+    data = tmp_path / "pairs.csv"
+    rows = [f"{i},{i},{'train' if i % 3 else 'val' if i % 2 else 'test'}" for i in range(30)]
+    data.write_text("\n".join(["source,target,split", *rows, f"{'1' * 513},2,{split}"]))
+    with pytest.raises(InputError, match=r"line 32: 513 tokens are more than max_len 512; .*--set tokens.max_len=513"):
+        smalti.train(data, steps=1, out=tmp_path / "run", overrides=TINY, show=False)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_character_that_the_start_has_no_id_for_is_told_before_the_run(text_runs, tmp_path):
+    rows = [f"{i},{i},{'train' if i % 3 else 'val' if i % 2 else 'test'}" for i in range(30)]
+    (tmp_path / "pairs.csv").write_text("\n".join(["source,target,split", *rows, "x,1,test"]))
+    with pytest.raises(InputError, match="line 32: character 'x'"):
+        smalti.train(tmp_path / "pairs.csv", start=text_runs["seq2seq"][1].model, steps=1, out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def chosen(data, task, **settings):
+    """The choices of the rule, without a run."""
+    system = open_system(data, task, choose_tokens(task, settings.get("tokens", {})))
+    return system, choose_text(system, Budget(steps=1), settings, torch.device("cpu"))[0]
+
+
+@pytest.mark.parametrize(("longest", "max_len"), [(20, None), (127, None), (128, 129), (300, 301), (600, 512)])
+def test_pairs_are_read_in_full(tmp_path, longest, max_len):
+    """A target stands behind its start."""
+    data = tmp_path / "pairs.csv"
+    data.write_text(f"source,target\nab,c\nb,{'a' * longest}\n")
+    assert chosen(data, "seq2seq")[1].tokens.max_len == max_len
+    assert chosen(data, "seq2seq", tokens={"max_len": 99})[1].tokens.max_len == 99
+    assert chosen(data, "seq2seq", model={"preset": "lstm_seq2seq_mini"})[1].tokens.max_len is None
+
+
+@pytest.mark.parametrize(("longest", "max_len"), [(20, None), (126, None), (300, 302), (600, 512)])
+def test_most_labelled_texts_are_read_in_full(tmp_path, longest, max_len):
+    """A few very long ones do not decide; a text stands between start and end."""
+    lines = [f"{'ab'[i % 2] * (2000 if i == 7 else longest)},{'ab'[i % 2]},train" for i in range(40)]
+    (tmp_path / "t.csv").write_text("\n".join(["text,label,split", *lines]))
+    letters = {"tokenizer": "characters"}
+    assert chosen(tmp_path / "t.csv", "classify", tokens=letters)[1].tokens.max_len == max_len
+    named = {**letters, "max_len": 64}
+    assert chosen(tmp_path / "t.csv", "classify", tokens=named)[1].tokens.max_len == 64
+
+
+def test_texts_that_are_cut_are_counted(tmp_path, capsys):
+    """In training, and when the model is measured; the label of the long ones stands where nobody reads."""
+    data = tmp_path / "t.csv"
+    data.write_text("text,label\n" + "".join(f"{'x' * (i + 1)}{'ab'[i % 2]},{'ab'[i % 2]}\n" for i in range(40)))
+    call = {"overrides": {**TINY, "tokens.max_len": 23, "tokens.tokenizer": "characters"}, "report": False}
+    result = smalti.train(data, steps=1, out=tmp_path / "run", **call)
+    told = "cut: 20 of 40 texts  (longer than the 23 tokens that are read; --set tokens.max_len=N"
+    assert told in capsys.readouterr().err
+    assert "20 of 40 texts" in (result.run / "run.toml").read_text()
+    smalti.evaluate(result.model, data, split="all")
+    assert told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("task", "unit"), [("classify", "texts"), ("seq2seq", "pairs"), ("next-token", "characters")])
+def test_a_share_of_other_data_is_called_one(text_runs, tmp_path, capsys, task, unit):
+    data, result = text_runs[task]
+    other = tmp_path / data.name
+    lines = data.read_text().splitlines(keepends=True)
+    other.write_text("".join(lines[:-1]))
+    for name, split, says in [(other, "test", True), (other, "all", False), (data, "test", False)]:
+        found = smalti.evaluate(result.model, name, split=split)
+        told = capsys.readouterr().err
+        assert ("--split all measures every one" in told) == says
+        if says and task != "next-token":
+            assert f"test: {found.n} of {len(lines) - 2} {unit}" in told
+    if task == "classify":
+        rows = [f"{line.strip()},{'test' if i % 4 > 1 else 'train'}\n" for i, line in enumerate(lines[1:])]
+        other.write_text("".join(["text,label,split\n", *rows]))
+        smalti.evaluate(result.model, other)
+        assert "--split all" not in capsys.readouterr().err  # it says itself what judges
+
+
+@pytest.mark.parametrize(
+    ("preset", "task", "batch"),
+    [("gpt2", "next-token", 1), ("bert_base", "masked-token", 4), ("bert_base", "classify", 32)],
+)
+def test_a_published_model_gets_batches_that_fit_a_laptop(text_runs, preset, task, batch):
+    """Of GPT-2 16 windows of 1,024 tokens would be 3 GiB of logits, and as much for each of their gradients."""
+    _, config = preset_config(preset)
+    begun = SimpleNamespace(provenance={"preset": preset}, module=SimpleNamespace(config=config))
+    tokenizer = SimpleNamespace(kind="bpe", unit="piece", vocab_size=config.vocab_size)
+    about = {"sizes": {"train": 10**6}, "reason": "", "unit": "pieces", "needed": 0, "tokenizer": tokenizer}
+    system = SimpleNamespace(task=task, **about)
+    recipe, _ = choose_text(system, Budget(steps=1), {}, torch.device("cpu"), begun)
+    assert (recipe.loop.batch_size, recipe.tokens.max_len) == (batch, config.max_len)
+
+
+def test_a_published_model_is_judged_a_window_at_a_time(tmp_path):
+    system = open_system(text_file(tmp_path), "next-token", TokensConfig())
+    model = SimpleNamespace(config=preset_config("gpt2")[1])
+    assert system.pieces(model, np.arange(9000)).batch_size == 1
+
+
 def test_a_run_stopped_while_it_is_judged_says_how_to_go_on(tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr("smalti.recipes.text.run.prepared", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
@@ -179,12 +296,52 @@ def test_time_is_kept_to_write_the_targets_of_the_test(tmp_path, monkeypatch):
     model = TextRecipe(ModelConfig("seq2seq_mini", SMALL), TokensConfig(), Budget(steps=1)).build(**system.found)
 
     def write(model, tokenizer, source, beams):
-        time.sleep(0.3)
+        time.sleep(0.05)
         return ["a b c d"] * len(source)
 
     monkeypatch.setattr("smalti.recipes.text.pairs.write_targets", write)
-    monkeypatch.setattr("smalti.recipes.text.run.REHEARSED", 3)
-    assert judging_seconds(system, model) > 0.3 * system.sizes["test"] / 3
+    monkeypatch.setattr("smalti.recipes.text.divided.REHEARSED", 3)
+    assert judging_seconds(system, model) > 0.05 * system.sizes["test"] / 3
+
+
+@pytest.mark.parametrize("model", ["gpt_char_mini", "lstm_char"])
+def test_a_long_text_is_rehearsed_on_a_few_windows(tmp_path, monkeypatch, model):
+    """All of val would take minutes for a text of tens of MB. What is found out is that of the whole test."""
+    monkeypatch.setattr("smalti.recipes.text.language.ROWS", 2)
+    system = open_system(text_file(tmp_path), "next-token", TokensConfig())
+    judged = []
+
+    def measure(self, model, split):
+        judged.append(self.sizes[split])
+        time.sleep(0.01)
+
+    monkeypatch.setattr("smalti.recipes.text.language.Language.measure", measure)
+    width = 16 if model == "gpt_char_mini" else 128
+    system = replace(system, ids={**system.ids, "val": system.ids["train"]})
+    module = TextRecipe(ModelConfig(model), TokensConfig(max_len=16), Budget(steps=1)).build(**system.found)
+    seconds = judging_seconds(system, module)
+    assert set(judged) == {2 * width + 1}
+    assert 0.01 <= seconds * judged[0] / system.sizes["test"] < 0.1
+
+
+def test_pieces_from_all_over_a_long_text_choose_the_model():
+    ids = np.arange(1_000_003)
+    some = some_of(ids)
+    assert len(some) == 100_000
+    assert some[0] == 0
+    assert some[-1] == 1_000_003 - 20_000 + 1_999
+    assert np.bincount(some // 20_001).max() <= 2_001
+    assert some_of(ids[:100_000]) is not some
+    assert len(some_of(ids[:100_000])) == 100_000
+
+
+def test_the_loop_judges_some_of_a_long_text_and_the_test_all(tmp_path, monkeypatch):
+    monkeypatch.setattr("smalti.recipes.text.language.CHOOSING", 50)
+    system = open_system(text_file(tmp_path), "next-token", TokensConfig())
+    recipe = TextRecipe(ModelConfig("gpt_char_mini", SMALL), TokensConfig(max_len=16), Budget(steps=1))
+    model = recipe.build(**system.found)
+    assert sum(int((b["target"] >= 0).sum()) for b in system.evaluator(recipe, model).batches) == 49
+    assert system.measure(model, "test").n == system.sizes["test"] - 1
 
 
 def test_bytes_read_any_file(tmp_path):
@@ -220,6 +377,19 @@ def test_bytes_of_a_program_are_a_text_and_those_of_pictures_are_none(tmp_path):
     with pytest.raises(InputError, match=r"none\.bin"):
         smalti.train(tmp_path / "none.bin", out=tmp_path / "no", **call)
     assert not (tmp_path / "no").exists()
+
+
+def test_the_settings_of_a_run_on_bytes_are_for_any_file(tmp_path):
+    program = tmp_path / "program.bin"
+    program.write_bytes(bytes(range(256)) * 20)
+    settings = tmp_path / "run.toml"
+    settings.write_text('[tokens]\ntokenizer = "bytes"\n')
+    call = {"config": settings, "steps": 1, "report": False, "show": False}
+    assert smalti.train(program, out=tmp_path / "run", overrides=TINY, **call).task == "next-token"
+    assert not reads_bytes(settings, {"tokens.tokenizer": "characters"})
+    settings.write_text("tokens = 3\n")
+    with pytest.raises(InputError, match="tokens"):
+        smalti.train(text_file(tmp_path), out=tmp_path / "no", **call)
 
 
 def test_a_text_without_line_breaks_is_written_from_too(tmp_path):
@@ -265,6 +435,12 @@ def test_what_cannot_be_is_one_clear_line(tmp_path, options, words):
     assert not (tmp_path / "run" / "model.safetensors").exists()
 
 
+def test_a_table_of_texts_with_other_columns_says_what_they_are_to_be_called(tmp_path):
+    (tmp_path / "imdb.csv").write_text("review,sentiment\ngood,pos\n")
+    with pytest.raises(InputError, match="of texts text,label or source,target"):
+        smalti.check(tmp_path / "imdb.csv")
+
+
 def test_a_run_begins_with_what_another_has_learned(text_runs, tmp_path):
     """Going on is better than starting over; the tokenizer is that of the start, and the start may then go."""
     data, first = text_runs["next-token"]
@@ -305,10 +481,17 @@ def test_the_kind_of_tokenizer_is_that_of_the_start(tmp_path):
 def test_the_length_is_that_of_the_positions_the_start_has_learned(text_runs, tmp_path):
     data, first = text_runs["next-token"]
     call = {"start": first.model, "steps": 1, "report": False, "show": False}
-    with pytest.raises(InputError, match=r"tokens.max_len = 64, and the model it begins with sees 128 tokens"):
-        smalti.train(data, out=tmp_path / "no", overrides={"tokens.max_len": 64}, **call)
+    with pytest.raises(InputError, match=r"tokens.max_len = 129, and the model it begins with sees 128 tokens"):
+        smalti.train(data, out=tmp_path / "no", overrides={"tokens.max_len": 129}, **call)
     assert not (tmp_path / "no").exists()
     assert smalti.train(data, out=tmp_path / "same", overrides={"tokens.max_len": 128}, **call).metrics
+    fewer = {"tokens.max_len": 64, "optim.lr": 1e-9}  # for a machine that is too small for all of them
+    made, start = (
+        read_any_model(result.model).module
+        for result in (smalti.train(data, out=tmp_path / "fewer", overrides=fewer, **call), first)
+    )
+    assert made.config.max_len == 64
+    assert torch.allclose(made.positions.table, start.positions.table[:64], atol=1e-6)
     turned = {**TINY, "model.options.pos_embed": "rope"}  # no table: any length will do
     rotary = smalti.train(data, steps=1, out=tmp_path / "rope", overrides=turned, report=False, show=False)
     call["start"] = rotary.model

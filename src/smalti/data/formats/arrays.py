@@ -113,10 +113,16 @@ def _as_pictures(pictures: Array, where: str, notes: list[str]) -> Array:
             else "give (N, H, W) or (N, H, W, C) numbers"
         )
         raise InputError(f"pictures of shape {pictures.shape} and type {pictures.dtype}", where=where, mend=mend)
-    if pictures.ndim == 4 and pictures.shape[3] > 4 and pictures.shape[1] in (1, 3, 4):
+    if pictures.ndim == 4 and _channels_first(*pictures.shape[1:]):
         notes.append("channels came first, (N, C, H, W), and were moved last")
         pictures = pictures.transpose(0, 2, 3, 1)
     return pictures
+
+
+def _channels_first(first: int, second: int, third: int) -> bool:
+    """Whether pictures of this shape are (C, H, W): the last is no usual number of channels, and the first is one, or
+    the smaller one beside two that make a square."""
+    return third > 4 and (first in (1, 3, 4) or first < second == third)
 
 
 def _side(pixels: int) -> str:
@@ -178,7 +184,7 @@ def _chosen(name: str, rows: Array) -> NDArray[np.int64]:
             f"row {odd[0]} of the answers has {counts[odd[0]]} labels where one is expected",
             where=name,
             why=f"{counted(len(odd), 'row')} like it",
-            mend="give one label a picture, or use --task multilabel",
+            mend="give one label a picture, or train with --task multilabel",
         )
     return np.nonzero(rows)[1]
 
@@ -190,7 +196,7 @@ def _class_names(name: str, given: Array, label_names: Sequence[str] | None) -> 
         ]
     if given.dtype.kind == "f" and not (np.isfinite(given) & (given == np.floor(given))).all():
         raise InputError(
-            "class labels that are not whole numbers", where=name, mend="use --task regress, or give integers"
+            "class labels that are not whole numbers", where=name, mend="give integers, or train with --task regress"
         )
     values = [int(value) for value in given.tolist()]
     if label_names is None:

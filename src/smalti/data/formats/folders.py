@@ -6,12 +6,13 @@ from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator, Set
 from functools import partial
+from itertools import accumulate
 
 import numpy as np
 from numpy.typing import NDArray
 
 from smalti.data.formats import manifest
-from smalti.data.formats.labels import SPLIT_WORDS, class_targets, composed, split_of
+from smalti.data.formats.labels import SPLIT_WORDS, class_targets, composed, in_order, split_of
 from smalti.data.formats.table import MANIFEST_SUFFIXES
 from smalti.data.formats.tree import Tree, is_picture, is_unread_picture, suffix_of
 from smalti.data.formats.walk import Files
@@ -39,7 +40,7 @@ def class_folders(tree: Tree, remarks: tuple[str, ...] = ()) -> Source:
 
     The class is the first folder, or the first one below a split; deeper folders belong to it. One folder around
     everything is looked through, and so is one that holds nothing but a folder of its own name.
-    `<class>/<split>/<picture>` is read as well.
+    `<class>/<split>/<picture>` is read as well. What lies beside the splits overturns neither.
     Pictures that are left out, and folders that look like splits under other names, are among the source's problems.
 
     Args:
@@ -53,7 +54,7 @@ def class_folders(tree: Tree, remarks: tuple[str, ...] = ()) -> Source:
     doubled = _doubled(tree)
     folders = [_parts(path, doubled) for path in paths]
     others = tree.paths.take(np.delete(np.arange(len(tree.paths)), pictures))
-    _refuse_other_tasks(tree.name, folders, others)
+    _refuse_other_tasks(tree.name, folders, tree.paths.take(pictures), folder_of, others)
     unread = [*_unread(others)]
     if not len(pictures):
         raise _no_pictures(tree, unread, remarks)
@@ -61,11 +62,11 @@ def class_folders(tree: Tree, remarks: tuple[str, ...] = ()) -> Source:
     meant = _stemmed_splits(folders, len(base))
     plain = partial(_parts, doubled=doubled, depth=len(base), meant=meant)
     folders = [plain(path) for path in paths]
-    split_at, class_at = _columns(folders, base)
-    splits = [UNASSIGNED if split_at is None or len(f) <= split_at else split_of(f[split_at]) for f in folders]
-    within = np.asarray([len(f) > class_at and s is not None for f, s in zip(folders, splits, strict=True)])[folder_of]
+    base, split_at, class_at = _layout(folders, base)
+    places = _places(folders, base, split_at, class_at)
+    within = np.asarray([place is not None for place in places])[folder_of]
     kept, outside, folder_of = pictures[within], pictures[~within], folder_of[within]
-    classes = {number: printable(folders[number][class_at], 300) for number in np.unique(folder_of).tolist()}
+    classes = {number: printable(place[0], 300) for number, place in enumerate(places) if place}
     if not len(kept) or (remarks and len({*classes.values()}) == 1):  # a lone folder beside a manifest is no class
         if remarks:
             mend = (
@@ -87,14 +88,16 @@ def class_folders(tree: Tree, remarks: tuple[str, ...] = ()) -> Source:
     if meant:
         notes.append(f"read {few(f'{top}/ as {word}' for top, word in sorted(meant.items()))}")
     if base:
-        notes.append(f"read below {printable('/'.join(base))}/, which holds everything")
+        notes.append(f"read below {printable('/'.join(base))}/")
     if no_pictures := [path for path in others if not is_unread_picture(path)]:
         notes.append(f"{counted(len(no_pictures), 'file')} left out, not pictures: {few(no_pictures)}")
-    split_array = np.asarray([UNASSIGNED if s is None else s for s in splits], np.int8)[folder_of]
+    split_array = np.asarray([place[1] if place else UNASSIGNED for place in places], np.int8)[folder_of]
     labels, targets = class_targets(map(classes.__getitem__, folder_of.tolist()), split_array, tree.name)
-    problems = [*unread, *_outside(tree.paths.take(outside), plain, len(base), split_at)]
+    problems = [*unread, *_outside(tree.paths.take(outside), plain, base, split_at, class_at)]
     if split_at is None:
-        problems += _unnamed_splits(folders, len(base))
+        problems += [*_unread_splits(folders), *_unnamed_splits(folders, len(base))]
+    if split_at != len(base) and not any(problem.fatal for problem in problems):  # below "train" they are as meant
+        problems += _two_levels([f for f, place in zip(folders, places, strict=True) if place], split_at, class_at)
     in_parts = _are_parts(labels)
     if (len(labels) == 1 or in_parts) and (mend := _from_table(tree, others)):
         found = f"the folders {few(labels)} are parts of one set, no classes" if in_parts else "there is only one class"
@@ -186,6 +189,27 @@ def _base(folders: list[list[str]]) -> list[str]:
         base.append(*tops)
 
 
+def _layout(folders: list[list[str]], base: list[str]) -> tuple[list[str], int | None, int]:
+    """The folders around the classes, which part of the path names the split (None: no part does), and which the class.
+
+    Where most folders lie in splits, these decide: a logo in a folder beside them, or a picture right in a class,
+    must not mix what was given as the test with the rest.
+
+    Args:
+        folders: those that hold pictures, as parts.
+        base: the folders around everything.
+    """
+    in_splits = [parts for parts in folders if any(split_of(part) is not None for part in parts)]
+    around = _base(in_splits)
+    split_at, class_at = _columns(in_splits, around)
+    if split_at is not None and 2 * len(in_splits) > len(folders):
+        splits = {split_of(parts[split_at]) for parts in in_splits}
+        classes = {parts[class_at] for parts in in_splits if len(parts) > class_at}
+        if 0 in splits and splits & {1, 2} and len(classes) > 1:
+            return around, split_at, class_at
+    return base, *_columns(folders, base)
+
+
 def _columns(folders: list[list[str]], base: list[str]) -> tuple[int | None, int]:
     """Which part of the path names the split (None: no part does), and which the class."""
     depth = len(base)
@@ -202,6 +226,22 @@ def _columns(folders: list[list[str]], base: list[str]) -> tuple[int | None, int
     return None, depth
 
 
+def _places(
+    folders: list[list[str]], base: list[str], split_at: int | None, class_at: int
+) -> list[tuple[str, int] | None]:
+    """The class and the split of each folder; None for one that lies in no class, or in none of the splits."""
+    depth = max(class_at, split_at or 0)
+    places: list[tuple[str, int] | None] = []
+    for parts in folders:
+        inside = len(parts) > depth and parts[: len(base)] == base
+        split = split_of(parts[split_at]) if inside and split_at is not None else UNASSIGNED
+        places.append((parts[class_at], split) if inside and split is not None else None)
+    learned = {place[0] for place in places if place and place[1] == 0}
+    # "val/images" beside "train/<class>/images", as in Tiny ImageNet, is where pictures without a class lie.
+    nameless = {name for name, _ in filter(None, places) if name.lower() in _IMAGES} - learned if learned else set()
+    return [place if place and place[0] not in nameless else None for place in places]
+
+
 def _class_folders(
     tree: Tree, plain: Callable[[str], list[str]], base: list[str], split_at: int | None, class_at: int
 ) -> Iterator[tuple[str, list[str]]]:
@@ -214,16 +254,21 @@ def _class_folders(
             yield folder, parts
 
 
-def _outside(outside: Names, plain: Callable[[str], list[str]], depth: int, split_at: int | None) -> Iterator[Problem]:
-    """Pictures that are left out since they lie in no class folder.
+def _outside(
+    outside: Names, plain: Callable[[str], list[str]], base: list[str], split_at: int | None, class_at: int
+) -> Iterator[Problem]:
+    """Pictures that are left out since they lie in no class folder, or in no split.
 
     Args:
         outside: their paths.
         plain: gives the parts of a folder's path.
-        depth: of the folders around everything.
+        base: the folders around the classes.
         split_at: which part of the path names the split.
+        class_at: which part names the class.
     """
-    parts = [plain(path.rpartition("/")[0])[depth:] for path in outside]
+    depth = len(base)
+    folders = (plain(path.rpartition("/")[0]) for path in outside)
+    parts = [folder[depth:] if folder[:depth] == base else [] for folder in folders]
     strange = {p[0] for p in parts if split_at == depth and len(p) > 1 and split_of(p[0]) is None}
     if below := [path for path, p in zip(outside, parts, strict=True) if strange.intersection(p[:1])]:
         where = few(f"{name}/" for name in sorted(strange))
@@ -231,8 +276,11 @@ def _outside(outside: Names, plain: Callable[[str], list[str]], depth: int, spli
         mend = "if these are splits, call them train, val or test"
         yield Problem("left_out", "", cause, mend, count=len(below))
     if loose := [path for path, p in zip(outside, parts, strict=True) if not strange.intersection(p[:1])]:
-        cause = f"{counted(len(loose), 'picture')} in no class folder: {few(loose)}"
-        yield Problem("left_out", "", cause, "put them into the folders of their classes", count=len(loose))
+        kind, mend = "class folder", "put them into the folders of their classes"
+        if split_at is not None and split_at > class_at:
+            kind, mend = "split of a class", "put them into the folders train, val or test of their classes"
+        cause = f"{counted(len(loose), 'picture')} in no {kind}: {few(loose)}"
+        yield Problem("left_out", "", cause, f"{mend}, if they are to be used", count=len(loose))
 
 
 def _unread(others: Names) -> Iterator[Problem]:
@@ -254,11 +302,51 @@ def _unnamed_splits(folders: list[list[str]], depth: int) -> Iterator[Problem]:
         if len(parts) < depth + 2:
             return
         below.setdefault(parts[depth], set()).add(composed(parts[depth + 1]))
-    shared = sorted(set.intersection(*below.values()))
+    shared = sorted(name for name in set.intersection(*below.values()) if split_of(name) is None)
     if 1 < len(below) <= _SPLITS_AT_MOST and len(shared) > 1:
         cause = f"{few(sorted(below), _SPLITS_AT_MOST)} look like splits over the classes {few(shared)}"
-        mend = "call them train, val and test; if they are the classes, put them all into a folder called train"
+        mend = (
+            "call them train, val and test; if they are the classes, put them all into a folder called train; if they "
+            "are versions of the same pictures, name one of them as DATA"
+        )
         yield Problem("unknown_split", "", cause, mend, fatal=True)
+
+
+def _two_levels(folders: list[list[str]], split_at: int | None, class_at: int) -> Iterator[Problem]:
+    """Classes that hold no picture themselves, but several folders: either level may be the classes.
+
+    Args:
+        folders: those of the pictures that are kept.
+        split_at: which part of the path names the split.
+        class_at: which part names the class.
+    """
+    depth = max(class_at, split_at or 0) + 1
+    if any(len(parts) == depth for parts in folders):
+        return
+    pairs = {(parts[class_at], composed(parts[depth])) for parts in folders}
+    upper, lower = ({*names} for names in zip(*pairs, strict=True))
+    if len(pairs) == len(upper):  # one folder in each says nothing more
+        return
+    cause = f"the classes are the {counted(len(upper), 'upper folder')}, {few(in_order(upper))}; below them "
+    if len(pairs) == len(lower):
+        cause += f"lie {len(lower)} others, {few(in_order(lower))}"
+        mend = "put them side by side in place of the upper ones"
+    else:  # patients, or versions of the same pictures
+        cause += f"the same names return, {few(in_order(lower))}"
+        mend = "name the pictures in a manifest.csv with the columns path, label and group (the upper folder)"
+    yield Problem(
+        "odd_label", "", cause, f"if the lower ones are the classes, {mend}, or name one upper folder as DATA"
+    )
+
+
+def _unread_splits(folders: list[list[str]]) -> Iterator[Problem]:
+    """Folders called train and test which are no splits of all that is there."""
+    found = {split_of(part): f"{'/'.join(parts[:k])}/" for parts in folders for k, part in enumerate(parts, 1)}
+    found.pop(None, None)
+    if 0 in found and len(found) > 1:
+        cause = f"{few(found.values())} are called as splits are, but are taken for classes or for parts of them"
+        mend = "if they are splits, arrange all as train/<class>, test/<class>, or name the folder around them as DATA"
+        yield Problem("unknown_split", "", cause, mend)
 
 
 def _are_parts(labels: tuple[str, ...]) -> bool:
@@ -298,12 +386,16 @@ def _no_pictures(tree: Tree, unread: list[Problem], remarks: tuple[str, ...]) ->
     return InputError("no pictures found", where=tree.name, why="; ".join([why, *remarks]), mend=_LAYOUTS)
 
 
-def _refuse_other_tasks(name: str, folders: list[list[str]], others: Names) -> None:
+def _refuse_other_tasks(
+    name: str, folders: list[list[str]], pictures: Names, folder_of: NDArray[np.int64], others: Names
+) -> None:
     """Sets for detection and segmentation would pass for classes called "images" and "masks".
 
     Args:
         name: of the data set.
         folders: those that hold pictures.
+        pictures: their paths.
+        folder_of: for each of them, the number of its folder.
         others: the files that are no pictures.
     """
     lower = [path.lower() for path in others]
@@ -311,8 +403,8 @@ def _refuse_other_tasks(name: str, folders: list[list[str]], others: Names) -> N
     for parts in folders:
         for depth, part in enumerate(parts):
             beside.setdefault(tuple(parts[:depth]), set()).add(part.lower())
-    paired = next(filter(None, map(_paired, beside.values())), set())
     words = set().union(*beside.values()) | {part for path in lower for part in path.split("/")[:-1]}
+    boxed = {_stem(path) for path in lower if "labels/" in path and path.endswith(".txt")}
     found = ""
     if "annotations" in words and any(path.endswith(".xml") for path in lower):
         found = "boxes for object detection (Pascal VOC: Annotations/*.xml)"
@@ -320,9 +412,9 @@ def _refuse_other_tasks(name: str, folders: list[list[str]], others: Names) -> N
         found = "boxes for object detection (_annotations.csv)"
     elif any(path.endswith("coco.json") or (path.endswith(".json") and "/instances_" in f"/{path}") for path in lower):
         found = "boxes for object detection (COCO JSON)"
-    elif "labels" in words and "images" in words and any("labels/" in path and path.endswith(".txt") for path in lower):
+    elif boxed and {"labels", "images"} <= words and any(_stem(path) in boxed for path in pictures):
         found = "boxes for object detection (YOLO: labels/*.txt)"
-    elif paired:
+    elif paired := _paired(folders, beside, pictures, folder_of):
         found = f"pictures paired with masks for segmentation ({'/, '.join(sorted(paired))}/)"
     if found:
         raise InputError(
@@ -330,10 +422,37 @@ def _refuse_other_tasks(name: str, folders: list[list[str]], others: Names) -> N
         )
 
 
-def _paired(names: set[str]) -> set[str]:
-    """Of folders side by side, in small letters, those of pictures and of their masks: "images" and "masks", "train"
-    and "train_labels"; but "face" and "face_mask" are classes."""
-    if names & _IMAGES and names & _MASKS:
-        return names & (_IMAGES | _MASKS)
-    pairs = ({name, f"{name}_{mask}"} for name in sorted(names) for mask in _MASKS - {"mask"})
-    return next((pair for pair in pairs if pair <= names), set())
+def _paired(
+    folders: list[list[str]], beside: dict[tuple[str, ...], set[str]], pictures: Names, folder_of: NDArray[np.int64]
+) -> set[str]:
+    """Of folders side by side, in small letters, those of pictures and of their masks: "images" and "masks"; "train"
+    and "train_labels" where most masks are called as pictures are. "face" and "face_mask" are classes."""
+    stems = partial(_stems, folders, pictures, folder_of)
+    for around, names in beside.items():
+        if names & _IMAGES and names & _MASKS:
+            return names & (_IMAGES | _MASKS)
+        for name in sorted(names):
+            for masks in sorted(names & {f"{name}_{mask}" for mask in _MASKS - {"mask"}}):
+                if _called_alike(stems(around, name), stems(around, masks)):
+                    return {name, masks}
+    return set()
+
+
+def _called_alike(pictures: set[str], masks: set[str]) -> bool:
+    """Whether most masks are called as a picture is, with a word more behind it or not ("a_1" and "a_1_mask")."""
+    starts = (accumulate(re.split(r"([\W_]+)", mask)) for mask in masks)
+    return 2 * sum(not pictures.isdisjoint(of_one) for of_one in starts) > len(masks)
+
+
+def _stems(
+    folders: list[list[str]], pictures: Names, folder_of: NDArray[np.int64], around: tuple[str, ...], name: str
+) -> set[str]:
+    """What the pictures below a folder are called, deeper down too; its own name is in small letters."""
+    depth = len(around)
+    below = [len(f) > depth and f[:depth] == [*around] and f[depth].lower() == name for f in folders]
+    return {*map(_stem, pictures.take(np.flatnonzero(np.asarray(below)[folder_of])))}
+
+
+def _stem(path: str) -> str:
+    """The name of a file without its suffix, in small letters."""
+    return path.rpartition("/")[2].rpartition(".")[0].lower()

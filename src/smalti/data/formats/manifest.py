@@ -5,24 +5,29 @@ Columns (any case): `path` (or file, file_name, filename, image), and one of
 `target`, `targets` or several `target_*` (numbers: regression); further `split` and `group`, if wanted. Where none of
 these says it, and each of the other columns is 0 or 1 in every row, their names are the labels: one class a picture
 where every row has a single 1, else multi-label.
+
+Paths start from the manifest's folder. Where none of them leads to a file, as in many tables that are published, the
+pictures are looked for below that folder by their names, with or without a suffix.
 """
 
 import math
 import os
 import posixpath
 import re
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import cache, cached_property, partial
-from pathlib import PurePath
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
+from itertools import islice
 from typing import Any
 
 import numpy as np
 
 from smalti.data.formats.labels import class_targets, composed, in_order, split_of
+from smalti.data.formats.places import OnDisk, Place, by_name, last_part, place_in
 from smalti.data.formats.table import LABEL_COLUMNS, MANIFEST_SUFFIXES, PATH_COLUMNS, Rows, parse, stated_split
 from smalti.data.formats.tree import Tree, is_picture, suffix_of
-from smalti.data.formats.walk import Files
+from smalti.data.formats.walk import walk
 from smalti.data.names import Names
 from smalti.data.source import UNASSIGNED, Problem, Source, Storage, Task
 from smalti.errors import InputError, counted, few, printable
@@ -35,19 +40,22 @@ _ANSWERS: dict[Task, tuple[str, ...]] = {
     "classify": (*LABEL_COLUMNS, "labels", "target"),
     "regress": ("target", "targets", "label"),
 }
+_LOOKED_INTO = 5  # of the tables that are not read
 _BIT = re.compile(r"[01](?:\.0*)?")  # also as a table of floats has it, "1.0"
 _LARGEST = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True)
 class _Table:
-    """One parsed manifest. `folder` is where its paths start from; `split` is for rows that name none."""
+    """One parsed manifest. `folder` is where its paths start from; `split` is for rows that name none; `elsewhere` are
+    the places of its pictures, from `folder` too, where they are not at the paths that it gives them."""
 
     name: str
     folder: str
     split: int
     columns: tuple[str, ...]
     rows: Rows
+    elsewhere: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def shown(self) -> str:
@@ -91,37 +99,42 @@ class _Table:
 
 @dataclass(frozen=True)
 class Found:
-    """What a tree holds in the way of manifests: those that can be used, and remarks on those that cannot."""
+    """What a tree holds in the way of manifests: those that can be used, where their pictures lie, remarks on those
+    that cannot be used, and notes on other tables and on how pictures were found."""
 
-    tables: tuple[_Table, ...] = ()
-    remarks: tuple[str, ...] = ()
+    tables: tuple[_Table, ...]
+    place: Place
+    remarks: tuple[str, ...]
+    notes: tuple[str, ...]
 
 
 def find(tree: Tree) -> Found:
-    """Looks for metadata, manifest or labels (.csv, .tsv, .jsonl) at the top or in a split folder, or train.csv etc.
+    """Looks for metadata, manifest or labels (.csv, .tsv, .jsonl), in a folder around all pictures or in a split's
+    folder there, or for train.csv etc. The outermost such folder counts.
 
-    A file without a path column is no manifest. Raises InputError where two would do.
+    A file without a path column is no manifest, nor is one that says what class folders say, of pictures that are not
+    there. Raises InputError where two would do, or where none of the pictures is there.
     """
-    tables, remarks = [], []
-    top = {path.partition("/")[0] for path in tree.paths}
-    wrapper = f"{top.pop()}/" if len(top) == 1 else ""
+    around = _around(tree.paths)
+    levels: dict[str, list[tuple[str, _Table]]] = {}  # by the folder that a table, or its split's folder, lies in
+    remarks, others = [], []
     for path in tree.paths:
         if not path.lower().endswith(MANIFEST_SUFFIXES):
             continue
-        folder, _, file = path.removeprefix(wrapper).rpartition("/")
-        stem = posixpath.splitext(file)[0]
-        split = split_of(folder) if folder else split_of(stem)
-        if (folder and split is None) or (stem.lower() not in _STEMS and (folder or split is None)):
+        if (found := _level(path, around)) is None:
+            others.append(path)
             continue
-        table = _parse(
-            tree.content(path), f"{tree.name}/{path}", posixpath.dirname(path), UNASSIGNED if split is None else split
-        )
+        level, split = found
+        table = _parse(tree.content(path), f"{tree.name}/{path}", posixpath.dirname(path), split)
         if table.lacks:
             remarks.append(_remark(path, table))
-        elif not table.answers and stem.lower() == "metadata":  # more likely what else is known of pictures in folders
+        elif not table.answers and _stem(path).lower() == "metadata":  # more likely what else is known of pictures
             remarks.append(f"{printable(path)} has columns of 0 and 1; if these are the labels, call it manifest.csv")
         else:
-            tables.append(table)
+            levels.setdefault(level, []).append((path, table))
+    outermost = min(levels, key=len, default="")
+    tables = [table for _, table in levels.pop(outermost, [])]
+    unread = [*others, *(path for level in levels.values() for path, _ in level)]
     if len(tables) > 1 and (
         any(table.split == UNASSIGNED for table in tables) or len({table.split for table in tables}) < len(tables)
     ):
@@ -131,13 +144,78 @@ def find(tree: Tree) -> Found:
             why=few(table.name for table in tables),
             mend="name the one to use as DATA",
         )
-    return Found(tuple(tables), tuple(remarks))
+    place = place_in(tree)
+    settled = _settled(tables, place, lambda: tree.paths)
+    if tables and not settled:
+        if not _as_the_folders(tree, tables):
+            raise _none_exists(tables, tree.name)
+        remarks += [f"{printable(table.name)} is not read: none of its pictures is there" for table in tables]
+    return Found(tuple(settled), place, tuple(remarks), (*_notes(settled), *_unread(tree, unread)))
+
+
+def _around(paths: Names) -> str:
+    """The folder around all pictures; around all files, where there are none. Paths are sorted, so the first and the
+    last tell."""
+    ends = [next(filter(is_picture, order), "") for order in (paths, reversed(paths))]
+    if not all(ends) and len(paths):
+        ends = [paths[0], paths[-1]]
+    return posixpath.commonpath([posixpath.dirname(path) for path in ends])
+
+
+def _level(path: str, around: str) -> tuple[str, int] | None:
+    """The folder that a table is a manifest of, and the split that its name or its folder means; None where it is none.
+
+    Args:
+        path: the table's.
+        around: the folder around all pictures.
+    """
+    stem, folder = _stem(path), posixpath.dirname(path)
+    above, last = posixpath.split(folder)
+    if stem.lower() in _STEMS and _holds(above, around) and (split := split_of(last)) is not None:
+        return above, split
+    split = split_of(stem)
+    if _holds(folder, around) and (split is not None or stem.lower() in _STEMS):
+        return folder, UNASSIGNED if split is None else split
+    return None
+
+
+def _stem(path: str) -> str:
+    return posixpath.splitext(last_part(path))[0]
+
+
+def _holds(folder: str, path: str) -> bool:
+    return not folder or f"{path}/".startswith(f"{folder}/")
+
+
+def _as_the_folders(tree: Tree, tables: Sequence[_Table]) -> bool:
+    """Whether all labels are names of folders, so that tables which lead nowhere say nothing that folders do not."""
+    folders = {_alike(part) for folder in tree.folders for part in folder.split("/")}
+    columns = {table.answers for table in tables}
+    return columns <= {(c,) for c in LABEL_COLUMNS} and all(
+        _alike(row.text(*row.table.answers)) in folders for row in _AllRows(tables)
+    )
+
+
+def _alike(name: str) -> str:
+    return composed(name).casefold()
+
+
+def _unread(tree: Tree, paths: Sequence[str]) -> Iterator[str]:
+    for path in islice(paths, _LOOKED_INTO):
+        with suppress(InputError):  # no table at all
+            if not _parse(tree.content(path), path, "", UNASSIGNED).lacks:
+                yield (
+                    f"{printable(path)} has the columns of a manifest, but is not read: metadata, manifest and labels "
+                    "are, in the outermost folder around all pictures or a split's folder there"
+                )
 
 
 def remark(tree: Tree, path: str) -> str:
     """What is to be said of a table that is no manifest; empty where it would do. Raises InputError for no table."""
-    table = _parse(tree.content(path), f"{tree.name}/{path}", "", UNASSIGNED)
-    return _remark(path, table) if table.lacks else ""
+    table = _parse(tree.content(path), f"{tree.name}/{path}", posixpath.dirname(path), UNASSIGNED)
+    if table.lacks:
+        return _remark(path, table)
+    return "" if _settled([table], place_in(tree), lambda: tree.paths) else str(_none_exists([table], path))
 
 
 def _remark(path: str, table: _Table) -> str:
@@ -146,27 +224,14 @@ def _remark(path: str, table: _Table) -> str:
 
 def read_tree(tree: Tree, found: Found, task: Task | None) -> Source:
     """The source that manifests inside a folder or archive describe. Raises InputError with file and line of a row."""
-    rows = _AllRows(found.tables)
-    root = ""
-    if isinstance(tree.storage, Files):  # written by the person on this machine: any path is theirs to give
-        root = tree.storage.root
-        names = Names(map(_on_disk(root), rows))
-        storage: Storage = Files(root, names)
-        _require_some(names, (os.path.exists(os.path.join(root, name)) for name in names), tree.name)
-    else:
-        names = Names(map(_in_archive, rows))
-        places = {composed(path): i for i, path in enumerate(tree.paths)}
-        places |= {path: i for i, path in enumerate(tree.paths)}
-        found_at = (places.get(name, places.get(composed(name), -1)) for name in names)
-        positions = np.fromiter(found_at, np.int64, len(names))
-        _require_some(names, iter(positions >= 0), tree.name)
-        storage = tree.storage.select(positions)
-    listed = {composed(os.path.relpath(name, root) if os.path.isabs(name) else name) for name in names}
-    rest = Names(path for path in tree.paths if is_picture(path) and composed(path) not in listed)
+    rows, place = _AllRows(found.tables), found.place
+    names = Names(_paths(found.tables, place))
+    listed = set(map(place.identity, names))
+    rest = Names(path for path in tree.paths if is_picture(path) and place.identity(path) not in listed)
     cause = f"{counted(len(rest), 'picture')} in no manifest: {few(rest)}"
     left_out = Problem("left_out", "", cause, "give each a row, if it is to be used", count=len(rest))
     notes = (*tree.notes, *found.remarks)
-    return _source(tree.name, rows, names, storage, task, notes, (left_out,) if rest else ())
+    return _source(tree.name, rows, names, place.storage(names), task, notes, (left_out,) if rest else ())
 
 
 def read_file(path: str | os.PathLike[str], name: str, task: Task | None) -> Source:
@@ -181,16 +246,27 @@ def read_file(path: str | os.PathLike[str], name: str, task: Task | None) -> Sou
     table = _parse(content, name if suffix_of(name) else os.fspath(path), "", UNASSIGNED)
     if table.lacks:
         mend = (
-            f"the first row must name the columns, e.g. path,label; path may be {' or '.join(PATH_COLUMNS[1:])} too"
+            f"the first row must name the columns, e.g. path,label; path may be {' or '.join(PATH_COLUMNS[1:])} too; "
+            "of texts text,label or source,target"
             if not table.path_column
             else "name the column of the answer label, labels or target"
         )
         raise InputError(f"no {table.lacks}; the columns are {table.shown}", where=name, mend=mend)
-    rows = _AllRows([table])
     root = os.path.dirname(os.path.abspath(path))
-    names = Names(map(_on_disk(root), rows))
-    _require_some(names, (os.path.exists(os.path.join(root, file)) for file in names), name)
-    return _source(name, rows, names, Files(root, names), task)
+    place = OnDisk(root)
+    tables = _settled([table], place, lambda: _all_below(root))
+    if not tables:
+        raise _none_exists([table], name)
+    rows = _AllRows(tables)
+    names = Names(_paths(tables, place))
+    return _source(name, rows, names, place.storage(names), task, tuple(_notes(tables)))
+
+
+def _all_below(root: str) -> Sequence[str]:
+    try:
+        return walk(root).paths
+    except InputError:  # beside a manifest may lie folders that are nobody's business
+        return ()
 
 
 @dataclass(slots=True)
@@ -205,7 +281,7 @@ class _Row:
 
     def text(self, column: str) -> str:
         value = self.values.get(column)
-        return "" if value is None else str(value).strip()
+        return "" if _is_missing(value) else str(value).strip()
 
 
 @dataclass(frozen=True)
@@ -223,6 +299,11 @@ class _AllRows:
                 raise InputError("no rows", where=table.name, mend="write one row a picture")
 
 
+def _is_missing(value: object) -> bool:
+    """Whether a value is none: NaN is what pandas writes for one into JSON."""
+    return value is None or (isinstance(value, float) and math.isnan(value))
+
+
 # --- parsing
 
 
@@ -234,6 +315,7 @@ def _parse(content: bytes, name: str, folder: str, split: int) -> _Table:
 
 
 def _given_path(row: _Row) -> str:
+    """From the table's folder."""
     column = row.table.path_column
     assert column is not None
     value = row.values.get(column)
@@ -244,60 +326,55 @@ def _given_path(row: _Row) -> str:
     except UnicodeEncodeError as error:  # half a pair of surrogates, which JSON can write
         mend = "name the picture as it is called on disk"
         raise InputError(f"{printable(value)!r} cannot be a file name", where=row.where, mend=mend) from error
-    return value.strip()
+    return row.table.elsewhere.get(value.strip(), value.strip())
 
 
-def _on_disk(root: str) -> Callable[[_Row], str]:
-    """Gives the path of a row, from `root`; absolute paths and `..` are allowed. A name that is not there, but is in
-    the other spelling that Unicode has of it (see `composed`), is given as it is there.
+def _paths(tables: Sequence[_Table], place: Place) -> Iterator[str]:
+    for row in _AllRows(tables):
+        yield place.path(row.table.folder, _given_path(row), row.where)
+
+
+def _settled(tables: Sequence[_Table], place: Place, paths: Callable[[], Iterable[str]]) -> list[_Table]:
+    """The tables as their pictures are found: at their paths, or, where none of a table's leads to a file, by their
+    names. None of the tables where none of all pictures is found.
+
+    Args:
+        paths: gives those of all files, from where the folders of the tables start.
     """
-
-    @cache
-    def stored(folder: str) -> dict[str, str]:
-        try:
-            return {composed(name): name for name in os.listdir(folder)}
-        except OSError:
-            return {}
-
-    def on_disk(row: _Row) -> str:
-        path = os.path.normpath(os.path.join(row.table.folder, _given_path(row)))
-        if "\\" in path and os.sep == "/" and not os.path.exists(os.path.join(root, path)):  # written on Windows
-            path = os.path.normpath(path.replace("\\", "/"))
-        return path if path.isascii() or os.path.exists(os.path.join(root, path)) else respelled(path)
-
-    def respelled(path: str) -> str:
-        there = ""
-        for part in PurePath(path).parts:
-            folder = os.path.join(root, there)
-            name = part if os.path.lexists(os.path.join(folder, part)) else stored(folder).get(composed(part))
-            if name is None:
-                return path
-            there = os.path.join(there, name)
-        return there
-
-    return on_disk
+    settled, some = [], False
+    for table in tables:
+        there = any(map(place.has, _paths([table], place)))
+        settled.append(table if there else replace(table, elsewhere=_elsewhere(table, paths())))
+        some |= there or bool(settled[-1].elsewhere)
+    return settled if some else []
 
 
-def _in_archive(row: _Row) -> str:
-    given = _given_path(row).replace("\\", "/")
-    path = posixpath.normpath(posixpath.join(row.table.folder, given))
-    if path.startswith(("../", "/")) or path == ".." or re.match(r"[A-Za-z]:", given):
-        raise InputError(
-            f"the path {printable(given)!r} leads out of the archive",
-            where=row.where,
-            mend="name members of the archive",
-        )
-    return path
+def _elsewhere(table: _Table, paths: Iterable[str]) -> dict[str, str]:
+    """Where, from a table's folder, the pictures lie that it names; where a folder there is called as the table's split
+    is, below that one."""
+    start = f"{table.folder}/" if table.folder else ""
+    below = [path.removeprefix(start) for path in paths if is_picture(path) and path.startswith(start)]
+    split = split_of(_stem(table.name))
+    of_split = [path for path in below if split is not None and split_of(path.partition("/")[0]) == split]
+    return by_name(map(_given_path, _AllRows([table])), of_split or below)
 
 
-def _require_some(names: Sequence[str], exist: Iterator[bool], where: str) -> None:
-    if not any(exist):
-        raise InputError(
-            f"none of the {len(names)} files named in the manifest exists",
-            where=where,
-            why=f"the first is {printable(names[0])}",
-            mend="give paths relative to the manifest's folder",
-        )
+def _notes(tables: Sequence[_Table]) -> Iterator[str]:
+    for table in tables:
+        if table.elsewhere:
+            given, path = next(iter(table.elsewhere.items()))
+            said = f"no path in {printable(table.name)} leads to a file, so its pictures are looked for by name"
+            yield f"{said}: {printable(given)} is {printable(path)}"
+
+
+def _none_exists(tables: Sequence[_Table], where: str) -> InputError:
+    named = Names(map(_given_path, _AllRows(tables)))
+    return InputError(
+        f"none of the {len(named)} files named in the manifest exists",
+        where=where,
+        why=f"the first is {printable(named[0])}",
+        mend="give paths relative to the manifest's folder",
+    )
 
 
 # --- answers
@@ -389,7 +466,8 @@ def _groups(rows: _AllRows) -> np.ndarray[Any, np.dtype[np.int64]] | None:
 
 def _names(row: _Row, *, column: str, separate: bool) -> list[str]:
     value = row.values.get(column)
-    if isinstance(value, dict) or (isinstance(value, list) and any(isinstance(v, list | dict | None) for v in value)):
+    parts = value if isinstance(value, list) else []
+    if isinstance(value, dict) or any(isinstance(v, list | dict) or _is_missing(v) for v in parts):
         raise InputError(f"{column} is {printable(value, 60)}", where=row.where, mend="give a name, or a list of names")
     found = [str(v) for v in value] if isinstance(value, list) else [row.text(column)]
     if separate and not isinstance(value, list):
@@ -457,5 +535,7 @@ def _number(row: _Row, value: object) -> float:
     if not math.isfinite(number) or abs(number) > _LARGEST:
         shown = "empty" if value is None or not str(value).strip() else repr(printable(value, 40))
         mend = "give a number such as 0.53, with a point and without unit or thousands separator, or remove the row"
+        if shown != "empty" and "target" in row.table.columns:
+            mend += "; if the targets are classes, give --task classify, or call the column label"
         raise InputError(f"target {shown} is not a finite number", where=row.where, mend=mend)
     return number

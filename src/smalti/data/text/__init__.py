@@ -1,7 +1,7 @@
 """Text: files as one running text, rows of tables, and both as batches of ids."""
 
 from smalti.data.text.corpus import Corpus, open_corpus
-from smalti.data.text.kinds import TEXT_SUFFIXES, TextKind, looks_like_text, text_kind
+from smalti.data.text.kinds import TEXT_SUFFIXES, TextKind, text_kind
 from smalti.data.text.pairs import Pairs, PairSource, open_pairs
 from smalti.data.text.sentences import Sentences, open_sentences
 from smalti.data.text.streams import AllStreams, Streams
@@ -19,7 +19,6 @@ __all__ = [
     "Streams",
     "TextKind",
     "Windows",
-    "looks_like_text",
     "open_corpus",
     "open_pairs",
     "open_sentences",

@@ -9,6 +9,7 @@ import numpy as np
 from smalti.data.source import SPLITS, Source
 from smalti.data.split import Split
 from smalti.data.text.corpus import Corpus, open_corpus
+from smalti.data.text.folders import class_folders
 from smalti.data.text.kinds import text_kind
 from smalti.data.text.pairs import open_pairs
 from smalti.data.text.sentences import open_sentences, require_classes
@@ -44,19 +45,23 @@ class TextCheck:
         return {"n": self.n, "classes": self.classes, "problems": [], "trainable": self.trainable}
 
 
-def check_text(path: str | os.PathLike[str]) -> TextCheck:
-    """Opens text and says what it is. Raises InputError where it cannot be read, or labels are all alike."""
-    return CHECKS[text_kind(path) or "corpus"](path)
+def check_text(path: str | os.PathLike[str], task: str | None = None) -> TextCheck:
+    """Opens text and says what it is, to "classify" where that is the task. Raises InputError where it cannot be read,
+    or labels are all alike."""
+    return CHECKS["sentences" if task == "classify" else text_kind(path) or "corpus"](path)
 
 
 def check_corpus(path: str | os.PathLike[str]) -> TextCheck:
     """Of running text."""
     corpus: Corpus = open_corpus(path)
     lines, alphabet = corpus.text.count("\n"), len(set(corpus.text))
+    learns = "the next character of the text; --task masked-token for hidden ones"
+    if len({label for _, label in class_folders(corpus.names).values()}) > 1:
+        learns += ", --task classify for the folder that a text is in"
     facts = (
         ("text", f"{len(corpus):,} characters of {alphabet:,} kinds, {lines:,} lines"),
         ("files", few(corpus.names)),
-        ("learns", "the next character of the text; --task masked-token for hidden ones"),
+        ("learns", learns),
         ("splits", corpus.reason),
         *(("remark", note) for note in corpus.notes),
     )

@@ -4,22 +4,34 @@ import os
 from pathlib import Path
 from typing import Literal
 
-from smalti.data.decode import PICTURE_SUFFIXES, UNREAD_SUFFIXES
-from smalti.data.formats.idx import is_idx_name
 from smalti.data.formats.table import LABEL_COLUMNS, MANIFEST_SUFFIXES, PATH_COLUMNS, first_columns
 from smalti.data.formats.tree import is_ignored, suffix_of
 from smalti.data.formats.walk import MAX_FILE_BYTES
 from smalti.errors import InputError
 
-__all__ = ["TEXT_SUFFIXES", "TextKind", "is_text_name", "looks_like_text", "text_kind"]
+__all__ = ["TEXT_SUFFIXES", "TextKind", "is_text_name", "text_kind"]
 
 TextKind = Literal["corpus", "pairs", "sentences"]
 
-TEXT_SUFFIXES = (".txt", ".text", ".md", ".rst", ".tex", ".org", ".srt", ".py", ".c", ".h", ".java", ".js", ".sh")
-_OTHERS = {*PICTURE_SUFFIXES, *UNREAD_SUFFIXES, *MANIFEST_SUFFIXES}  # data of another kind
-_OTHERS |= {".npz", ".npy", ".zip", ".tar", ".tgz", ".gz", ".xz", ".txz", ".bz2", ".tbz2", ".json", ".xml", ".yaml"}
-_OTHERS |= {".parquet", ".arrow", ".tfrecord", ".dcm", ".nii", ".mat", ".h5", ".hdf5"}  # not read, but no text either
-_OTHERS |= {".pkl", ".pt", ".pth", ".safetensors"}
+TEXT_SUFFIXES = (".txt", ".text", ".md", ".markdown", ".rst", ".adoc", ".org", ".tex", ".bib", ".srt", ".vtt")
+TEXT_SUFFIXES += (".html", ".htm", ".css", ".scss", ".js", ".mjs", ".jsx", ".ts", ".tsx", ".vue", ".php")
+TEXT_SUFFIXES += (".py", ".pyi", ".pyx", ".c", ".h", ".cc", ".cpp", ".cxx", ".hh", ".hpp", ".cu", ".cuh", ".go", ".rs")
+TEXT_SUFFIXES += (".java", ".kt", ".scala", ".swift", ".cs", ".rb", ".pl", ".lua", ".r", ".jl", ".hs", ".ml", ".clj")
+TEXT_SUFFIXES += (".ex", ".erl", ".lisp", ".el", ".dart", ".zig", ".f90", ".sql", ".sh", ".bash", ".bat", ".ps1")
+# What lies beside texts and is no data itself. A list of what is data would never end.
+_BESIDE = {
+    "license",
+    "licence",
+    "copying",
+    "notice",
+    "authors",
+    "contributors",
+    "changelog",
+    "readme",
+    "todo",
+    "version",
+}
+_BESIDE |= {"makefile", "dockerfile", ".toml", ".cfg", ".ini", ".lock", ".md5", ".sha256", "md5sums", "sha256sums"}
 
 
 def is_text_name(path: str) -> bool:
@@ -27,17 +39,12 @@ def is_text_name(path: str) -> bool:
     return suffix_of(path.lower().removesuffix(".gz")) in TEXT_SUFFIXES
 
 
-def looks_like_text(path: str | os.PathLike[str]) -> bool:
-    """Whether a file or folder is running text: a file with a suffix of text, or a folder with such files and none of
-    another kind of data: pictures, tables, arrays, archives."""
-    return text_kind(path) == "corpus"
-
-
 def text_kind(path: str | os.PathLike[str]) -> TextKind | None:
     """What kind of text a file or folder is; None where it is none, or not there.
 
-    A table is "pairs" with columns source and target, "sentences" with text and label (or what else that is
-    called), and none with a path column, which names pictures.
+    A "corpus" is running text: a file with a suffix of text, or a folder with such files and no other ones, but for
+    what lies beside them (a licence, a Makefile). A table is "pairs" with columns source and target, "sentences" with
+    text and label (or what else that is called), and none with a path column, which names pictures.
     """
     path = Path(path)
     if path.is_dir():
@@ -58,7 +65,7 @@ def _is_text_folder(path: Path) -> bool:
                 continue
             if is_text_name(name):
                 found = True
-            elif suffix_of(name) in _OTHERS or is_idx_name(name):
+            elif (suffix_of(name) or name.lower()) not in _BESIDE:
                 return False
     return found
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from smalti.data.loader import Batch
 from smalti.data.source import Source, digest
-from smalti.data.text.rows import Rows, encode_row, padded
+from smalti.data.text.rows import Known, Rows, encode_row, padded
 from smalti.data.text.table import Texts, read_table, texts_of
 from smalti.errors import InputError
 from smalti.tokenizers import Tokenizer
@@ -65,7 +65,8 @@ class Pairs(Rows):
         batch_size: pairs.
         seed: of the order.
         shuffle: another order every epoch, as in `Rows`.
-        max_len: the longest source, and the longest target with its start; None for any.
+        max_len: the longest source, and the longest target with its start; None for any, `longest` says what it is.
+        known: texts that were encoded before, with their ids; those of these pairs are put there.
         device: where batches are wanted.
 
     Raises:
@@ -82,20 +83,24 @@ class Pairs(Rows):
         seed: int = 0,
         shuffle: bool = False,
         max_len: int | None = None,
+        known: Known | None = None,
         device: torch.device | str = "cpu",
     ) -> None:
         self.pairs, self.tokenizer, self.indices = pairs, tokenizer, np.asarray(indices, np.int64)
         if not len(self.indices):
             raise InputError("there are no pairs to make batches of", where=pairs.sources.name)
         start, end = ([tokenizer.special(name)] for name in ("start", "end"))
-        texts = texts_of(pairs.sources)
-        self.sources, self.shown, self.wanted = [], [], []
+        texts, known = texts_of(pairs.sources), {} if known is None else known
+        self.sources, self.shown, self.wanted, self.longest = [], [], [], 0
         for i in map(int, self.indices):
-            source, target = (encode_row(tokenizer, text, pairs.sources, i) for text in (texts[i], pairs.targets[i]))
-            longest = max(len(source), len(target) + 1)
-            if max_len is not None and longest > max_len:
-                where, mend = f"{pairs.sources.name}, {pairs.sources.names[i]}", "shorten the text, or raise max_len"
-                raise InputError(f"{longest} tokens are more than max_len {max_len}", where=where, mend=mend)
+            both = (texts[i], pairs.targets[i])
+            source, target = (encode_row(tokenizer, text, pairs.sources, i, known) for text in both)
+            length = max(len(source), len(target) + 1)
+            if max_len is not None and length > max_len:
+                where = f"{pairs.sources.name}, {pairs.sources.names[i]}"
+                mend = f"shorten the text, or train with --set tokens.max_len={length}"
+                raise InputError(f"{length} tokens are more than max_len {max_len}", where=where, mend=mend)
+            self.longest = max(self.longest, length)
             self.sources.append(source)
             self.shown.append(np.concatenate([start, target]))
             self.wanted.append(np.concatenate([target, end]))

@@ -2,7 +2,7 @@
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, MutableMapping, Sequence
 
 import numpy as np
 import torch
@@ -15,7 +15,9 @@ from smalti.data.source import Source
 from smalti.errors import InputError
 from smalti.tokenizers import Tokenizer
 
-__all__ = ["Rows", "bucketed", "encode_of", "encode_row", "padded"]
+__all__ = ["Known", "Rows", "bucketed", "encode_of", "encode_row", "padded"]
+
+Known = MutableMapping[str, NDArray[np.int64]]  # texts that were encoded before, and their ids
 
 _POOL = 50  # batches whose rows are sorted together: enough for little padding, few enough for other batches each epoch
 
@@ -88,9 +90,12 @@ def padded(rows: Sequence[NDArray[np.int64]]) -> Tensor:
     return torch.from_numpy(ids)
 
 
-def encode_row(tokenizer: Tokenizer, text: str, source: Source, index: int) -> NDArray[np.int64]:
-    """The ids of a text of row `index`. Raises InputError as the tokenizer does, naming the row."""
-    return encode_of(tokenizer, text, f"{source.name}, {source.names[index]}")
+def encode_row(tokenizer: Tokenizer, text: str, source: Source, index: int, known: Known) -> NDArray[np.int64]:
+    """The ids of a text of row `index`, from now on among those that are `known`. Raises InputError as the tokenizer
+    does, naming the row."""
+    if text not in known:
+        known[text] = encode_of(tokenizer, text, f"{source.name}, {source.names[index]}")
+    return known[text]
 
 
 def encode_of(tokenizer: Tokenizer, text: str, where: str) -> NDArray[np.int64]:

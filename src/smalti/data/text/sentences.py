@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from smalti.data.formats.labels import class_targets
 from smalti.data.loader import Batch
 from smalti.data.source import Source
-from smalti.data.text.rows import Rows, encode_row, padded
+from smalti.data.text.folders import open_class_folders
+from smalti.data.text.rows import Known, Rows, encode_row, padded
 from smalti.data.text.table import Texts, read_table, texts_of
 from smalti.errors import InputError, few
 from smalti.tokenizers import Tokenizer, enclosed
@@ -20,11 +21,13 @@ __all__ = ["Sentences", "open_sentences", "require_classes"]
 
 def open_sentences(path: str | os.PathLike[str]) -> Source:
     """The texts of a CSV, TSV or JSONL file with columns text and label (or class, or category), and split if wanted;
-    labels in order as those of pictures. `split_texts` divides it.
+    of a folder as `open_class_folders`. Labels are in order as those of pictures. `split_texts` divides it.
 
     Raises:
         InputError: a column, a text or a label is missing, or a class is only outside of train; it names the file.
     """
+    if os.path.isdir(path):
+        return open_class_folders(path)
     table = read_table(path, ("text", "label"))
     names = [label.strip() for label in table.columns["label"]]
     labels, targets = class_targets(names, table.splits, table.name)
@@ -44,7 +47,8 @@ class Sentences(Rows):
         tokenizer: gives the ids.
         batch_size: texts.
         max_len: tokens that are read, start and end among them, where the tokenizer has these; what follows of a
-            text is left out, `cut` says in how many.
+            text is left out, `cut` says in how many. None for all.
+        known: texts that were encoded before, with their ids; those of these texts are put there.
         seed: of the order.
         shuffle: another order every epoch, as in `Rows`.
         device: where batches are wanted.
@@ -60,7 +64,8 @@ class Sentences(Rows):
         tokenizer: Tokenizer,
         *,
         batch_size: int,
-        max_len: int,
+        max_len: int | None,
+        known: Known | None = None,
         seed: int = 0,
         shuffle: bool = False,
         device: torch.device | str = "cpu",
@@ -68,10 +73,10 @@ class Sentences(Rows):
         self.indices = np.asarray(indices, np.int64)
         if not len(self.indices):
             raise InputError("there are no texts to make batches of", where=source.name)
-        texts = texts_of(source)
-        whole = [encode_row(tokenizer, texts[i], source, i) for i in map(int, self.indices)]
+        texts, known = texts_of(source), {} if known is None else known
+        whole = [encode_row(tokenizer, texts[i], source, i, known) for i in map(int, self.indices)]
         self.tokens = [enclosed(tokenizer, ids, max_len) for ids in whole]
-        self.cut = sum(len(enclosed(tokenizer, ids)) > max_len for ids in whole)
+        self.cut = sum(len(enclosed(tokenizer, ids)) > len(some) for ids, some in zip(whole, self.tokens, strict=True))
         self.targets = np.asarray(source.targets, np.int64)[self.indices]
         lengths = [len(ids) for ids in self.tokens]
         super().__init__(lengths, batch_size=batch_size, seed=seed, shuffle=shuffle, device=device)

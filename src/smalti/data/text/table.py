@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from smalti.data.facts import Facts
+from smalti.data.facts import Contents
 from smalti.data.formats.table import LABEL_COLUMNS, Row, parse, stated_split
 from smalti.data.source import UNASSIGNED, Source
 from smalti.data.split import Split, split
 from smalti.data.text.reading import read_content
-from smalti.errors import InputError, few
+from smalti.errors import InputError, few, printable
 
 __all__ = ["TextTable", "Texts", "read_table", "split_texts", "texts_of"]
 
@@ -86,16 +86,28 @@ def read_table(path: str | os.PathLike[str], wanted: Sequence[str]) -> TextTable
     columns: dict[str, list[str]] = {column: [] for column in wanted}
     for line, values in rows:
         for column, texts in columns.items():
-            text = _text(values, called[column])
-            if not text.strip():
-                where = f"{name}, line {line}"
-                raise InputError(f"no {called[column]}", where=where, mend="give it a text, or remove the row")
-            texts.append(text)
+            texts.append(_required(values, called[column], f"{name}, line {line}"))
     stated = [_text(values, "split").strip() for _, values in rows]
     splits = [
         stated_split(s, f"{name}, line {row[0]}") if s else UNASSIGNED for s, row in zip(stated, rows, strict=True)
     ]
     return TextTable(name, [f"line {line}" for line, _ in rows], columns, np.array(splits, np.int8), _groups(rows))
+
+
+def _required(values: dict[str, Any], column: str, where: str) -> str:
+    """The text of a column. Raises InputError where there is none."""
+    text = _text(values, column)
+    if not text.strip():
+        raise InputError(f"no {column}", where=where, mend="give it a text, or remove the row")
+    if isinstance(values[column], list | dict):  # of JSONL
+        what = f"the {column} is {printable(text, 60)}, not a text"
+        raise InputError(what, where=where, mend=f"write one {column} a row, in quotes")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:  # of JSONL: texts that were cut between two halves
+        what = f"half a surrogate pair, U+{ord(text[error.start]):04X} at position {error.start}, is no character"
+        raise InputError(what, where=where, mend=f"leave it out of the {column}") from error
+    return text
 
 
 def _text(values: dict[str, Any], column: str) -> str:
@@ -128,18 +140,5 @@ def split_texts(source: Source, *, seed: int = 0, val: float = 0.1, test: float 
         val: share in [0, 1).
         test: share in [0, 1); val + test is below 1.
     """
-    n = len(source)
-    facts = Facts(
-        readable=np.ones(n, bool),
-        hashes=Texts(texts_of(source)).hashes(),
-        sizes=np.zeros((n, 2), np.int32),
-        bands=np.zeros(n, np.uint16),
-        bits=np.zeros(n, np.uint8),
-        peaks=np.zeros(n),
-        lows=np.zeros(n),
-        formats=np.zeros(n, np.int8),
-        sampled=np.zeros(0, np.int64),
-        moments=np.zeros((0, 2, 0)),
-        failures={},
-    )
-    return split(source, facts, seed=seed, val=val, test=test)
+    contents = Contents(np.ones(len(source), bool), Texts(texts_of(source)).hashes())
+    return split(source, contents, seed=seed, val=val, test=test)

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from smalti.errors import InputError
+from smalti.evaluate.language import rows_that_fit
 from smalti.modelfile import ModelFile
 from smalti.models import preset_config
 from smalti.nn.precision import best_precision
@@ -30,6 +31,7 @@ MODELS = {
     "classify": "bert_mini",
 }
 WINDOW = 128  # tokens of a running text that the rule's own model sees at once
+LONGEST = 512  # tokens of a row that it sees: the cost of attention grows with their square
 BATCH_SIZES = {"next-token": 16, "masked-token": 32, "seq2seq": 64, "classify": 32}
 FITTING = {  # family: the tasks its head is for
     "gpt": ("next-token",),
@@ -58,8 +60,8 @@ def choose_text(
         begun: the model that training begins with; None for fresh weights.
 
     Raises:
-        InputError: a model is named that is not for the task, or another length than that of the positions which the
-            model it begins with has learned.
+        InputError: a model is named that is not for the task, or a length beyond the positions which the model it
+            begins with has learned.
     """
     choices = [Choice("split", ", ".join(f"{n:,} {name}" for name, n in system.sizes.items()), system.reason)]
 
@@ -72,15 +74,17 @@ def choose_text(
 
     tokens = replace(TokensConfig(**settings.get("tokens", {})), tokenizer=system.tokenizer.kind)
     options: dict[str, Any] = {}
+    named, longest = tokens.max_len, LONGEST
     preset, why = MODELS[system.task], "small enough to learn on a CPU"
     if begun is not None:
         preset, options = kept_options(begun)
-        why, width = "the one it begins with", getattr(begun.module.config, "max_len", tokens.max_len)
+        why, width = "the one it begins with", getattr(begun.module.config, "max_len", None)
         learned = getattr(begun.module.config, "pos_embed", "") == "learned"  # a table of so many rows
-        if learned and tokens.max_len not in (None, width):
-            what = f"tokens.max_len = {tokens.max_len}, and the model it begins with sees {width} tokens"
-            raise InputError(what, mend="leave it out, or begin without --from")
-        tokens = replace(tokens, max_len=width)
+        longest = width if learned and width else LONGEST
+        if learned and (named or 0) > longest:
+            what = f"tokens.max_len = {named}, and the model it begins with sees {width} tokens"
+            raise InputError(what, mend="name a smaller one, or begin without --from")
+        tokens = replace(tokens, max_len=named or width)
     ids = f"{system.tokenizer.vocab_size:,} ids"
     choose("tokens", "tokenizer", "tokens", tokens.tokenizer, f"one id a {system.tokenizer.unit}; {ids}")
     preset = choose("model", "preset", "model", preset, why)
@@ -92,9 +96,14 @@ def choose_text(
     if tokens.max_len is None and "preset" not in settings.get("model", {}) and system.task == "next-token":
         tokens = replace(tokens, max_len=min(WINDOW, max(2, system.sizes["train"] // 4)))
     width = tokens.max_len or getattr(config, "max_len", WINDOW)
+    if named is None and hasattr(config, "max_len") and (needed := min(system.needed, longest)) > width:
+        width = choose("tokens", "max_len", "length", needed, f"long {system.unit}; {LONGEST} tokens at most by itself")
+        tokens = replace(tokens, max_len=width)
     if system.task in ("next-token", "masked-token"):
         choose("tokens", "max_len", "window", width, "tokens that are seen at once")
     rows = BATCH_SIZES[system.task]
+    if system.task in ("next-token", "masked-token"):
+        rows = rows_that_fit(rows, width, system.tokenizer.vocab_size)
     if cell and system.task == "next-token":  # streams side by side, each of two windows at least
         rows = min(RECURRENT_BATCH, max(1, system.sizes["train"] // (2 * width + 1)))
     size = choose("loop", "batch_size", "batch size", rows, "small steps, and many of them")

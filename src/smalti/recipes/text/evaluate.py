@@ -10,7 +10,7 @@ from smalti.evaluate.page import write_report
 from smalti.evaluate.report import DataSummary, Report
 from smalti.evaluate.text_evaluation import TextEvaluation
 from smalti.ready_text import TextModel, no_beams
-from smalti.recipes.remarks import known_as, learned_from, tell
+from smalti.recipes.remarks import known_as, learned_from, part_of_other_data, tell
 from smalti.recipes.text.pairs import Translation
 from smalti.recipes.text.recipe import TokensConfig
 from smalti.recipes.text.sentences import Labelling
@@ -42,11 +42,14 @@ def evaluate_text(
     if isinstance(system, Labelling):
         system = replace(system, source=match_labels(system.source, model))
     options = {"beams": beams} if isinstance(system, Translation) else {}
+    cut = system.read(model.module, (split,))
     found = system.measure(model.module, split, **options)
     if not found.n:
         raise InputError(f'there is no text in the split "{split}"', where=system.name, mend="choose another --split")
-    known = known_as(split, system.fingerprint(), model)
-    tell(learned_from(split, known, found.n, system.unit), show)
+    known, total = known_as(split, system.fingerprint(), model), sum(system.sizes.values())
+    n = system.sizes.get(split, total)
+    share = part_of_other_data(split, known, n, total, system.unit, is_given=system.is_given)
+    tell((*share, *learned_from(split, known, found.n, system.unit), *cut), show)
     if report is not None:
         page = Report(
             title=f"{model.provenance.get('preset', 'model')} on {system.name}",

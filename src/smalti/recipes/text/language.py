@@ -1,8 +1,8 @@
 """Running text: each token from those before it, or hidden ones from those around them."""
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -22,11 +22,13 @@ from smalti.evaluate.language import (
     language_metrics,
     masked_metrics,
     next_token,
+    rows_that_fit,
 )
 from smalti.evaluate.outputs import device_of
 from smalti.evaluate.text_evaluation import TextEvaluation
 from smalti.objectives import Batch, CarriedNextToken, MaskedToken, NextToken, Objective
 from smalti.ready_text import TextModel
+from smalti.recipes.recipe import Choice
 from smalti.recipes.text.recipe import TextRecipe, TokensConfig
 from smalti.recipes.text.tokens import SPECIALS, make_tokenizer
 from smalti.tokenizers import Tokenizer
@@ -37,6 +39,9 @@ __all__ = ["Language"]
 
 SAMPLE = 400  # tokens of the text in the report
 CARRIED = 128  # tokens through which gradients go back in a recurrent model, where nothing else is said
+ROWS = 64  # windows or streams at a time, where nothing is learned
+CHOOSING = 100_000  # tokens of the validation text that choose a model: what more of it would say takes long to hear
+PIECES = 50  # of the text that these are from
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,7 @@ class Language:
     tokenizer: Tokenizer
     ids: Mapping[str, NDArray[np.int64]]
     labels: tuple[str, ...] = ()
+    needed: int = 0
 
     @classmethod
     def open(
@@ -82,6 +88,11 @@ class Language:
         return "; ".join((self.corpus.reason, *self.corpus.notes))
 
     @property
+    def is_given(self) -> bool:
+        """Whether the files say what chooses or judges."""
+        return self.corpus.given is not None
+
+    @property
     def unit(self) -> str:
         """What an id stands for, several of them."""
         return f"{self.tokenizer.unit}s"
@@ -94,6 +105,16 @@ class Language:
     def fingerprint(self) -> str:
         """A digest of the text."""
         return self.corpus.fingerprint()
+
+    def read(self, model: nn.Module, splits: Sequence[str]) -> tuple[Choice, ...]:
+        """As `System`; nothing is left out, and the ids are there."""
+        return ()
+
+    def rehearsal(self, split: str, model: Any) -> Self:
+        """The same with few windows in a split: as many as a model judges at a time."""
+        width = longest(model)
+        end = width * rows_that_fit(ROWS, width, model.config.vocab_size) + 1
+        return replace(self, ids={**self.ids, split: self.ids[split][:end]})
 
     def batches(self, recipe: TextRecipe, model: nn.Module) -> Batches:
         """Windows of the text; streams for a model that carries a memory from one to the next."""
@@ -110,11 +131,9 @@ class Language:
         return CarriedNextToken(state.memory, model.start()) if carries(model) else NextToken()  # type: ignore[return-value]
 
     def evaluator(self, recipe: TextRecipe, model: nn.Module) -> Evaluator:
-        """The loss on the validation text."""
-        share = recipe.tokens.mask_share
-        return LanguageEvaluator(
-            self.pieces(model, self.ids["val"]), self.score(model, share), precision=recipe.loop.precision
-        )
+        """The loss on the validation text, or on pieces from all over it where it is long."""
+        pieces, score = self.pieces(model, some_of(self.ids["val"])), self.score(model, recipe.tokens.mask_share)
+        return LanguageEvaluator(pieces, score, precision=recipe.loop.precision)
 
     def measure(self, model: nn.Module, split: str) -> TextEvaluation:
         """Loss, bits and perplexity of every token but the first; of the hidden ones in masked-token."""
@@ -142,9 +161,12 @@ class Language:
         """The ids of a split, or of "all" of the text, in its order."""
         return encode_of(self.tokenizer, self.corpus.text, self.name) if split == "all" else self.ids[split]
 
-    def pieces(self, model: nn.Module, ids: NDArray[np.int64]) -> AllWindows | AllStreams:
+    def pieces(self, model: Any, ids: NDArray[np.int64]) -> AllWindows | AllStreams:
         """All of a part, in order."""
-        return AllStreams(ids, max_len=CARRIED) if carries(model) else AllWindows(ids, max_len=longest(model))
+        if carries(model):
+            return AllStreams(ids, max_len=CARRIED, batch_size=ROWS)
+        width = longest(model)
+        return AllWindows(ids, max_len=width, batch_size=rows_that_fit(ROWS, width, model.config.vocab_size))
 
     def score(self, model: Any, share: float = 0.15) -> Score:
         """What is asked of the model."""
@@ -156,6 +178,13 @@ class Language:
 def carries(model: nn.Module) -> bool:
     """Whether a model reads a text of any length, by a memory of fixed size."""
     return not hasattr(model.config, "max_len")
+
+
+def some_of(ids: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The ids (T,) of a text, or the beginnings of its fiftieths where these are enough to choose a model by."""
+    if len(ids) <= CHOOSING:
+        return ids
+    return np.concatenate([piece[: CHOOSING // PIECES] for piece in np.array_split(ids, PIECES)])
 
 
 def longest(model: Any) -> int:

@@ -16,6 +16,7 @@ from smalti.evaluate.text_evaluation import TextEvaluation
 from smalti.evaluate.translation import has_sacrebleu, translation_metrics
 from smalti.objectives import Objective, Seq2Seq
 from smalti.ready_text import write_targets
+from smalti.recipes.recipe import Choice
 from smalti.recipes.text.divided import Divided
 from smalti.recipes.text.recipe import TextRecipe, TokensConfig
 from smalti.recipes.text.tokens import SPECIALS, make_tokenizer
@@ -64,9 +65,21 @@ class Translation(Divided):
         """What the data says of the model."""
         return {"vocab_size": self.tokenizer.vocab_size}
 
+    @property
+    def needed(self) -> int:
+        """Tokens of the longest side of a pair."""
+        return Pairs(self.pairs, self.parts.all, self.tokenizer, batch_size=1, known=self.known).longest
+
     def fingerprint(self) -> str:
         """A digest of both sides."""
         return self.pairs.fingerprint()
+
+    def read(self, model: nn.Module, splits: Sequence[str]) -> tuple[Choice, ...]:
+        """As `System`; there is nothing to tell, since no pair is cut."""
+        for split in splits:
+            if len(getattr(self.parts, split)):
+                self.rows(model, split, 1)
+        return ()
 
     def batches(self, recipe: TextRecipe, model: nn.Module) -> Batches:
         """Shuffled training pairs of similar length."""
@@ -118,7 +131,7 @@ class Translation(Divided):
         """The pairs of a split, or the first of them."""
         indices, width = getattr(self.parts, split)[:count], getattr(model.config, "max_len", None)
         options = {"batch_size": batch_size, "max_len": width, "device": device_of(model), **order}
-        return Pairs(self.pairs, indices, self.tokenizer, **options)
+        return Pairs(self.pairs, indices, self.tokenizer, known=self.known, **options)
 
 
 def share_equal(said: Sequence[str], wanted: Sequence[str]) -> Metric:

@@ -12,9 +12,12 @@ from typing import Any
 import torch
 from torch import nn
 
+from smalti.data.source import SPLITS
 from smalti.data.text import split_texts
 from smalti.data.text.sentences import require_classes
 from smalti.errors import DamagedError, InputError
+from smalti.evaluate.metrics import Metric
+from smalti.evaluate.outputs import device_of
 from smalti.evaluate.page import write_report
 from smalti.evaluate.report import DataSummary, Report, Timing
 from smalti.files import write_durably
@@ -22,6 +25,7 @@ from smalti.modelfile import ModelFile, write_model
 from smalti.nn.device import describe_device, find_device
 from smalti.nn.threads import Threads
 from smalti.ready_text import prepared
+from smalti.recipes.pace import fastest
 from smalti.recipes.recipe import Choice, TargetConfig
 from smalti.recipes.remarks import short_name, tell
 from smalti.recipes.settings import Setting, read_settings, write_settings
@@ -50,8 +54,6 @@ from smalti.train.budget import Budget
 from smalti.train.folder import RunFolder
 
 __all__ = ["resume_text", "train_text"]
-
-REHEARSED = 64  # rows that are judged to see how long it takes
 
 
 @dataclass(frozen=True)
@@ -119,9 +121,11 @@ def train_text(
         raise InputError(what, mend="set target.class_weights=auto for rare classes")
     if system.task != "classify" and recipe.target != TargetConfig():
         raise InputError(f"target settings are for classes, and the task is {system.task}", mend="leave them out")
+    with torch.device("meta"):
+        model = recipe.build(**system.found)
+    choices = (*noted, *choices, *system.read(model, SPLITS))  # of which one may not fit: better now than in the end
     folder = RunFolder.create(out or RunFolder.next_free(short_name(system.name)))
     with folder.lock():
-        choices = (*noted, *choices)
         tell(choices, show)
         if budget.minutes is not None:
             testing = judging_seconds(system, recipe.build(**system.found).to(device))
@@ -135,15 +139,11 @@ def train_text(
 
 
 def judging_seconds(system: System, model: nn.Module) -> float:
-    """How long the test will take, measured on validation data (training data where there is none); of rows, on a few:
-    a model that has learned nothing writes targets of full length."""
+    """How long the test will take, measured on a little validation data (training data where there is none): a model
+    that has learned nothing writes targets of full length."""
     split = "val" if system.sizes["val"] else "train"
-    some = system
-    if isinstance(system, Divided):
-        some = replace(system, parts=replace(system.parts, **{split: getattr(system.parts, split)[:REHEARSED]}))
-    began = time.monotonic()
-    some.measure(model, split)
-    return (time.monotonic() - began) * system.sizes["test"] / some.sizes[split]
+    some = system.rehearsal(split, model)
+    return fastest(lambda: some.measure(model, split), device_of(model)) * system.sizes["test"] / some.sizes[split]
 
 
 def kind_of_start(tokens: TokensConfig, tokenizer: Tokenizer, settings: Mapping[str, Any]) -> TokensConfig:
@@ -156,22 +156,27 @@ def kind_of_start(tokens: TokensConfig, tokenizer: Tokenizer, settings: Mapping[
 
 
 def resume_text(
-    folder: RunFolder, data: str | os.PathLike[str] | None = None, *, show: bool, began: float
+    folder: RunFolder,
+    data: str | os.PathLike[str] | None = None,
+    *,
+    device: str | None = None,
+    show: bool,
+    began: float,
 ) -> TrainResult:
     """Goes on with a run on text; the folder is locked. As `smalti.recipes.run.resume`."""
     setting, recipe, choices = read_settings(folder, TextRecipe)
-    setting = setting.moved(data)
+    setting = setting.moved(data, device)
+    place = find_device(setting.device)
     tokenizer = read_tokenizer(folder)
     system = open_system(setting.data, setting.task, recipe.tokens, seed=recipe.seed, tokenizer=tokenizer)
     if system.fingerprint() != setting.fingerprint:
         raise InputError(
             "the data has changed since the run began", where=setting.data, mend="start a new run with smalti train"
         )
-    if data is not None:
+    if data is not None or device is not None:
         write_settings(folder, setting, recipe, choices)
-    device = find_device(setting.device)
     with Threads(setting.threads) as threads:
-        return carry_out(TextRun(folder, setting, recipe, choices, system, device, threads, began, show))
+        return carry_out(TextRun(folder, setting, recipe, choices, system, place, threads, began, show))
 
 
 def read_tokenizer(folder: RunFolder) -> Tokenizer:
@@ -212,13 +217,19 @@ def carry_out(run: TextRun) -> TrainResult:
     step = keep_best(state, folder)
     family, _ = recipe.resolve(**system.found)
     answering = prepared(family, copy.deepcopy(model))  # as `smalti evaluate` will
-    found = system.measure(answering, "test")
     stopped = state.step if diverged else None
-    about = provenance(run.setting, recipe, system.name, step, model, found.metrics, diverged=stopped)
-    write_model(
-        folder.model,
-        ModelFile(family, model.cpu(), system.task, system.labels, system.tokenizer, provenance=about),
-    )
+    model = model.cpu()
+
+    def write(metrics: dict[str, Metric]) -> dict[str, Any]:
+        """Writes the model with all that is known of it, and returns that."""
+        about = provenance(run.setting, recipe, system.name, step, model, metrics, diverged=stopped)
+        file = ModelFile(family, model, system.task, system.labels, system.tokenizer, provenance=about)
+        write_model(folder.model, file)
+        return about
+
+    write({})  # whatever becomes of the test
+    found = system.measure(answering, "test")
+    about = write(found.metrics)
     if diverged:
         raise diverged
     made = TrainResult(folder.path, folder.model, system.task, found.metrics, time.monotonic() - run.began)

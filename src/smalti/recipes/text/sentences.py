@@ -1,17 +1,22 @@
 """Texts with a class each: the objective of pictures, behind another front."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
+import numpy as np
 from torch import nn
 
 from smalti.data.text import Sentences, open_sentences, split_texts, texts_of
+from smalti.errors import counted
 from smalti.evaluate.evaluators import ClassifyEvaluator
-from smalti.evaluate.outputs import collect, softmax
+from smalti.evaluate.groups import groups_at
+from smalti.evaluate.outputs import collect, device_of, softmax
 from smalti.evaluate.text_evaluation import TextEvaluation, measure_texts
 from smalti.objectives import Objective
 from smalti.recipes.assemble import target_objective
+from smalti.recipes.recipe import Choice
 from smalti.recipes.text.divided import Divided
 from smalti.recipes.text.recipe import TextRecipe, TokensConfig
 from smalti.recipes.text.tokens import SPECIALS, make_tokenizer
@@ -50,9 +55,22 @@ class Labelling(Divided):
         """What the data says of the model."""
         return {"vocab_size": self.tokenizer.vocab_size, "num_classes": len(self.labels)}
 
+    @property
+    def needed(self) -> int:
+        """Tokens that a model reads of a text, for 95 % of the training texts to be read in full."""
+        rows = Sentences(self.source, self.parts.train, self.tokenizer, batch_size=1, max_len=None, known=self.known)
+        return int(np.quantile(rows.lengths, 0.95, method="higher"))
+
     def fingerprint(self) -> str:
         """A digest of texts, labels and splits."""
         return self.source.fingerprint
+
+    def read(self, model: Any, splits: Sequence[str]) -> tuple[Choice, ...]:
+        """As `System`; tells of texts that are cut."""
+        rows = [self.rows(model, split, 1) for split in splits if len(getattr(self.parts, split))]
+        cut, n, width = sum(some.cut for some in rows), sum(len(some.indices) for some in rows), model.config.max_len
+        why = f"longer than the {width} tokens that are read; --set tokens.max_len=N trains a model that reads more"
+        return (Choice("cut", f"{cut:,} of {counted(n, 'text')}", why),) if cut else ()
 
     def batches(self, recipe: TextRecipe, model: nn.Module) -> Batches:
         """Shuffled training texts of similar length."""
@@ -74,7 +92,8 @@ class Labelling(Divided):
         outputs = collect(model, self.rows(model, split, 256))
         texts = texts_of(self.source)
         judged = [texts[int(i)] for i in outputs.ids]
-        return measure_texts(softmax(outputs.logits), outputs.targets.astype("int64"), self.labels, judged)
+        probabilities, groups = softmax(outputs.logits), groups_at(self.source, outputs.ids)
+        return measure_texts(probabilities, outputs.targets.astype("int64"), self.labels, judged, groups=groups)
 
     def examples(self, model: nn.Module) -> list[tuple[str, str]]:
         """None: it writes no text."""
@@ -82,8 +101,6 @@ class Labelling(Divided):
 
     def rows(self, model: Any, split: str, batch_size: int, **order: Any) -> Sentences:
         """The texts of a split, cut to what the model takes."""
-        indices, width = getattr(self.parts, split), model.config.max_len
-        device = next(model.parameters()).device
-        return Sentences(
-            self.source, indices, self.tokenizer, batch_size=batch_size, max_len=width, device=device, **order
-        )
+        indices, device = getattr(self.parts, split), device_of(model)
+        options = {"batch_size": batch_size, "max_len": model.config.max_len, "device": device, **order}
+        return Sentences(self.source, indices, self.tokenizer, known=self.known, **options)

@@ -13,7 +13,7 @@ from smalti.weights import load_strictly
 
 __all__ = ["load_start", "read_start"]
 
-HEADS, TABLE = ("head.", "pre_logits."), "token_embed.weight"
+HEADS, TABLE, PLACES = ("head.", "pre_logits."), "token_embed.weight", "positions.table"
 
 
 def read_start(start: str) -> ModelFile[Any]:
@@ -26,11 +26,13 @@ def read_start(start: str) -> ModelFile[Any]:
 
 def load_start(model: nn.Module, file: ModelFile[Any], task: str, labels: tuple[str, ...]) -> None:
     """Gives a fresh `model` the weights of another; of one for another task or other labels, all but its head. Special
-    ids that the other does not know begin fresh."""
+    ids that the other does not know begin fresh; positions beyond the length of the model are left out."""
     state, fresh = file.module.state_dict(), model.state_dict()
     if (file.task, file.labels) != (task, labels):
         state = {name: tensor for name, tensor in state.items() if not name.startswith(HEADS)}
         state |= {name: tensor for name, tensor in fresh.items() if name.startswith(HEADS)}
+    for name in (name for name in state if name.endswith(PLACES) and name in fresh):
+        state[name] = state[name][: len(fresh[name])]
     known, table = state[TABLE], fresh[TABLE]
     state[TABLE] = torch.cat([known, table[len(known) :].to(known)])
     load_strictly(model, state, where="--from")

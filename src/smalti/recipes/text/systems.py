@@ -1,14 +1,15 @@
 """What a run on text learns from: opened and encoded data, with what follows from the task."""
 
 import os
-from collections.abc import Mapping
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from typing import Protocol, Self
 
 from torch import nn
 
 from smalti.data.text import text_kind
 from smalti.evaluate.text_evaluation import TextEvaluation
 from smalti.objectives import Batch, Objective
+from smalti.recipes.recipe import Choice
 from smalti.recipes.text.language import Language
 from smalti.recipes.text.pairs import Translation
 from smalti.recipes.text.recipe import TextRecipe, TokensConfig
@@ -35,6 +36,10 @@ class System(Protocol):
     """Of "train", "val" and "test", in tokens or rows."""
     reason: str
     """Why it is split so."""
+    needed: int
+    """Tokens that a model should see at once to read its rows; 0 where any number will do."""
+    is_given: bool
+    """Whether the data says what of it chooses or judges."""
     unit: str
     """What sizes count: "characters", "bytes", "pieces", "texts" or "pairs"."""
 
@@ -45,6 +50,15 @@ class System(Protocol):
 
     def fingerprint(self) -> str:
         """A digest that changes when the data does."""
+        ...
+
+    def read(self, model: nn.Module, splits: Sequence[str]) -> tuple[Choice, ...]:
+        """Reads parts as `model`, of which only the config counts, will read them; what there is to say of that. Raises
+        InputError for a row that cannot be read so, naming its line."""
+        ...
+
+    def rehearsal(self, split: str, model: nn.Module) -> Self:
+        """The same with little in a part, to see how long it takes."""
         ...
 
     def batches(self, recipe: TextRecipe, model: nn.Module) -> Batches:

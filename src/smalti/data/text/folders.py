@@ -1,0 +1,48 @@
+"""Files of text in a folder for each class: `pos/1.txt`, or `train/pos/1.txt` with the split before it."""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from smalti.data.formats.labels import class_targets, split_of
+from smalti.data.formats.walk import walk
+from smalti.data.source import UNASSIGNED, Source
+from smalti.data.text.kinds import is_text_name
+from smalti.data.text.reading import read_text
+from smalti.data.text.table import Texts
+from smalti.errors import InputError
+
+__all__ = ["class_folders", "open_class_folders"]
+
+
+def class_folders(names: Iterable[str]) -> dict[str, tuple[int, str]]:
+    """The split and the class of each file that is in the folder of one; a file beside these folders is left out.
+
+    The top folders are splits where one is called train and another val or test.
+    """
+    folders = {name: name.split("/")[:-1] for name in names}
+    tops = {split_of(folder[0]) for folder in folders.values() if folder}
+    if 0 in tops and not {1, 2}.isdisjoint(tops):
+        parts = {name: (split_of(folder[0]), folder[1:]) for name, folder in folders.items() if folder}
+    else:
+        parts = {name: (UNASSIGNED, folder) for name, folder in folders.items()}
+    return {name: (split, "/".join(label)) for name, (split, label) in parts.items() if split is not None and label}
+
+
+def open_class_folders(path: str | os.PathLike[str]) -> Source:
+    """The texts of a folder, labelled by the folders they are in.
+
+    Raises:
+        InputError: no file of text is in the folder of a class, or one cannot be read; it names the file.
+    """
+    name = os.fspath(path)
+    found = class_folders(file for file in walk(path, name).paths if is_text_name(file))
+    if not found:
+        mend = "put the texts of each class into a folder of its own, or give a table with the columns text and label"
+        raise InputError("no texts in folders of classes", where=name, mend=mend)
+    texts = [read_text(Path(path) / file) for file in found]
+    splits = np.array([split for split, _ in found.values()], np.int8)
+    labels, targets = class_targets([label for _, label in found.values()], splits, name)
+    return Source(name, "classify", labels, list(found), targets, splits, Texts(texts), None)
