@@ -405,6 +405,12 @@ def test_weights_that_norm_the_mean_of_patches_answer_as_in_timm(tmp_path, monke
     assert made.preprocess.mean == (0.485, 0.456, 0.406)
 
 
+def test_a_class_token_normed_after_it_is_read_is_not_taken_for_a_mean(tmp_path):
+    written_by_timm(tmp_path, "vit_tiny_patch16_224", **SMALL, img_size=32, fc_norm=True)
+    with pytest.raises(DifferenceError, match=r"do not match \(fc_norm"):
+        published_model(tmp_path)
+
+
 @pytest.mark.parametrize(("side", "differs"), [(56, False), (64, True)])
 def test_that_timm_pads_windows_in_another_way_is_said(side, differs, tmp_path, monkeypatch):
     preset = small(monkeypatch, "swin_tiny_patch4_window7_224", **STAGES, img_size=side)
@@ -436,6 +442,17 @@ def test_a_folder_of_own_sizes_is_read_as_it_says(tmp_path):
     images = torch.randn(2, 3, 32, 32)
     with torch.no_grad():
         torch.testing.assert_close(made.model.module(images), theirs(images).logits, rtol=1e-4, atol=1e-5)
+
+
+def test_a_swin_v2_of_other_stages_is_read(tmp_path):
+    transformers = pytest.importorskip("transformers")
+    told = transformers.Swinv2Config(**HF_STAGES, image_size=64, patch_size=4, window_size=4, num_labels=3)
+    theirs = transformers.Swinv2ForImageClassification(told).eval()
+    theirs.save_pretrained(tmp_path)
+    images = torch.randn(2, 3, 64, 64)
+    with torch.no_grad():
+        found, expected = published_model(tmp_path).model.module(images), theirs(images).logits
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
 
 
 def test_vit_msn_is_a_vit(tmp_path):

@@ -1,5 +1,7 @@
 """Ready models of text: answers, samples, refusals."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -137,8 +139,9 @@ def test_an_answer_says_that_its_text_was_cut(models):
 
 def test_files_of_texts_are_read(models, text_runs):
     data, result = text_runs["classify"]
-    (first, *rest) = smalti.predict(result.model, str(data))
-    assert (first.text, len(rest)) == ("aa", 119)
+    for path in (str(data), Path(data)):
+        (first, *rest) = smalti.predict(result.model, path)
+        assert (first.text, len(rest)) == ("aa", 119)
 
 
 def test_a_model_of_pairs_has_no_features(models):

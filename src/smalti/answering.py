@@ -114,7 +114,7 @@ def predict(
         from smalti.data.text.asked import asked_texts
 
         column = "source" if ready.task == "seq2seq" else "text"
-        texts = list(asked_texts([inputs] if isinstance(inputs, str) else inputs, column))
+        texts = list(asked_texts([inputs] if isinstance(inputs, str | os.PathLike) else inputs, column))
         return ready.stream(texts, top=top, batch_size=batch_size, beams=beams)
     refuse({"beams": beams if beams != 1 else None}, "{} are for models of pairs of texts", "leave them out")
     pictures = as_pictures(inputs)

@@ -106,7 +106,7 @@ def evaluate(
         merge: how many tokens each block merges into others, as in `load`; the model without merging is measured too,
             and told of on stderr.
         patch_size: as in `load`.
-        beams: of a model that writes the target of a source: beginnings of it that are followed at once.
+        beams: width of the beam search, of a model that writes the target of a source; 1 is greedy.
         device: as in `load`.
         download: whether a standard set may be fetched.
         report: where to write an HTML report, if anywhere.

@@ -304,7 +304,7 @@ def pool_of(state: Mapping[str, Tensor], told: str | None, usual: str | None) ->
     if usual is None:
         return None
     head = state.get("head.weight")
-    if "fc_norm.weight" in state and "norm.weight" not in state:
+    if told != "cls" and "fc_norm.weight" in state and "norm.weight" not in state:
         return "mean"  # MAE's with a head, and timm's with global_pool="avg"
     if head is not None and "cls_token" in state and head.shape[1] == 2 * state["cls_token"].shape[-1]:
         return "cls_mean"  # transformers' head of DINOv2

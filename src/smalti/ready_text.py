@@ -96,8 +96,7 @@ class TextModel:
             texts: one or many.
             top: how many answers to name.
             batch_size: texts at a time.
-            beams: beginnings of a target that are followed at once, for a model that writes one; 1 for the likeliest
-                token each time.
+            beams: width of the beam search, for a model that writes a target; 1 is greedy.
 
         A text that the tokenizer cannot write gives a TextPrediction with `error`; the others are answered.
         """

@@ -496,6 +496,34 @@ def test_the_time_to_read_is_that_of_a_picture_and_all_threads():
     assert reading_seconds(made, np.arange(100), rule, 8) < 0.002
 
 
+def test_the_time_to_read_is_not_that_of_the_first_picture():
+    class Warming:
+        reads = 0
+
+        def read(self, index: int) -> np.ndarray:
+            self.reads += 1
+            time.sleep(0.2 * (self.reads == 1))
+            return np.zeros((8, 8), np.uint8)
+
+    made: Any = Warming()
+    rule = data.Preprocess((8, 8), 1, (0.5,), (0.5,))
+    assert reading_seconds(made, np.arange(50_000), rule, 1) < 0.002
+
+
+def test_the_time_to_read_is_measured_in_about_a_second():
+    class Slower:
+        reads = 0
+
+        def read(self, index: int) -> np.ndarray:
+            self.reads += 1
+            time.sleep(0.3)
+            return np.zeros((8, 8), np.uint8)
+
+    made: Any = Slower()
+    assert reading_seconds(made, np.arange(1000), data.Preprocess((8, 8), 1, (0.5,), (0.5,)), 2) > 0.14
+    assert made.reads <= 8
+
+
 def test_a_picture_is_read_once_for_all_that_is_done_with_it(here: Path, monkeypatch: pytest.MonkeyPatch):
     """Those that are cropped are kept larger; those that choose are not; the range test reads none for itself."""
     rng = np.random.default_rng(0)

@@ -71,6 +71,20 @@ def test_an_ordinary_checkpoint_is_read(tree, tmp_path):
         assert same(_unpickle.tensors(torch.load(tmp_path / "a.pth", weights_only=True)))
 
 
+class Objects:
+    """Asks for an array of objects, at the addresses that its bytes say."""
+
+    def __reduce__(self):
+        return np.ndarray, ((1,), np.dtype("O"), bytes(8))
+
+
+def test_what_lies_beside_the_weights_is_never_made(tmp_path):
+    torch.save({"model": STATE, "best": Objects(), "args": argparse.Namespace(lr=0.1)}, tmp_path / "a.pth")
+    with torch.serialization.safe_globals(_unpickle.PLAIN):
+        tree = torch.load(tmp_path / "a.pth", weights_only=True)
+    assert {type(tree[name]) for name in ("best", "args")} == {_unpickle.Beside}
+
+
 def test_which_of_two_models_is_meant_is_not_guessed():
     assert _unpickle.tensors({"generator": STATE, "critic": STATE}) == {}
 

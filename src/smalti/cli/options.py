@@ -74,8 +74,8 @@ Beams = Annotated[
     Whole,
     Parameter(
         name="--beams",
-        help="Of a model that writes the target of a source: beginnings of it that are followed at once; 1 for the "
-        "likeliest token each time.",
+        help="Width of the beam search, of a model that writes the target of a source; 1 is greedy: the likeliest "
+        "token each time.",
     ),
 ]
 Json = Annotated[bool, Parameter(name="--json", help="Machine output on stdout; progress and errors on stderr.")]

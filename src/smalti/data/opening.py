@@ -125,7 +125,8 @@ def _instead(tree: Tree) -> str:
     if nested := [path for path in tree.paths if suffix_of(path) in _NESTED and not _other_table(tree, path)]:
         return f"{first}name one of its files as DATA: {few(nested)}"
     if texts := [path for path in tree.paths if is_text_name(path)]:
-        return f"{first}give --task next-token if its text alone is to be learned: {few(texts)}"
+        hint = f"give --task next-token if its text alone is to be learned: {few(texts)}"
+        return f"{first}{hint}; for --task classify take out what is no text"
     return ""
 
 

@@ -40,12 +40,10 @@ def headline(report: Report) -> dict[str, Any] | None:
         if "micro_f1" in metrics:
             f1 = metrics["micro_f1"].text
             sentence += f" At a threshold of one half, precision and recall have a harmonic mean (micro F1) of {f1}."
-    elif "r2" in metrics and next(iter(metrics)) == "r2":  # of several targets, each in its own unit
+    elif next(iter(metrics), "") == "r2":  # of several targets, each in its own unit
         metric = metrics["r2"]
-        sentence = (
-            f"It explains {percent(max(metric.value, 0.0))} of the variation of {len(report.labels)} targets, on "
-        )
-        sentence += f"{metric.n:,} {of}."
+        sentence = f"It explains {percent(max(metric.value, 0.0))} of the variation of {len(report.labels)} targets"
+        sentence += f", on {metric.n:,} {of}."
     elif "mae" in metrics:
         metric = metrics["mae"]
         sentence = f"Off by {metric.text} on average, over {metric.n:,} {of}."

@@ -106,7 +106,7 @@ class RecurrentLM(nn.Module):
         return self.head(self.head_drop(x))
 
     def start(self, rows: int = 1) -> Tensor:
-        """The memory (S, rows, D) of nothing."""
+        """The state (S, rows, D) before the first token: zeros."""
         config = self.config
         return self.token_embed.weight.new_zeros(config.depth * CELLS[config.cell].parts, rows, config.hidden_dim)
 

@@ -103,7 +103,7 @@ def last_norm(config: TextConfig) -> nn.Module:
 
 
 class NoPositions(nn.Module):
-    """Tokens stand nowhere."""
+    """No positions: attention without them does not see the order of tokens."""
 
     def forward(self, x: Tensor, place: object) -> tuple[Tensor, None]:
         """Tokens (B, N, D) as they are."""

@@ -4,15 +4,12 @@ A pickle may ask for anything. Here torch reads nothing but tensors and plain da
 limits on memory, time and what it may write, that holds nothing and ends afterwards. It imports nothing of smalti.
 """
 
-import argparse
 import os
 import re
 import sys
 from collections.abc import Mapping
-from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 
-import numpy as np
 import torch
 from safetensors.torch import save_file
 
@@ -21,16 +18,30 @@ WEIGHTS = (
     *("model_ema", "state_dict_ema", "ema", "model", "state_dict", "model_state_dict", "teacher", "module", "net"),
     *("weights", "params"),
 )
-ARRAYS = {"scalar": np.float64().__reduce__()[0], "_reconstruct": np.zeros(1).__reduce__()[0]}  # what makes NumPy's
-PATHS = {"PosixPath": PurePosixPath, "WindowsPath": PureWindowsPath}  # of which the pure kind asks no disk
-# beside tensors: the command that trained, its paths, and numbers of NumPy, under the names of its releases
-PLAIN: list[Any] = [
-    argparse.Namespace,
-    *(np.dtype, np.ndarray, *(getattr(np.dtypes, name) for name in np.dtypes.__all__)),
-    *((make, f"numpy.{core}.multiarray.{name}") for name, make in ARRAYS.items() for core in ("_core", "core")),
-    *((pure, f"{module}.{name}") for name, pure in PATHS.items() for module in ("pathlib", "pathlib._local")),
-]
 ROOM = 2 << 30  # bytes beside the file's own
+
+
+class Beside:
+    """Stands for an object beside the weights, of which nothing is kept. The real one is never made: an array of NumPy
+    would take bytes of the file for addresses of objects.
+    """
+
+    def __init__(self, *_: object):
+        pass
+
+    def __setstate__(self, _: object) -> None:
+        pass
+
+
+# the command that trained, its paths, and numbers of NumPy, under the names of its releases
+PLAIN: list[Any] = [
+    (Beside, name)
+    for name in (
+        *("argparse.Namespace", "numpy.dtype", "numpy.ndarray"),
+        *(f"numpy.{core}.multiarray.{name}" for core in ("_core", "core") for name in ("scalar", "_reconstruct")),
+        *(f"{module}.{kind}Path" for module in ("pathlib", "pathlib._local") for kind in ("Posix", "Windows")),
+    )
+]
 
 
 def tensors(tree: Mapping) -> dict[str, torch.Tensor]:

@@ -176,6 +176,8 @@ def sizes_of(told: Mapping[str, Any]) -> tuple[str, dict[str, Any]] | None:
         return None
     inner, width = told.get("intermediate_size"), told.get("hidden_size")
     ratio = inner / width if isinstance(inner, int) and isinstance(width, int) and width else told.get("mlp_ratio")
+    if told.get("model_type") == "swinv2":
+        sizes["trained_windows"] = trained_windows(told)  # the preset's are for its own number of stages
     return base, sizes | ({"mlp_ratio": ratio} if ratio else {}) | {"qkv_bias": told.get("qkv_bias", True)}
 
 

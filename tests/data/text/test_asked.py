@@ -14,6 +14,6 @@ def test_the_name_of_a_file_stands_for_its_texts(tmp_path: Path, monkeypatch: py
     (tmp_path / "good").write_text("a file without a suffix")
     asked = ["none.txt", "reviews.csv", "lines.txt", "good"]
     assert list(asked_texts(asked, "text")) == ["none.txt", "good, one", "bad", "first", "second", "good"]
-    assert list(asked_texts(["pairs.jsonl"], "source")) == ["un"]
+    assert list(asked_texts([Path("pairs.jsonl")], "source")) == ["un"]
     with pytest.raises(InputError, match="no column source; the columns are text, label"):
         list(asked_texts(["reviews.csv"], "source"))

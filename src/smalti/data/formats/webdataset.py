@@ -63,9 +63,9 @@ def shards(tree: Tree) -> dict[str, Tree]:
     """
     if _pairs(tree):
         return {"": tree}
-    tars = [path for path in tree.paths if suffix_of(path) == ".tar"]
-    if not tars or not isinstance(tree.storage, Files) or any(map(is_picture, tree.paths)):
+    if not isinstance(tree.storage, Files) or any(map(is_picture, tree.paths)):
         return {}
+    tars = [path for path in tree.paths if suffix_of(path) == ".tar"]
     root, found = tree.storage.root, dict[str, Tree]()
     try:
         for path in tars:

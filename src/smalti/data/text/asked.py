@@ -12,10 +12,11 @@ from smalti.data.text.table import read_table
 __all__ = ["asked_texts"]
 
 
-def asked_texts(inputs: Iterable[str], column: str) -> Iterator[str]:
+def asked_texts(inputs: Iterable[str | os.PathLike[str]], column: str) -> Iterator[str]:
     """The texts among `inputs`, in order. One that names a table gives those in a column of it, one that names a file
     of text its lines, blank ones left out. Raises InputError where such a file cannot be read."""
-    for text in inputs:
+    for asked in inputs:
+        text = os.fspath(asked)
         if not os.path.isfile(text):
             yield text
         elif suffix_of(text) in MANIFEST_SUFFIXES:

@@ -91,6 +91,7 @@ def check_sentences(path: str | os.PathLike[str]) -> TextCheck:
         ("learns", f"one of {len(classes):,} classes a text"),
         ("splits", told(split_texts(source))),
         *((label, f"{count:,}") for label, count in classes.items()),
+        *(("remark", note) for note in source.notes),
     )
     return TextCheck(source.name, "classify", len(source), "texts", classes, facts)
 

@@ -21,7 +21,7 @@ class Divided:
 
     Args:
         source: the texts, or the source sides of pairs.
-        parts: which do what.
+        parts: which of them train, choose (val) and judge (test).
         tokenizer: gives the ids.
         known: ids of the texts that were asked for: a run asks several times.
     """
