@@ -5,7 +5,7 @@ import pytest
 
 from smalti.data.text import open_sentences, split_texts, texts_of
 from smalti.data.text.check import check_text
-from smalti.data.text.folders import class_folders
+from smalti.data.text.folders import labels_by_folder
 from smalti.errors import InputError
 
 
@@ -30,7 +30,7 @@ def test_folders_called_train_and_test_are_the_splits(tmp_path: Path):
     parts = split_texts(open_sentences(made(tmp_path, *files, "train/urls.txt", "notes/x.txt")))
     assert len(parts.test) == 18
     assert len(parts.train) + len(parts.val) == 18
-    assert class_folders(["test/a.txt", "b/c/d.txt"]) == {"test/a.txt": (-1, "test"), "b/c/d.txt": (-1, "b/c")}
+    assert labels_by_folder(["test/a.txt", "b/c/d.txt"]) == {"test/a.txt": (-1, "test"), "b/c/d.txt": (-1, "b/c")}
 
 
 def test_texts_without_a_class_and_a_folder_around_all_are_no_class(tmp_path: Path):
@@ -40,7 +40,7 @@ def test_texts_without_a_class_and_a_folder_around_all_are_no_class(tmp_path: Pa
     assert source.labels == ("neg", "pos")
     assert np.bincount(source.splits).tolist() == [18, 0, 18]
     assert ("remark", "2 files left out that are no text or of no class") in check_text(tmp_path, "classify").facts
-    assert class_folders(["set/a/1.txt", "set/a/2.txt"]) == {"set/a/1.txt": (-1, "a"), "set/a/2.txt": (-1, "a")}
+    assert labels_by_folder(["set/a/1.txt", "set/a/2.txt"]) == {"set/a/1.txt": (-1, "a"), "set/a/2.txt": (-1, "a")}
 
 
 def test_the_check_of_a_folder_names_both_tasks(tmp_path: Path):

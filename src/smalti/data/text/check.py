@@ -9,7 +9,7 @@ import numpy as np
 from smalti.data.source import SPLITS, Source
 from smalti.data.split import Split
 from smalti.data.text.corpus import Corpus, open_corpus
-from smalti.data.text.folders import class_folders
+from smalti.data.text.folders import labels_by_folder
 from smalti.data.text.kinds import text_kind
 from smalti.data.text.pairs import open_pairs
 from smalti.data.text.sentences import open_sentences, require_classes
@@ -56,7 +56,7 @@ def check_corpus(path: str | os.PathLike[str]) -> TextCheck:
     corpus: Corpus = open_corpus(path)
     lines, alphabet = corpus.text.count("\n"), len(set(corpus.text))
     learns = "the next character of the text; --task masked-token for hidden ones"
-    if len({label for _, label in class_folders(corpus.names).values()}) > 1:
+    if len({label for _, label in labels_by_folder(corpus.names).values()}) > 1:
         learns += ", --task classify for the folder that a text is in"
     facts = (
         ("text", f"{len(corpus):,} characters of {alphabet:,} kinds, {lines:,} lines"),

@@ -14,12 +14,12 @@ from smalti.data.text.reading import read_text
 from smalti.data.text.table import Texts
 from smalti.errors import InputError, counted
 
-__all__ = ["class_folders", "open_class_folders"]
+__all__ = ["labels_by_folder", "open_class_folders"]
 
 UNLABELLED = ("unsup", "unlabeled", "unlabelled")  # beside the folders of classes, as in aclImdb/train
 
 
-def class_folders(names: Iterable[str]) -> dict[str, tuple[int, str]]:
+def labels_by_folder(names: Iterable[str]) -> dict[str, tuple[int, str]]:
     """The split and the class of each file that is in the folder of one; a file beside these folders is left out, and
     so is one of a folder whose name says that its texts have no class.
 
@@ -45,7 +45,7 @@ def open_class_folders(path: str | os.PathLike[str]) -> Source:
     """
     name = os.fspath(path)
     tree = walk(path, name)
-    found = class_folders(file for file in tree.paths if is_text_name(file))
+    found = labels_by_folder(file for file in tree.paths if is_text_name(file))
     if not found:
         mend = "put the texts of each class into a folder of its own, or give a table with the columns text and label"
         raise InputError("no texts in folders of classes", where=name, mend=mend)
