@@ -76,7 +76,7 @@ def baseline(texts: Texts) -> float:
 def train(path: Path, steps: int, seed: int, settings: list[str], out: Path) -> dict[str, Any]:
     """One run by the command; what its result.json says of it."""
     words = [word for setting in settings for word in ("--set", setting)]
-    command = [sys.executable, "-m", "smalti.cli", "train", str(path), "--out", str(out), "--steps", str(steps)]
+    command = [sys.executable, "-m", "smalti", "train", str(path), "--out", str(out), "--steps", str(steps)]
     subprocess.run([*command, "--seed", str(seed), *words], check=True, stdout=subprocess.DEVNULL)
     result = json.loads((out / "result.json").read_text())
     return {"accuracy": result["metrics"]["accuracy"]["value"], "seconds": result["timing"]["train"]}

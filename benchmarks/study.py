@@ -38,10 +38,10 @@ import smalti
 from smalti.files import write_durably
 from smalti.modelfile import read_model
 from smalti.nn.device import describe_device
+from smalti.recipes.asked import ask
 from smalti.recipes.assemble import make_batches, make_model, make_objective, make_pictures, open_data
 from smalti.recipes.choose import choose
 from smalti.recipes.given import Given
-from smalti.recipes.settings import gather_settings
 from smalti.train.budget import Budget
 from smalti.train.checkpoint import load_checkpoint
 from smalti.train.folder import RunFolder
@@ -123,8 +123,7 @@ def seconds_a_step(case: Case, arm: Arm, minutes: float, steps: int) -> float:
         if arm.taught:
             first = smalti.train(case.data, steps=1, out=Path(folder) / "teacher", show=False, **CNN.on(case))
             options["teacher"], minutes = first.model, minutes * (1 - arm.taught)
-        named = dict.fromkeys(("model", "start", "teacher", "epochs", "steps", "seed", "overrides"))
-        settings = gather_settings(None, **{**named, **options, "minutes": minutes})
+        settings = ask({}, **{"overrides": None, **options, "minutes": minutes}).settings
         source, found, parts = open_data(
             case.data,
             task=None,

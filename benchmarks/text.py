@@ -42,7 +42,7 @@ def train(data: Path, minutes: float, seed: int, options: dict[str, Any], out: P
     words = [*(f"--{name}={value}" for name, value in options.items() if name != "set")]
     words += [word for setting in options.get("set", ()) for word in ("--set", setting)]
     words += [] if "steps" in options else [f"--minutes={minutes}"]
-    command = [sys.executable, "-m", "smalti.cli", "train", str(data), "--out", str(out), "--seed", str(seed), *words]
+    command = [sys.executable, "-m", "smalti", "train", str(data), "--out", str(out), "--seed", str(seed), *words]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     result = json.loads((out / "result.json").read_text())
     kept = ("metrics", "steps", "parameters", "seconds")
@@ -51,7 +51,7 @@ def train(data: Path, minutes: float, seed: int, options: dict[str, Any], out: P
 
 def written(out: Path) -> str:
     """A sample of a model that continues text."""
-    command = [sys.executable, "-m", "smalti.cli", "sample", str(out), "--prompt", "ROMEO:", "--max-tokens", "300"]
+    command = [sys.executable, "-m", "smalti", "sample", str(out), "--prompt", "ROMEO:", "--max-tokens", "300"]
     return subprocess.run([*command, "--seed", "1"], check=True, capture_output=True, text=True).stdout
 
 

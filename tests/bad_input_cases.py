@@ -141,7 +141,7 @@ class Ground:
         torch.manual_seed(0)
         module = create_model("vit_nano_patch2_8", num_classes=2, depth=1, embed_dim=16, num_heads=2)
         rule = Preprocess((8, 8), 3, (0.5,) * 3, (0.25,) * 3)
-        given = {"family": "vit", "module": module, "task": "classify", "labels": LABELS, "preprocess": rule}
+        given = {"family": "vit", "module": module, "task": "classify", "labels": LABELS, "processor": rule}
         write_model(path, ModelFile(**(given | fields)))
         return path
 

@@ -379,7 +379,7 @@ def test_a_reader_that_goes_away_is_no_error(ground: Ground):
     read, write = os.pipe()
     os.close(read)
     with os.fdopen(write, "wb") as closed:
-        command = [sys.executable, "-m", "smalti.cli", "predict", "m.safetensors", "p", "--json"]
+        command = [sys.executable, "-m", "smalti", "predict", "m.safetensors", "p", "--json"]
         done = subprocess.run(command, stdout=closed, stderr=subprocess.PIPE, timeout=300)
     assert (done.returncode, done.stderr) == (141, b"")
 

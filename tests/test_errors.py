@@ -1,5 +1,8 @@
 import re
 import string
+import tomllib
+from importlib import metadata
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -12,6 +15,7 @@ from smalti.errors import (
     Interrupted,
     SmaltiError,
     StorageError,
+    install_line,
     printable,
 )
 
@@ -80,3 +84,19 @@ def test_terminal_escapes_are_shown_not_sent():
 
 def test_a_file_name_of_undecodable_bytes_is_shown_as_escapes():
     assert printable(b"caf\xe9.png".decode("utf-8", "surrogateescape")) == r"caf\udce9.png"
+
+
+def test_what_installs_an_extra_is_what_the_project_asks_for(monkeypatch: pytest.MonkeyPatch):
+    pyproject = Path(__file__).parents[1] / "pyproject.toml"
+    extras = tomllib.loads(pyproject.read_text())["project"]["optional-dependencies"]
+    lines = [line.replace("_", "-") for some in extras.values() for line in some]
+    monkeypatch.setattr(metadata, "requires", lambda name: [f"{line}; extra == 'one'" for line in lines])
+    assert len(lines) == 4
+    for line in lines:
+        assert install_line(line.partition(">")[0]) == f"pip install '{line}'"
+
+    def missing(name: str) -> None:
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(metadata, "requires", missing)  # smalti runs from its source folder
+    assert install_line("sacrebleu") == "pip install 'sacrebleu'"

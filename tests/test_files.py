@@ -13,7 +13,7 @@ from typing import BinaryIO
 import pytest
 
 from smalti.errors import StorageError
-from smalti.files import make_folder, require_place, write_durably
+from smalti.files import is_refused, make_folder, require_place, write_durably
 
 SIZE = 300_000  # several writes of the operating system, so that a kill can fall between two
 OLD, NEW = b"a" * SIZE, b"b" * SIZE
@@ -179,6 +179,8 @@ def test_a_folder_that_takes_no_new_file_is_a_storage_error(tmp_path: Path, monk
         write_durably(tmp_path / "file", NEW)
     assert caught.value.why == os.strerror(code)
     assert os.listdir(tmp_path) == []
+    assert is_refused(OSError(code, os.strerror(code)))
+    assert not is_refused(ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET)))
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write everywhere")

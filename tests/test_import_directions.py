@@ -21,6 +21,7 @@ ROOMS = (
     "files",
     "progress",
     "_torchvision",
+    "tasks",
     "nn",
     "embed",
     "heads",
@@ -42,6 +43,7 @@ ROOMS = (
     "api",
     "__init__",
     "cli",
+    "__main__",
 )
 # Even by way of others. (Who knows, whom not.)
 STRANGERS = [
@@ -294,7 +296,8 @@ def test_help_does_not_wait_for_torch(arguments: list[str]):
 
 
 def test_using_a_model_loads_no_training_code():
-    code = "import smalti.ready; import sys; assert not {'smalti.train', 'smalti.cli'} & set(sys.modules)"
+    calls = "smalti.create_model, smalti.list_models, smalti.load, smalti.predict, smalti.sample"
+    code = f"import smalti; {calls}; import sys; assert not {{'smalti.train', 'smalti.cli'}} & set(sys.modules)"
     assert "torch" in loaded_by(code)
 
 

@@ -22,7 +22,9 @@ from smalti.cli import run
 from smalti.data.preprocess import before_crop
 from smalti.embed import resize_positions
 from smalti.errors import InputError, StorageError
-from smalti.importing import find_labels, find_normalisation, published_model
+from smalti.importing import published_model
+from smalti.importing.outputs import find_labels
+from smalti.importing.preprocess import find_normalisation
 from smalti.modelfile import read_model, write_model
 from smalti.models import FAMILIES, preset_config
 from smalti.weights import (
@@ -35,6 +37,7 @@ from smalti.weights import (
     refuse_others,
 )
 from smalti.weights._unpickle import PLAIN, tensors
+from smalti.weights.huggingface import ratio_of
 from tests.hub_cache import COMMIT, NAME, timm_files
 
 timm = pytest.importorskip("timm")
@@ -69,6 +72,7 @@ def test_a_file_of_timm_answers_as_in_timm(theirs, weights, tmp_path):
     assert model.preprocess.crop_pct == 0.9
     assert model.predict(PICTURE)[0].label in model.labels
     assert model.provenance["weights"]["source"] == "vit.safetensors"
+    assert model.provenance["parameters"] == sum(parameter.numel() for parameter in theirs.parameters())
     assert any("--labels" in remark for remark in made.remarks)
 
 
@@ -105,7 +109,7 @@ def test_weights_of_one_size_are_used_at_others(preset, options, sizes, monkeypa
     save_file(module.state_dict(), tmp_path / "w.safetensors")
     for size in sizes:
         model = published_model(tmp_path / "w.safetensors", preset=preset, img_size=size).model
-        images = model.preprocess([PICTURE])
+        images = model.processor([PICTURE])
         assert images.shape == (1, 3, size, size)
         with torch.no_grad():
             assert model.module(images).isfinite().all()
@@ -129,7 +133,7 @@ def test_positions_are_of_the_grid_of_the_preset_or_the_folder(named, monkeypatc
 
 @pytest.mark.parametrize(
     ("cut", "size", "asked"),
-    [((28, 42), (28, 42), {}), ((30, 42), (56, 56), {}), ((28, 42), (70, 70), {"img_size": 70})],
+    [((28, 42), (28, 42), {}), ((30, 42), (28, 42), {}), ((28, 42), (70, 70), {"img_size": 70})],
 )
 def test_a_dinov2_takes_pictures_as_its_preprocessor_makes_them(cut, size, asked, monkeypatch, tmp_path):
     module = smalti.create_model(small(monkeypatch, "vit_small_patch14_dinov2", **SMALL), img_size=56)
@@ -139,7 +143,7 @@ def test_a_dinov2_takes_pictures_as_its_preprocessor_makes_them(cut, size, asked
     about = {"size": {"shortest_edge": 64}, "crop_size": {"height": cut[0], "width": cut[1]}, "do_center_crop": True}
     (tmp_path / "preprocessor_config.json").write_text(json.dumps(about))
     model = published_model(tmp_path, **asked).model
-    assert model.preprocess.img_size == size
+    assert model.processor.img_size == size
     expected = resize_positions(module.pos_embed, (4, 4), (size[0] // 14, size[1] // 14), num_prefix_tokens=1)
     assert torch.equal(model.module.pos_embed, expected)
 
@@ -156,7 +160,7 @@ def test_mean_and_deviation_are_a_value_a_channel_or_one_for_all(weights, tmp_pa
             smalti.import_weights(weights, out, preset=preset, in_chans=chans, mean=mean)
     with pytest.raises(InputError, match="2 values of std"):
         smalti.import_weights(weights, out, preset=preset, std=(0.1, 0.2))
-    rule = smalti.import_weights(weights, out, preset=preset, mean=(0.1,), std=(0.2, 0.3, 0.4)).model.preprocess
+    rule = smalti.import_weights(weights, out, preset=preset, mean=(0.1,), std=(0.2, 0.3, 0.4)).model.processor
     assert (rule.mean, rule.std) == ((0.1,) * 3, (0.2, 0.3, 0.4))
 
 
@@ -198,7 +202,7 @@ def test_a_folder_of_timm_says_what_it_is(theirs, weights, tmp_path):
     (folder / "config.json").write_text(json.dumps(config))
     model = smalti.import_weights(folder, tmp_path / "m.safetensors").model
     assert model.labels == ("cat (0)", "dog", "cat (2)")
-    rule = model.preprocess
+    rule = model.processor
     assert (rule.mean[0], rule.std[0], rule.interpolation, rule.crop_pct) == (0.4, 0.3, "bilinear", 0.95)
 
 
@@ -317,15 +321,44 @@ def test_a_model_of_timm_that_we_have_not_is_refused(argument, told):
         options_from_timm({"architecture": "vit_tiny_patch16_224", "model_args": {argument: told}})
 
 
+def test_a_model_of_timm_that_pools_nothing_gives_features(tmp_path):
+    theirs = written_by_timm(tmp_path, "vit_tiny_patch16_224", **SMALL, img_size=32, num_classes=0, global_pool="")
+    made = published_model(tmp_path).model
+    assert (made.labels, made.module.config.pool) == ((), "cls")
+    images = torch.randn(2, 3, 32, 32)
+    with torch.no_grad():
+        torch.testing.assert_close(made.module.forward_features(images), theirs(images), rtol=1e-4, atol=1e-5)
+    about = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps(about | {"num_classes": 3}))
+    with pytest.raises(InputError, match=r"global_pool = '' .*its head answers for every token.*say there"):
+        published_model(tmp_path)
+
+
+def test_what_patches_do_not_fill_is_left_out_as_in_timm(tmp_path):
+    theirs = written_by_timm(tmp_path, "vit_tiny_patch16_224", **SMALL, img_size=40)
+    made = published_model(tmp_path)
+    assert "pictures are 40 x 40 there, which patches do not fill" in " ".join(made.remarks)
+    images = torch.randn(2, 3, 40, 40)
+    with torch.no_grad():
+        found = made.model.module(images[..., :32, :32])
+        torch.testing.assert_close(found, theirs(images), rtol=1e-4, atol=1e-5)
+
+
+def test_widths_of_mlps_come_out_as_they_are_said():
+    for width in range(8, 512, 8):
+        for inner in (width + 1, 3 * width - 1, 4 * width + 8):
+            assert int(width * ratio_of(inner, width)) == inner
+
+
 def test_the_folder_of_timm_says_the_size_unless_a_preset_is_named(theirs, weights, tmp_path):
     folder = tmp_path / "hub"
     folder.mkdir()
     shutil.copy(weights, folder / "model.safetensors")
     config = {"architecture": "vit_tiny_patch16_224", "pretrained_cfg": {"input_size": [3, 64, 96]}}
     (folder / "config.json").write_text(json.dumps(config))
-    assert published_model(folder).model.preprocess.img_size == (64, 96)
-    assert published_model(folder, img_size=32).model.preprocess.img_size == (32, 32)
-    assert published_model(folder, preset="vit_tiny_patch16_224").model.preprocess.img_size == (224, 224)
+    assert published_model(folder).model.processor.img_size == (64, 96)
+    assert published_model(folder, img_size=32).model.processor.img_size == (32, 32)
+    assert published_model(folder, preset="vit_tiny_patch16_224").model.processor.img_size == (224, 224)
 
 
 WRITTEN = {  # our preset, its small size, timm's arguments beside it
@@ -402,7 +435,7 @@ def test_weights_that_norm_the_mean_of_patches_answer_as_in_timm(tmp_path, monke
     images = torch.randn(2, 3, 32, 32)
     with torch.no_grad():
         torch.testing.assert_close(made.module(images), theirs(images), rtol=1e-4, atol=1e-5)
-    assert made.preprocess.mean == (0.485, 0.456, 0.406)
+    assert made.processor.mean == (0.485, 0.456, 0.406)
 
 
 def test_a_class_token_normed_after_it_is_read_is_not_taken_for_a_mean(tmp_path):
@@ -456,7 +489,7 @@ def test_a_swin_v2_of_other_stages_is_read(tmp_path):
 
 
 def test_vit_msn_is_a_vit(tmp_path):
-    assert published_model(folder_of(tmp_path, model_type="vit_msn")).model.preprocess.mean == (0.485, 0.456, 0.406)
+    assert published_model(folder_of(tmp_path, model_type="vit_msn")).model.processor.mean == (0.485, 0.456, 0.406)
 
 
 @pytest.mark.parametrize(
@@ -469,28 +502,40 @@ def test_vit_msn_is_a_vit(tmp_path):
             "bert_base",
             "bert_base is a model of text; those are read from a folder of gpt2, bert",
         ),
-        ({"model_type": "bert", "hidden_size": 64}, None, "its weights have no head"),
+        ({"model_type": "bert"}, None, "it has a head that smalti has not (qa_outputs.weight)"),
         ({}, None, "does not say what model it is of; add --preset"),
     ],
 )
 def test_a_model_that_is_not_read_is_named(told, preset, said, tmp_path):
-    save_file({"embeddings.weight": torch.zeros(2)}, tmp_path / "model.safetensors")
+    save_file({"qa_outputs.weight": torch.zeros(2)}, tmp_path / "model.safetensors")
     (tmp_path / "config.json").write_text(json.dumps(told))
     with pytest.raises(InputError, match=re.escape(said)):
         published_model(tmp_path, preset=preset)
 
 
-def test_a_convnext_of_timm_is_told_from_torchvisions(tmp_path):
-    save_file({"stages.0.blocks.0.gamma": torch.zeros(2)}, tmp_path / "w.safetensors")
-    with pytest.raises(InputError, match="of a ConvNeXt are timm's"):
-        published_model(tmp_path / "w.safetensors", preset="convnext_tiny_224")
+@pytest.mark.parametrize("named", [True, False])
+def test_a_convnext_of_timm_answers_as_there(named, tmp_path):
+    torch.manual_seed(0)
+    theirs = timm.create_model("convnext_tiny", num_classes=3).eval()
+    for parameter in theirs.parameters():
+        torch.nn.init.normal_(parameter, std=0.1)
+    if named:
+        save_file(theirs.state_dict(), tmp_path / "model.safetensors")
+    else:
+        timm.models.save_for_hf(theirs, tmp_path)  # which says "convnext_tiny" in its config.json
+    source, preset = (tmp_path / "model.safetensors", "convnext_tiny_224") if named else (tmp_path, None)
+    made = published_model(source, preset=preset)
+    assert (made.names, made.model.processor.interpolation) == ("timm", "bicubic")
+    images = torch.randn(2, 3, 64, 64)
+    with torch.no_grad():
+        torch.testing.assert_close(made.model.module(images), theirs(images), rtol=1e-4, atol=1e-5)
 
 
 def test_a_folder_of_timm_says_resnet18_without_a_size(tmp_path, monkeypatch):
     told = {"architecture": "resnet18", "pretrained_cfg": {"crop_pct": 0.95, "interpolation": "bicubic"}}
     save_file(smalti.create_model("resnet18_224", num_classes=3).state_dict(), tmp_path / "model.safetensors")
     (tmp_path / "config.json").write_text(json.dumps(told))
-    assert published_model(tmp_path).model.preprocess.crop_pct == 0.95
+    assert published_model(tmp_path).model.processor.crop_pct == 0.95
 
 
 @pytest.mark.parametrize("arch", ["resnet18", "convnext_tiny"])
@@ -501,9 +546,9 @@ def test_a_file_of_torchvision_answers_as_there(arch, tmp_path):
     save_file(old, tmp_path / "theirs.safetensors")
     made = smalti.import_weights(tmp_path / "theirs.safetensors", tmp_path / "ours.safetensors", preset=f"{arch}_224")
     assert (made.names, len(made.model.labels)) == ("torchvision", 3)
-    assert made.model.preprocess.mean == (0.485, 0.456, 0.406)
+    assert made.model.processor.mean == (0.485, 0.456, 0.406)
     weights = torchvision.models.get_model_weights(arch).IMAGENET1K_V1.transforms()
-    rule = made.model.preprocess
+    rule = made.model.processor
     assert before_crop(224, rule.crop_pct) == weights.resize_size[0]
     assert (rule.interpolation, any("is taken to be" in one for one in made.remarks)) == ("bilinear", True)
     images = torch.randn(2, 3, 64, 64)
@@ -540,7 +585,7 @@ def test_what_deit_does_to_pictures(tmp_path):
     told = {"do_center_crop": True, "image_mean": [0.5] * 3, "image_std": [0.5] * 3, "resample": 3}
     sides = {"size": {"height": 37, "width": 37}, "crop_size": {"height": 32, "width": 32}}
     for said in ({"size": 37, "crop_size": 32}, sides):
-        rule = published_model(folder_of(tmp_path, preprocessor=told | said)).model.preprocess
+        rule = published_model(folder_of(tmp_path, preprocessor=told | said)).model.processor
         theirs = transformers.DeiTImageProcessor(**told, **sides)
         expected = theirs(Image.fromarray(picture), return_tensors="pt")["pixel_values"]
         assert (rule([picture]) - expected).abs().max() <= 0.03  # a few shades of 256, over 0.5
@@ -550,11 +595,11 @@ def test_what_deit_does_to_pictures(tmp_path):
 
 def test_pictures_that_are_not_normalised(tmp_path):
     told = {"do_normalize": False, "size": {"height": 32, "width": 32}, "image_mean": [0.5] * 3, "image_std": [0.5] * 3}
-    rule = published_model(folder_of(tmp_path, preprocessor=told)).model.preprocess
+    rule = published_model(folder_of(tmp_path, preprocessor=told)).model.processor
     assert (rule.mean, rule.std) == ((0.0,) * 3, (1.0,) * 3)
 
 
-HALVES = {"size": {"height": 32, "width": 32}, "image_mean": [0.5] * 3, "image_std": [0.5] * 3}
+HALVES = {"size": {"height": 32, "width": 32}, "image_mean": [0.5] * 3, "image_std": [0.5] * 3, "resample": 3}
 
 
 @pytest.mark.parametrize(
@@ -569,7 +614,7 @@ HALVES = {"size": {"height": 32, "width": 32}, "image_mean": [0.5] * 3, "image_s
 )
 def test_what_a_preprocessor_does_besides(told, mean, remark, tmp_path):
     made = published_model(folder_of(tmp_path, preprocessor=HALVES | told))
-    rule = made.model.preprocess
+    rule = made.model.processor
     assert rule.mean == rule.std == (pytest.approx(mean, rel=1e-9),) * 3
     assert rule.interpolation == "bicubic"
     assert remark in " ".join(made.remarks[2:])
@@ -593,7 +638,7 @@ def test_a_file_named_in_its_folder_is_what_the_folder_says(tmp_path):
 
 def test_a_model_file_needs_no_import(tmp_path):
     made = smalti.import_weights(folder_of(tmp_path / "theirs"), tmp_path / "m.safetensors")
-    with pytest.raises(InputError, match=r"is a model of smalti's already; use it as it is"):
+    with pytest.raises(InputError, match=r": is a model of smalti's already; use it as it is$"):
         published_model(made.path, preset="vit_nano_patch4_32")
 
 
@@ -689,8 +734,8 @@ def there_and_back(model, tmp_path):
     """Out to each library that has such a class, and in again, are the same weights."""
     write_model(tmp_path / "m.safetensors", model)
     for kind in ("timm", "hf"):
-        smalti.export(tmp_path / "m.safetensors", tmp_path / kind, kind=kind)
-        back = published_model(tmp_path / kind, preset=model.provenance["preset"], img_size=model.preprocess.img_size)
+        smalti.export(tmp_path / "m.safetensors", tmp_path / kind, format=kind)
+        back = published_model(tmp_path / kind, preset=model.provenance["preset"], img_size=model.processor.img_size)
         assert back.model.labels == model.labels
         state = back.model.module.state_dict()
         assert all(torch.equal(state[name], tensor) for name, tensor in model.module.state_dict().items())
@@ -883,15 +928,16 @@ def test_transformers_tell_the_preset_by_the_sizes(kind, hub, tmp_path):
     config = getattr(transformers, f"{prefix}Config")(**sizes)
     theirs = getattr(transformers, f"{prefix}Model")(config, **({"add_pooling_layer": False} if kind == "vit" else {}))
     theirs.save_pretrained(tmp_path / "theirs")
-    about = {"size": {"shortest_edge": 64}, "crop_size": {"height": 48, "width": 48}, "do_center_crop": True}
+    side = config.image_size
+    about = {"size": {"shortest_edge": 64}, "crop_size": {"height": side, "width": side}, "do_center_crop": True}
     told = {**about, "image_mean": [0.4] * 3, "image_std": [0.2] * 3, "resample": 3}
     (tmp_path / "theirs" / "preprocessor_config.json").write_text(json.dumps(told))
     hub.keep(f"x/{kind}", {file.name: file.read_bytes() for file in (tmp_path / "theirs").iterdir()})
     model = smalti.import_weights(f"x/{kind}", tmp_path / "m.safetensors").model
     assert model.provenance["preset"].startswith(preset)
-    assert model.preprocess.img_size == (config.image_size, config.image_size)
-    assert (model.preprocess.crop_pct, model.preprocess.mean[0]) == (0.75, 0.4)
-    images = torch.randn(1, 3, config.image_size, config.image_size)
+    assert model.processor.img_size == (side, side)
+    assert (model.processor.crop_pct, model.processor.mean[0]) == (side / 64, 0.4)
+    images = torch.randn(1, 3, side, side)
     with torch.no_grad():
         expected = theirs.eval()(images).last_hidden_state
         ours = model.module.forward_features(images)
@@ -899,7 +945,7 @@ def test_transformers_tell_the_preset_by_the_sizes(kind, hub, tmp_path):
 
 
 def test_the_tokenizer_of_a_text_model_is_told_by_its_kind(text_runs, tmp_path, capsys):
-    smalti.export(text_runs["next-token"][1].model, tmp_path / "hf", kind="hf")
+    smalti.export(text_runs["next-token"][1].model, tmp_path / "hf", format="hf")
     capsys.readouterr()
     assert run(["import-weights", str(tmp_path / "hf"), "--out", str(tmp_path / "m.safetensors"), "--json"]) == 0
     told = json.loads(capsys.readouterr().out)

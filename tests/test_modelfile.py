@@ -24,7 +24,7 @@ LABELS = ("cat", "dog", 'q"u\\o\nte', "größer")
 MODELS = {  # the tables of rope and of fixed positions are not among the stored tensors
     "vit": ("vit_nano_patch2_8", {}),
     "cct": ("cct_nano_patch2_8", {}),
-    "rotary": ("vit_nano_patch2_8", {"rope": True, "pos_embed": "none"}),
+    "rotary": ("vit_nano_patch2_8", {"rope": "tokens", "pos_embed": "none"}),
     "sine-cosine": ("vit_nano_patch2_8", {"pos_embed": "sincos", "pool": "mean"}),
     "rectangle": ("vit_nano_patch2_8", {"img_size": (8, 16), "layer_scale": 0.1, "pre_logits": 12}),
     "cnn": ("cnn_small_8", {"hidden_dim": 16}),
@@ -50,7 +50,7 @@ def written(path: Path, name: str = "vit", **fields: Any) -> ModelFile:
     made = module(name)
     rule = Preprocess(made.config.size, 3, RULE.mean, RULE.std)  # type: ignore[attr-defined]
     family = name if name in OTHERS else "vit"
-    given = {"family": family, "module": made, "task": "classify", "labels": LABELS, "preprocess": rule}
+    given = {"family": family, "module": made, "task": "classify", "labels": LABELS, "processor": rule}
     file = ModelFile(**(given | fields))
     write_model(path, file)
     return file
@@ -76,13 +76,13 @@ def test_what_is_read_is_what_was_written(tmp_path: Path, name: str):
         assert torch.equal(read.module(images), file.module(images))
     assert not read.module.training
     assert (read.family, read.task, read.labels, read.views) == (file.family, "classify", LABELS, Views(True, 2))
-    assert read.preprocess == file.preprocess
+    assert read.processor == file.processor
     assert read.provenance["seed"] == 3
 
 
 def test_the_whole_preprocess_is_kept(tmp_path: Path):
-    written(tmp_path / "m.safetensors", preprocess=RULE)
-    assert read_model(tmp_path / "m.safetensors").preprocess == RULE
+    written(tmp_path / "m.safetensors", processor=RULE)
+    assert read_model(tmp_path / "m.safetensors").processor == RULE
 
 
 def test_a_run_folder_stands_for_its_model(tmp_path: Path):

@@ -65,6 +65,24 @@ def test_every_command_but_models_is_a_call_of_the_same_name():
     assert {command.__name__ for command in COMMANDS} - {"models"} <= set(CALLS)
 
 
+# "from" cannot be a name in Python; the others are among the settings
+PYTHONS = {"from": "start", "set": "overrides", "bytes": "overrides"}
+OF_THE_SHELL = {"json", "csv", "resume"}  # what is printed, and how; and a call of its own
+
+
+def test_an_option_has_the_name_of_the_parameter():
+    """But for `sample --out`: in Python the text is there."""
+    from smalti.cli import COMMANDS, app
+
+    for command in COMMANDS:
+        name = {"models": "list_models"}.get(command.__name__, command.__name__)
+        known = inspect.signature(getattr(smalti, name)).parameters
+        arguments = app[command.__name__.replace("_", "-")].assemble_argument_collection()
+        words = [argument.names[0].lstrip("-").replace("-", "_") for argument in arguments]
+        options = {PYTHONS.get(word, word) for word in words if word.islower()} - OF_THE_SHELL
+        assert options - known.keys() == ({"out"} if name == "sample" else set()), name
+
+
 def test_a_wrong_name_is_an_ordinary_attribute_error():
     with pytest.raises(AttributeError, match="has no attribute 'trian'"):
         _ = smalti.trian  # pyright: ignore[reportAttributeAccessIssue]

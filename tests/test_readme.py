@@ -48,7 +48,8 @@ PYTHON = [page for page in READER if blocks(page, "python")]
 @pytest.fixture
 def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A reader's desk: `photos`, `new-photos` and `signs` with class folders, new pictures to name, published
-    weights; a book, pairs of texts, labelled texts. Published presets are small ones by their names."""
+    weights; a book, pairs of texts, labelled texts, others without labels. Published presets are small ones by their
+    names."""
     digits = load_digits()
     pictures = np.rint(digits.images * (255 / 16)).astype(np.uint8)
     classes = ("daisy", "rose", "tulip")
@@ -70,6 +71,7 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "dates.csv").write_text("\n".join(["source,target", *days]))
     reviews = [f"{'good' if i % 2 else 'bad'} one {i},{'yes' if i % 2 else 'no'}" for i in range(60)]
     (tmp_path / "reviews.csv").write_text("\n".join(["text,label", *reviews]))
+    (tmp_path / "others.csv").write_text("text\na good one\n")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SMALTI_CACHE", str(tmp_path / "cache"))
     return tmp_path

@@ -251,9 +251,10 @@ def test_int8_is_calibrated_on_pictures_and_keeps_their_answers(stored: Path):
 
 
 @INT8
-def test_int8_that_changes_answers_is_refused(stored: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setitem(AGREEMENTS, "classify", lambda exact, found: 0.95)
-    with pytest.raises(InputError, match=r"int8 keeps 95.0% of the answers to 20 pictures, fewer than 98%"):
+@pytest.mark.parametrize(("kept", "said"), [(0.95, "95.0%"), (-3.2, "0.0%")])  # of numbers it may be below nothing
+def test_int8_that_changes_answers_is_refused(kept: float, said: str, stored: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(AGREEMENTS, "classify", lambda exact, found: kept)
+    with pytest.raises(InputError, match=rf"int8 keeps {said} of the answers to 20 pictures, fewer than 98%"):
         load(stored, int8=[pixels(i) for i in range(20)])
 
 
@@ -419,6 +420,13 @@ def test_a_picture_of_a_phone_is_not_passed_over_in_a_folder(tmp_path: Path, mod
     assert phone.error.cause.startswith("an HEIC picture")
     assert str(phone.error) == str(model.predict(tmp_path / "1.heic")[0].error)
     assert other.label
+
+
+@pytest.mark.parametrize("kind", [str, object])
+def test_a_column_of_names_is_many_inputs(kind: type, model: Model, tmp_path: Path):
+    names = [str(save(tmp_path / f"{i}.png")) for i in range(3)]
+    assert [answer.file for answer in model.predict(np.array(names, kind))] == names
+    assert model.embed(np.array(names, kind)).shape[0] == 3
 
 
 def test_pictures_of_other_kinds_in_memory_are_refused_one_by_one(model: Model):

@@ -11,6 +11,7 @@ from smalti.errors import InputError
 from smalti.modelfile import read_model
 from smalti.ready_text import TextModel
 from smalti.tokenizers import Characters
+from tests.text_runs import SMALL
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +100,7 @@ def test_samples_are_a_function_of_the_seed(models):
 
 
 def test_a_sample_ends_before_the_text_it_is_told(models):
-    (text,) = models["next-token"].sample("the", max_tokens=200, until=[" "])
+    (text,) = models["next-token"].sample("the", max_tokens=200, stop=[" "])
     assert " " not in text
 
 
@@ -135,6 +136,53 @@ def test_an_answer_says_that_its_text_was_cut(models):
     assert "remark" not in short.to_dict()
     n = len(model.tokenizer.encode("ab" * 400)) + 2
     assert long.to_dict()["remark"] == f"only the first {model.longest} of {n} tokens are read"
+
+
+def test_a_file_that_cannot_be_read_does_not_stop_the_others(models, text_runs, tmp_path):
+    result = text_runs["classify"][1]
+    (tmp_path / "latin.txt").write_bytes(b"\xff\n")
+    inputs = ["aa", tmp_path / "latin.txt", "report.txr", "bbb"]
+    told = list(smalti.predict(result.model, inputs, batch_size=2))
+    assert [one.text for one in told] == ["aa", str(tmp_path / "latin.txt"), "report.txr", "bbb"]
+    assert [bool(one.error) for one in told] == [False, True, True, False]
+    assert told[2].to_dict()["error"] == {
+        "cause": "cannot be read (no such file)",
+        "mend": "check its name, or add --texts if it is a text",
+    }
+    assert "--bytes" in told[1].error.mend
+
+
+def test_with_texts_no_input_is_a_file(models, text_runs):
+    data, result = text_runs["masked-token"]
+    (file,) = smalti.predict(result.model, "[MASK].txt")
+    assert "no such file" in file.error.cause
+    (text,) = smalti.predict(result.model, "[MASK]at.", texts=True)
+    assert len(text.answer) == 4
+    (text,) = smalti.predict(text_runs["next-token"][1].model, "the.cat", texts=True)
+    assert not text.error
+    (text,) = smalti.predict(text_runs["next-token"][1].model, str(data), texts=True)
+    assert "not in the alphabet" in text.error.cause
+
+
+def test_a_model_of_bytes_is_asked_about_any_file(tmp_path):
+    (tmp_path / "any.bin").write_bytes(bytes(range(256)) * 20)
+    options = {f"model.options.{name}": value for name, value in SMALL.items()}
+    run = {"overrides": options | {"tokens.tokenizer": "bytes"}, "steps": 1, "report": False, "show": False}
+    result = smalti.train(tmp_path / "any.bin", out=tmp_path / "run", **run)
+    told = list(smalti.predict(result.model, tmp_path / "any.bin"))
+    assert len(told) == 21
+    assert not any(one.error for one in told)
+
+
+def test_what_is_no_text_is_told(models):
+    (number, text) = models["classify"].predict([float("nan"), "aa"])
+    assert number.to_dict() == {
+        "text": "nan",
+        "error": {"cause": "a float where a text is expected", "mend": "give a str"},
+    }
+    assert text.answer == "A"
+    with pytest.raises(InputError, match=r"a \w+Path where a text is expected"):
+        models["classify"].embed([Path("a")])
 
 
 def test_files_of_texts_are_read(models, text_runs):
@@ -198,6 +246,8 @@ def test_models_of_text_and_of_pictures_are_told_apart(text_runs, tmp_path):
         smalti.predict(smalti.load(text), "a", int8="photos")
     with pytest.raises(InputError, match="beams are for models of pairs"):
         smalti.predict(picture, "x.png", beams=2)
+    with pytest.raises(InputError, match="--texts is for models of text"):
+        smalti.predict(picture, "x.png", texts=True)
 
 
 def test_an_id_is_an_integer(models):

@@ -18,6 +18,11 @@ from smalti.data.preprocess import Preprocess
 from smalti.nn._allocator import keep_blocks
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+FILES = {  # height and width, grain, how many
+    "JPEG 500 x 375 to 224": (375, 500, 6.0, 8),
+    "JPEG 12 MP of 1.6 MiB to 224": (3000, 4000, 4.5, 1),
+    "JPEG 12 MP of 2.1 MiB to 224": (3000, 4000, 6.0, 1),
+}
 PICTURES = 2048
 AUGMENTATIONS = {
     "crop and flip": AugmentConfig(crop="pad", crop_pad=4, flip="random"),
@@ -29,14 +34,11 @@ AUGMENTATIONS = {
 
 def measure(rounds: int) -> Iterator[dict]:
     """A row a task and contender."""
-    for title, size, count in (("JPEG 500 x 375 to 224", (375, 500), 8), ("JPEG 12 MP to 224", (3000, 4000), 1)):
-        contenders = {
-            "Pillow + torchvision transforms": partial(reading, *size, count),
-            "smalti": partial(ours, *size, count),
-        }
+    for title, about in FILES.items():
+        contenders = {"Pillow + torchvision transforms": partial(reading, *about), "smalti": partial(ours, *about)}
         answers = [make()() for make in contenders.values()]
         off = (answers[0] - answers[1]).abs().mean().item()
-        for row in apart(contenders, items=count, rounds=rounds):
+        for row in apart(contenders, items=about[-1], rounds=rounds):
             note = (
                 {"note": f"{off:.3f} standard deviations from Pillow's on average"} if row["name"] == "smalti" else {}
             )
@@ -47,38 +49,38 @@ def measure(rounds: int) -> Iterator[dict]:
             yield {"work": f"augmentation at 32 px: {title}", **row}
 
 
-def photo(height: int, width: int, seed: int) -> bytes:
-    """A JPEG with the detail of a photograph: smooth fields, edges, grain."""
+def photo(height: int, width: int, seed: int, grain: float = 6.0) -> bytes:
+    """A JPEG with the detail of a photograph: smooth fields, edges, grain (deviation, of 255)."""
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[:height, :width] / max(height, width)
     angles = rng.uniform(0, 40, (3, 2))
     waves = 127 + 80 * np.stack([np.sin(a * x + b * y) for a, b in angles], -1)
     waves[(x * 9).astype(int) % 2 == (y * 7).astype(int) % 2] *= 0.7
-    pixels = (waves + rng.normal(0, 6, waves.shape)).clip(0, 255).astype(np.uint8)
+    pixels = (waves + rng.normal(0, grain, waves.shape)).clip(0, 255).astype(np.uint8)
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "JPEG", quality=88)
     return buffer.getvalue()
 
 
-def photos(height: int, width: int, count: int) -> list[bytes]:
-    return [photo(height, width, seed) for seed in range(count)]
+def photos(height: int, width: int, grain: float, count: int) -> list[bytes]:
+    return [photo(height, width, seed, grain) for seed in range(count)]
 
 
-def reading(height: int, width: int, count: int) -> Callable[[], Tensor]:
+def reading(height: int, width: int, grain: float, count: int) -> Callable[[], Tensor]:
     from torchvision import transforms
 
     torch.set_num_threads(1)
-    files = photos(height, width, count)
+    files = photos(height, width, grain, count)
     steps = transforms.Compose(
         [transforms.Resize(256), transforms.CenterCrop(224), transforms.ToTensor(), transforms.Normalize(MEAN, STD)]
     )
     return lambda: torch.stack([steps(Image.open(io.BytesIO(file)).convert("RGB")) for file in files])
 
 
-def ours(height: int, width: int, count: int) -> Callable[[], Tensor]:
+def ours(height: int, width: int, grain: float, count: int) -> Callable[[], Tensor]:
     torch.set_num_threads(1)
     keep_blocks()  # as every run and every ready model does
-    files = photos(height, width, count)
+    files = photos(height, width, grain, count)
     rule = Preprocess((224, 224), 3, MEAN, STD, fit="crop", interpolation="bilinear", crop_pct=0.875)
     return lambda: rule(files)
 

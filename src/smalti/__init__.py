@@ -48,13 +48,20 @@ __all__ = [
     "train",
 ]
 
+_HOMES = {  # of the calls that need not load all
+    "create_model": "smalti.models",
+    "list_models": "smalti.models",
+    "load": "smalti.answering",
+    "predict": "smalti.answering",
+    "sample": "smalti.answering",
+}
+
 
 def __getattr__(name: str) -> Any:
     """The public calls, imported when first used: importing smalti costs nothing and loads no torch, and asking a
     finished model loads nothing that trains one."""
     if name in __all__:
-        home = "smalti.answering" if name in ("load", "predict", "sample") else "smalti.api"
-        return getattr(import_module(home), name)
+        return getattr(import_module(_HOMES.get(name, "smalti.api")), name)
     raise AttributeError(f"module 'smalti' has no attribute {name!r}")
 
 
@@ -63,10 +70,14 @@ def __dir__() -> list[str]:
 
 
 class _Door(ModuleType):
-    """Keeps `smalti.train` and `smalti.evaluate` the calls they are, though rooms of the same names are imported."""
+    """Keeps `train`, `evaluate`, `sample` and `export` the calls they are. Rooms have these names too, and the import
+    system binds a room to its name here when something of it is first imported, which a lazy call cannot forestall.
+
+    `from smalti.train import loop` finds the room all the same; `import smalti.train as room` does not.
+    """
 
     def __setattr__(self, name: str, value: object) -> None:
-        if not (name in __all__ and isinstance(value, ModuleType)):  # how the import system binds a sub-package
+        if not (name in __all__ and isinstance(value, ModuleType)):
             super().__setattr__(name, value)
 
 

@@ -19,9 +19,7 @@ from smalti.ready import Model, Prediction, as_pictures, picture_model
 if TYPE_CHECKING:  # who asks about pictures does not wait for text
     from smalti.ready_text import TextModel, TextPrediction
 
-__all__ = ["TIMED", "load", "opened", "predict", "refuse", "sample"]
-
-TIMED = 32  # pictures on which the gain of merging is measured
+__all__ = ["load", "opened", "predict", "refuse", "sample"]
 
 
 def load(
@@ -69,7 +67,7 @@ def opened(
         refuse(given, "this model is loaded already, as it answers", "give {} to smalti.load")
         return model
     file = read_any_model(model)
-    if isinstance(file.preprocess, Preprocess):
+    if isinstance(file.processor, Preprocess):
         return picture_model(file, device=device, **options)
     refuse(of_pictures, "{} is for models of pictures", "leave it out")
     from smalti.ready_text import text_model
@@ -87,6 +85,7 @@ def predict(
     merge: int = 0,
     patch_size: int | None = None,
     beams: int = 1,
+    texts: bool = False,
     device: str | None = None,
     show: bool = True,
 ) -> "Iterator[Prediction] | Iterator[TextPrediction]":
@@ -105,6 +104,7 @@ def predict(
             first pictures, and told on stderr.
         patch_size: as in `load`.
         beams: as in `evaluate`.
+        texts: whether every input is a text, though it looks like the name of a file.
         device: as in `load`.
         show: whether to tell it.
     """
@@ -113,12 +113,16 @@ def predict(
     if not isinstance(ready, Model):
         from smalti.data.text.asked import asked_texts
 
-        column = "source" if ready.task == "seq2seq" else "text"
-        texts = list(asked_texts([inputs] if isinstance(inputs, str | os.PathLike) else inputs, column))
-        return ready.stream(texts, top=top, batch_size=batch_size, beams=beams)
+        asked: Any = [inputs] if isinstance(inputs, str | os.PathLike) else inputs
+        if not texts:
+            column, raw = "source" if ready.task == "seq2seq" else "text", ready.tokenizer.kind == "bytes"
+            asked = asked_texts(asked, column, raw=raw)
+        return ready.stream(asked, top=top, batch_size=batch_size, beams=beams)
     refuse({"beams": beams if beams != 1 else None}, "{} are for models of pairs of texts", "leave them out")
+    refuse({"--texts": texts or None}, "{} is for models of text", "leave it out")
     pictures = as_pictures(inputs)
     if merge and show:
+        from smalti.evaluate.speed import TIMED
         from smalti.recipes.remarks import speed_choice, tell
 
         first = list(islice(pictures, TIMED))
@@ -141,7 +145,7 @@ def sample(
     top_k: int | None = None,
     top_p: float | None = None,
     seed: int = 0,
-    until: Sequence[str] = (),
+    stop: str | Sequence[str] = (),
     device: str | None = None,
 ) -> Iterator[list[str]]:
     """Continues a text `n` times; yields what each has grown by, as it comes.
@@ -155,7 +159,7 @@ def sample(
         top_k: how many of the likeliest tokens may follow; None for all.
         top_p: the share of probability that may follow; None for all.
         seed: equal seeds draw equal texts.
-        until: texts that end a text, and are not part of it.
+        stop: a text that ends a text, and is not part of it; or several.
         device: as in `load`.
     """
     if n < 1:
@@ -164,7 +168,7 @@ def sample(
     if isinstance(ready, Model):
         raise InputError("is a model of pictures, not of text", where=model, mend="name a model trained on text")
     options = {"max_tokens": max_tokens, "temperature": temperature, "top_k": top_k, "top_p": top_p, "seed": seed}
-    return ready.write([prompt] * n, until=until, **options)
+    return ready.write([prompt] * n, stop=stop, **options)
 
 
 def refuse(options: Mapping[str, Any], what: str, mend: str) -> None:

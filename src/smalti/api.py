@@ -1,22 +1,16 @@
 """The calls behind the commands: what `smalti X` does, `smalti.X(...)` does."""
 
 import os
-from dataclasses import replace
 from typing import Any, Literal
 
-from smalti.answering import TIMED, load, opened, predict, sample
+from smalti.answering import load, opened, predict, sample
 from smalti.configs import fit
 from smalti.data import opening
 from smalti.data.check import Check
-from smalti.data.loader import Batches, Pictures
-from smalti.data.source import Task
-from smalti.data.split import split as split_source
 from smalti.data.text.check import TextCheck, check_text
 from smalti.errors import InputError
-from smalti.evaluate.evaluation import Evaluation, evaluate_on, match_labels
-from smalti.evaluate.page import write_report
-from smalti.evaluate.probing import Probed, probe_on
-from smalti.evaluate.report import DataSummary, Report
+from smalti.evaluate.evaluation import Evaluation
+from smalti.evaluate.probing import Probed
 from smalti.evaluate.text_evaluation import TextEvaluation
 from smalti.export import export
 from smalti.files import require_place
@@ -27,22 +21,14 @@ from smalti.nn.threads import Threads
 from smalti.ready import Model
 from smalti.ready_text import TextModel, no_beams
 from smalti.recipes.assemble import checked
+from smalti.recipes.evaluate import evaluate_pictures
+from smalti.recipes.probe import probe_pictures
 from smalti.recipes.quickstart import quickstart
-from smalti.recipes.remarks import (
-    cost_choice,
-    known_as,
-    learned_from,
-    left_out,
-    not_labelled,
-    part_of_other_data,
-    says_splits,
-    speed_choice,
-    tell,
-)
 from smalti.recipes.run import resume, train
 from smalti.recipes.text.evaluate import evaluate_text
 from smalti.recipes.text.systems import is_text
 from smalti.recipes.training import TrainResult
+from smalti.tasks import AnyTask, Task
 
 __all__ = [
     "TrainResult",
@@ -66,7 +52,7 @@ Part = Literal["train", "val", "test", "all"]
 
 
 def check(
-    data: str | os.PathLike[str], *, task: str | None = None, download: bool = False, show: bool = True
+    data: str | os.PathLike[str], *, task: AnyTask | None = None, download: bool = False, show: bool = True
 ) -> Check | TextCheck:
     """Looks at every picture of a data set: what is there, what is wrong with it; or at its texts.
 
@@ -76,6 +62,7 @@ def check(
         download: whether a standard set may be fetched.
         show: whether to show progress on stderr.
     """
+    fit(task, AnyTask | None, "task")
     if is_text(data, task):
         return check_text(data, task)
     return checked(opening.open(data, download=download, task=task), show=show)  # type: ignore[arg-type]
@@ -125,46 +112,9 @@ def evaluate(
         with Threads():
             return evaluate_text(ready, data, split, beams=beams, report=report, show=show)
     no_beams("pictures", beams)
-    given = opening.open(data, download=download, task=ready.task)  # type: ignore[arg-type]
-    matched = match_labels(given, ready)
-    found = checked(given, show=show)
-    given = replace(given, hashes=found.facts.hashes)
-    about = {"seed": ready.provenance.get("seed", 0), "fraction": ready.provenance.get("fraction", 1.0)}
-    parts = split_source(given, found.facts, **about)
-    indices, known = getattr(parts, split), known_as(split, given.fingerprint, ready)
-    n, is_given = len(indices), says_splits(given)
-    share = part_of_other_data(split, known, n, len(parts.all), "pictures", is_given=is_given)
-    remarks = (*share, *learned_from(split, known, n, "pictures"))
-    tell((*left_out(found), *not_labelled(matched, ready), *remarks), show)
-    if not len(indices):
-        raise InputError(f'no picture is in the split "{split}"', where=given.name, mend="choose another --split")
-    pictures = Pictures(matched, ready.preprocess)
-    with Threads():
-        result = evaluate_on(ready, matched, indices, pictures=pictures)
-    if merge and show:
-        plain = opened(model, **options)
-        assert isinstance(plain, Model)
-        before = evaluate_on(plain, matched, indices, pictures=pictures)
-        (some,) = Batches(pictures, indices[:TIMED], batch_size=TIMED)
-        tell((speed_choice(plain, ready, some["image"], merge), cost_choice(before, result)), show)
-    if report is not None:
-        page = Report(
-            title=f"{ready.provenance.get('preset', 'model')} on {given.name}",
-            task=given.task,
-            metrics=result.metrics,
-            split=known,
-            model=str(ready.provenance.get("preset", "")),
-            parameters=ready.provenance.get("parameters") or sum(p.numel() for p in ready.module.parameters()),
-            labels=result.labels,
-            confusion=result.confusion,
-            per_class=result.table,
-            mistakes=result.mistakes,
-            scatter=(result.outputs.targets, result.outputs.logits) if ready.task == "regress" else None,  # type: ignore[arg-type]
-            trained_on=ready.provenance.get("data", ""),
-            data=DataSummary(given.name, {split: result.n}),
-        )
-        write_report(report, page)
-    return result
+    unmerged: Any = opened(model, **options) if merge and show else None
+    about = {"merge": merge, "unmerged": unmerged, "download": download, "report": report, "show": show}
+    return evaluate_pictures(ready, data, split, **about)
 
 
 def probe(
@@ -198,12 +148,7 @@ def probe(
     ready = opened(model, device=device)
     if not isinstance(ready, Model):
         raise InputError("is a model of text, not of pictures", where=model, mend="name a model trained on pictures")
-    given = opening.open(data, download=download, task=task)
-    found = checked(given, show=show)
-    tell(left_out(found), show)
-    parts = split_source(given, found.facts, seed=ready.provenance.get("seed", 0))
-    with Threads():
-        return probe_on(ready, given, parts, k=k, show=show)
+    return probe_pictures(ready, data, task=task, k=k, download=download, show=show)
 
 
 def describe_model(name: str) -> Size:

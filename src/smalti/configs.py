@@ -14,7 +14,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from smalti.errors import InputError
 
-__all__ = ["demand", "fit", "fitted", "pair", "suggest"]
+__all__ = ["demand", "demand_words", "fit", "fitted", "pair", "suggest"]
 
 _WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text", dict: "a table"}
 
@@ -60,6 +60,13 @@ def demand(fits: bool, name: str, value: object, expected: str) -> None:
     """Raises InputError where a field's value is out of its range: "optim.lr = -1 is not above 0"."""
     if not fits:
         raise InputError(f"{name} = {value!r} is not {expected}", mend=f"give {name} a value that is {expected}")
+
+
+def demand_words(config: Any, section: str = "") -> None:
+    """Raises InputError where a field of a config that has one of a few words has another."""
+    for name, hint in _hints(type(config)).items():
+        if any(_literals(kind) for kind in _kinds(hint)):
+            fit(getattr(config, name), hint, _path(section, name))
 
 
 def pair(size: int | Sequence[int]) -> tuple[int, int]:

@@ -15,6 +15,7 @@ __all__ = [
     "StorageError",
     "counted",
     "few",
+    "install_line",
     "printable",
 ]
 
@@ -40,6 +41,22 @@ def few(names: Iterable[str], limit: int = 3) -> str:
 def counted(n: int, noun: str) -> str:
     """A number with its noun: "1 file", "3 files"."""
     return f"{n} {noun}{'' if n == 1 else 's'}"
+
+
+def install_line(name: str) -> str:
+    """What installs an optional package, in the versions that smalti's own metadata asks for: "pip install
+    'sacrebleu>=2.5'"; any version where smalti runs from its source folder.
+
+    Args:
+        name: of the distribution, as in the metadata: "huggingface-hub".
+    """
+    from importlib.metadata import PackageNotFoundError, requires  # loaded by the few who need it
+
+    try:
+        wanted = [line.partition(";")[0].strip() for line in requires("smalti") or ()]
+    except PackageNotFoundError:
+        wanted = []
+    return f"pip install '{next((line for line in wanted if line.startswith(name)), name)}'"
 
 
 class SmaltiError(Exception):

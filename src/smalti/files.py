@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 from smalti.errors import StorageError
 
-__all__ = ["make_folder", "require_place", "write_durably"]
+__all__ = ["is_refused", "make_folder", "require_place", "write_durably"]
 
 
 def write_durably(path: str | os.PathLike[str], content: bytes | str | Callable[[BinaryIO], object]) -> Path:
@@ -63,6 +63,12 @@ def unwritten(path: Path, error: OSError) -> StorageError:
     """What is told of a file that cannot be written."""
     why = error.strerror or str(error)
     return StorageError("could not be written", where=path, why=why, mend="free space or choose another place")
+
+
+def is_refused(error: Exception) -> bool:
+    """Whether an error says that the disk here takes no file: it is forbidden, full, over its quota or read-only."""
+    refusals = (errno.EACCES, errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+    return isinstance(error, OSError) and error.errno in refusals
 
 
 def make_folder(path: str | os.PathLike[str]) -> Path:

@@ -1,8 +1,8 @@
 """The model file: `model.safetensors` with everything that using the model needs. Never a pickle.
 
-Its metadata carries the family and config, the task, the labels, the Preprocess, the views, the training provenance, a
-checksum of the tensors and a self-test (a seeded input and its first logits). Loading verifies checksum and self-test.
-The tensors have the names of the module's state dict, which for a plain ViT are timm's.
+Its metadata carries the family and config, the task, the labels, the Preprocess or the tokenizer, the views, the
+training provenance, a checksum of the tensors and a self-test (a seeded input and its first logits). Loading verifies
+checksum and self-test. The tensors have the names of the module's state dict, which for a plain ViT are timm's.
 """
 
 import hashlib
@@ -11,7 +11,7 @@ import os
 import shlex
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast, get_args
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -25,6 +25,7 @@ from smalti.files import write_durably
 from smalti.models import FAMILIES, build
 from smalti.models.registry import EXAMPLE_SEED, with_options
 from smalti.nn.blank import Blank
+from smalti.tasks import AnyTask
 from smalti.tokenizers import Tokenizer, tokenizer_from_dict
 
 __all__ = ["ModelFile", "read_any_model", "read_model", "write_model"]
@@ -33,14 +34,13 @@ FORMAT = 1
 FIELDS = {"family", "config", "task", "labels", "views", "provenance", "checksum", "self_test"}
 SELF_TEST_TOLERANCE = 1e-3  # of the largest logit: another CPU rounds differently by far less, a wrong model by more
 MEND = "give the model.safetensors that smalti train wrote, or make one of published weights: smalti import-weights"
-TASKS = ("classify", "multilabel", "regress", "next-token", "masked-token", "seq2seq")
 
-Rule = TypeVar("Rule", Preprocess, Tokenizer)
-RULES = {"preprocess": Preprocess.from_dict, "tokenizer": tokenizer_from_dict}  # by their names in the metadata
+Processor = TypeVar("Processor", Preprocess, Tokenizer)
+PROCESSORS = {"preprocess": Preprocess.from_dict, "tokenizer": tokenizer_from_dict}  # by their names in the metadata
 
 
 @dataclass
-class ModelFile(Generic[Rule]):
+class ModelFile(Generic[Processor]):
     """What a model file holds.
 
     Args:
@@ -48,7 +48,7 @@ class ModelFile(Generic[Rule]):
         module: the network, in eval mode, fp32, on the CPU.
         task: what it answers: "classify", "multilabel", "regress", "next-token", "masked-token" or "seq2seq".
         labels: names of the outputs, in order; none where they are tokens.
-        preprocess: how a stored picture or a text becomes the network's input.
+        processor: what makes the network's input: a Preprocess of a stored picture, or a tokenizer of a text.
         views: whose answers are averaged.
         provenance: what made it: versions, data, seed, budget, metrics.
         checksum: of the file it was read from; "" where there is none.
@@ -58,7 +58,7 @@ class ModelFile(Generic[Rule]):
     module: nn.Module
     task: str
     labels: tuple[str, ...]
-    preprocess: Rule
+    processor: Processor
     views: Views = Views()
     provenance: dict[str, Any] = field(default_factory=dict)
     checksum: str = ""
@@ -73,7 +73,7 @@ def write_model(path: str | Path, model: ModelFile[Any]) -> None:
         "config": asdict(model.module.config),  # type: ignore[arg-type]
         "task": model.task,
         "labels": list(model.labels),
-        name_of(model.preprocess): model.preprocess.to_dict(),
+        name_of(model.processor): model.processor.to_dict(),
         "views": asdict(model.views),
         "provenance": model.provenance,
         "self_test": {"seed": EXAMPLE_SEED, "logits": self_test(model.family, model.module)},
@@ -86,7 +86,7 @@ def write_model(path: str | Path, model: ModelFile[Any]) -> None:
 def read_model(path: str | os.PathLike[str]) -> ModelFile[Preprocess]:
     """As `read_any_model`, of a model that sees pictures. Raises InputError too where it reads text."""
     file = read_any_model(path)
-    if not isinstance(file.preprocess, Preprocess):
+    if not isinstance(file.processor, Preprocess):
         raise InputError("is a model of text, not of pictures", where=path, mend="name a model trained on pictures")
     return file
 
@@ -122,7 +122,7 @@ def read_any_model(path: str | os.PathLike[str]) -> ModelFile[Any]:
         family = about["family"]
         if family not in FAMILIES:
             raise InputError(f'unknown model family "{family}"')
-        if about["task"] not in TASKS:
+        if about["task"] not in get_args(AnyTask):
             raise InputError(f'unknown task "{about["task"]}"')
         config = with_options(FAMILIES[family].config(), about["config"])
         outputs = getattr(config, "num_classes", 0)
@@ -131,7 +131,7 @@ def read_any_model(path: str | os.PathLike[str]) -> ModelFile[Any]:
         with Blank(tensors):
             module = build(family, config)
         module.load_state_dict(tensors)
-        (rule,) = (read(about[name]) for name, read in RULES.items() if name in about)
+        (processor,) = (read(about[name]) for name, read in PROCESSORS.items() if name in about)
         views = Views(**about["views"])
         expected = about["self_test"]["logits"]
     except (SmaltiError, RuntimeError, TypeError, KeyError, ValueError, OverflowError) as error:
@@ -148,7 +148,7 @@ def read_any_model(path: str | os.PathLike[str]) -> ModelFile[Any]:
         module,
         about["task"],
         tuple(about["labels"]),
-        rule,
+        processor,
         views=views,
         provenance=about["provenance"],
         checksum=about["checksum"],
@@ -205,9 +205,9 @@ def refuse_strangers(path: Path) -> None:
         )
 
 
-def name_of(rule: Preprocess | Tokenizer) -> str:
+def name_of(processor: Preprocess | Tokenizer) -> str:
     """Under which name the metadata has it."""
-    return "preprocess" if isinstance(rule, Preprocess) else "tokenizer"
+    return "preprocess" if isinstance(processor, Preprocess) else "tokenizer"
 
 
 def parse(path: Path, text: str) -> dict[str, Any]:
@@ -224,7 +224,7 @@ def parse(path: Path, text: str) -> dict[str, Any]:
             why="a newer smalti wrote it",
             mend="use a newer smalti",
         )
-    missing = FIELDS - set(about) | (set() if RULES.keys() & about.keys() else {"preprocess"})
+    missing = FIELDS - set(about) | (set() if PROCESSORS.keys() & about.keys() else {"preprocess"})
     if missing:
         raise DamagedError(f"its metadata lacks {', '.join(sorted(missing))}", where=path, mend="copy it again")
     return about

@@ -273,23 +273,23 @@ def picture_model(
     module = for_inference(file.module.to(place), example_images(file.module.config)[0].to(place), precision)
     changed = merge or patch_size is not None  # then it is no longer the file's model, and is not known by its checksum
     about = {"views": file.views, "provenance": file.provenance, "checksum": "" if changed else file.checksum}
-    return Model(module, file.task, file.labels, file.preprocess, **about)
+    return Model(module, file.task, file.labels, file.processor, **about)
 
 
 def in_int8(file: ModelFile[Preprocess], place: torch.device, pictures: Any) -> Model:
     """The model of `file` in int8, calibrated on `pictures`, if it then still gives its answers to them."""
     about = {"views": file.views, "provenance": file.provenance}
-    model = Model(file.module.to(place), file.task, file.labels, file.preprocess, **about)
+    model = Model(file.module.to(place), file.task, file.labels, file.processor, **about)
     images = [model.picture(*one) for one in islice(as_pictures(pictures), CALIBRATION[1])]
     if len(images) < CALIBRATION[0]:
         raise InputError(
             f"int8 is calibrated on {CALIBRATION[0]} pictures or more, not {len(images)}",
             mend="name more pictures like those the model will see",
         )
-    example = file.preprocess.normalize(torch.stack(images)).to(place)
+    example = file.processor.normalize(torch.stack(images)).to(place)
     exact = model.outputs(example)
     model.module = for_inference(model.module, example, "int8")
-    kept = AGREEMENTS[file.task](exact, model.outputs(example))
+    kept = max(0.0, AGREEMENTS[file.task](exact, model.outputs(example)))
     log.info("int8 keeps %.1f %% of the answers to %d pictures", 100 * kept, len(images))
     if kept < INT8_AGREEMENT:
         raise InputError(
@@ -311,7 +311,7 @@ def as_pictures(inputs: Any) -> Iterator[Picture]:
     `Model.predict`."""
     if isinstance(inputs, str | os.PathLike):
         yield from find_pictures([inputs])
-    elif isinstance(inputs, np.ndarray):
+    elif isinstance(inputs, np.ndarray) and not (inputs.ndim and inputs.dtype.kind in "OU"):  # but of names
         yield "array", lambda: inputs
     elif hasattr(inputs, "convert"):  # a PIL image
         yield getattr(inputs, "filename", "") or "image", lambda: as_bytes(inputs)

@@ -33,7 +33,7 @@ class TextPrediction:
     """What a model says of one text.
 
     Args:
-        text: what was asked.
+        text: what was asked; the file, where it is one that cannot be read.
         answer: the class; the text with its masks filled in; the likeliest next token; or the target of a source.
         probability: of the answer, of the least sure of several masks; None of a target.
         top: the likeliest answers with their probabilities, best first; of the first mask where there are several.
@@ -103,9 +103,9 @@ class TextModel:
         return list(self.stream(texts, top=top, batch_size=batch_size, beams=beams))
 
     def stream(
-        self, texts: str | Iterable[str], *, top: int = 5, batch_size: int = 32, beams: int = 1
+        self, texts: str | Iterable[str | SmaltiError], *, top: int = 5, batch_size: int = 32, beams: int = 1
     ) -> Iterator[TextPrediction]:
-        """As `predict`, one by one as they are ready."""
+        """As `predict`, one by one as they are ready. In the place of a text may stand why it cannot be read."""
         for name, value in (("top", top), ("batch_size", batch_size), ("beams", beams)):
             if value < 1:
                 raise InputError(f"--{name.replace('_', '-')} {value} is not 1 or more", mend="give a number above 0")
@@ -116,11 +116,11 @@ class TextModel:
             rows = [ids for ids in found if isinstance(ids, np.ndarray)]
             answers = iter(ask(self, padded(rows).to(self.device), top) if rows else ())
             for text, ids in zip(some, found, strict=True):
-                if isinstance(ids, np.ndarray):
+                if isinstance(ids, SmaltiError):
+                    yield TextPrediction(text.where if text is ids else str(text), error=ids)
+                else:
                     answer, probability, likeliest = next(answers)
                     yield TextPrediction(text, answer, probability, likeliest, remark=self.cut(text, ids))
-                else:
-                    yield TextPrediction(text, error=ids)
 
     def sample(self, prompt: str = "", *, n: int = 1, **options: Any) -> list[str]:
         """`n` continuations of a prompt, without it; options as those of `write`."""
@@ -138,7 +138,7 @@ class TextModel:
         top_k: int | None = None,
         top_p: float | None = None,
         seed: int = 0,
-        until: Sequence[str] = (),
+        stop: str | Sequence[str] = (),
     ) -> Iterator[list[str]]:
         """Continues texts; yields what each has grown by, as it comes.
 
@@ -149,7 +149,7 @@ class TextModel:
             top_k: how many of the likeliest tokens may follow; None for all.
             top_p: the share of probability that may follow; None for all.
             seed: equal seeds draw equal texts.
-            until: texts that end a text, and are not part of it.
+            stop: a text that ends a text, and is not part of it; or several.
 
         Raises:
             InputError: the model does not continue texts, or a prompt holds what it has no id for.
@@ -162,7 +162,7 @@ class TextModel:
             raise InputError(f"max_tokens {max_tokens} is not 1 or more", mend="give a number above 0")
         options = {"max_tokens": max_tokens, "temperature": temperature, "top_k": top_k, "top_p": top_p, "seed": seed}
         prompts = [prompt or self.opening for prompt in prompts]
-        return write(self.module, self.tokenizer, prompts, until=until, device=self.device, **options)
+        return write(self.module, self.tokenizer, prompts, stop=stop, device=self.device, **options)
 
     @torch.inference_mode()
     def embed(self, texts: str | Iterable[str]) -> Tensor:
@@ -183,14 +183,18 @@ class TextModel:
 
     def ids(self, text: str) -> NDArray[np.int64]:
         """The ids (N,) of a text as the model was trained to read it. Where it is not to be classified, marks such as
-        [MASK] are read. Raises InputError for what has no id."""
+        [MASK] are read. Raises InputError for what has no id, or is no text."""
+        if not isinstance(text, str):
+            raise InputError(f"a {type(text).__name__} where a text is expected", mend="give a str")
         if self.task == "classify":
             return enclosed(self.tokenizer, self.tokenizer.encode(text), self.longest)
         ids = encode_marked(self.tokenizer, text)
         return enclosed(self.tokenizer, ids) if self.task == "masked-token" else ids
 
-    def encode(self, text: str) -> NDArray[np.int64] | SmaltiError:
+    def encode(self, text: str | SmaltiError) -> NDArray[np.int64] | SmaltiError:
         """The ids (N,) of a text that is asked about, or why there is no answer."""
+        if isinstance(text, SmaltiError):
+            return text
         try:
             ids, most = self.ids(text), self.longest
             if not text or not len(ids):
@@ -239,7 +243,7 @@ class TextModel:
 Answer = tuple[str, float | None, tuple[tuple[str, float], ...]]
 
 
-def in_turn(texts: str | Iterable[str], size: int) -> Iterator[list[str]]:
+def in_turn(texts: str | Iterable[Any], size: int) -> Iterator[list[Any]]:
     """One text or many, so many at a time."""
     rest = iter([texts] if isinstance(texts, str) else texts)
     while some := list(islice(rest, size)):
@@ -327,4 +331,4 @@ def text_model(file: ModelFile[Tokenizer], *, device: str | None = None) -> Text
     named, else a CUDA GPU where there is one."""
     module = prepared(file.family, file.module.to(find_device(device)))
     about = {"provenance": file.provenance, "checksum": file.checksum}
-    return TextModel(module, file.task, file.labels, file.preprocess, **about)
+    return TextModel(module, file.task, file.labels, file.processor, **about)

@@ -6,6 +6,7 @@ import pytest
 
 from smalti import api
 from smalti.cli import run
+from smalti.errors import InputError
 
 
 @pytest.mark.parametrize(("trainable", "code"), [(True, 0), (False, 2)])
@@ -22,6 +23,11 @@ def test_the_exit_code_says_whether_training_should_start(
     assert run(["check", "digits", "--task", "classify", "--json"]) == code
     assert made == {"data": "digits", "task": "classify", "download": False}
     assert json.loads(capsys.readouterr().out) == {"n": 3, "trainable": trainable}
+
+
+def test_a_mistyped_task_is_refused():
+    with pytest.raises(InputError, match='did you mean "multilabel"'):
+        api.check("digits", task="multi-label")  # type: ignore[arg-type]
 
 
 def test_real_data_as_a_table_and_as_json(capsys: pytest.CaptureFixture[str]):

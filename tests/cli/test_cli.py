@@ -10,7 +10,7 @@ import pytest
 from smalti._version import __version__
 from smalti.cli import COMMANDS, run
 
-SMALTI = [sys.executable, "-m", "smalti.cli"]
+SMALTI = [sys.executable, "-m", "smalti"]
 NAMES = [command.__name__.replace("_", "-") for command in COMMANDS]
 
 
@@ -46,6 +46,11 @@ def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]):
 def test_no_arguments_show_the_help(capsys: pytest.CaptureFixture[str]):
     assert run([]) == 0
     assert "Usage: smalti" in capsys.readouterr().out
+
+
+def test_the_package_is_the_command():
+    done = subprocess.run([sys.executable, "-m", "smalti", "--version"], capture_output=True, text=True)
+    assert (done.stdout, done.returncode) == (f"{__version__}\n", 0)
 
 
 def test_version(capsys: pytest.CaptureFixture[str]):

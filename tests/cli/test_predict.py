@@ -41,10 +41,11 @@ def answer(monkeypatch: pytest.MonkeyPatch) -> Answer:
 def test_the_words_of_the_command_line_reach_the_library(answer: Answer):
     made = answer([CAT])
     words = ["--top", "2", "--batch-size", "8", "--merge", "4", "--patch-size", "16", "--beams", "3"]
-    words += ["--device", "cuda"]
+    words += ["--texts", "--device", "cuda"]
     assert run(["predict", "runs/a", "a.png", "folder", *words]) == 0
     assert (made.pop("model"), made.pop("inputs")) == ("runs/a", ("a.png", "folder"))
-    assert made == {"top": 2, "batch_size": 8, "int8": None, "merge": 4, "patch_size": 16, "beams": 3, "device": "cuda"}
+    assert (made.pop("texts"), made.pop("device")) == (True, "cuda")
+    assert made == {"top": 2, "batch_size": 8, "int8": None, "merge": 4, "patch_size": 16, "beams": 3}
 
 
 def test_pictures_to_calibrate_on_reach_the_library(answer: Answer):
@@ -149,7 +150,7 @@ def test_people_get_a_table_of_harmless_names(answer: Answer, capsys: pytest.Cap
     out = capsys.readouterr().out
     assert "0.7500" in out
     assert "b\\x1b.png" in out
-    assert "cannot be decoded (truncated)" in out
+    assert "cannot be decoded (truncated); copy it again" in out
     assert "\x1b" not in out
     answer([CAT])
     assert run(["predict", "m", "x"]) == 0

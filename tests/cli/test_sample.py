@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from smalti import answering
 from smalti.cli import run
 
 
@@ -52,6 +53,13 @@ def test_until_a_text(model, capsys):
 )
 def test_what_cannot_be_is_one_line(model, capsys, words, told):
     assert run(["sample", model, *words]) == 2
-    error = capsys.readouterr().err
+    out, error = capsys.readouterr()
+    assert out == ""
     assert told in error
     assert error.count("\n") == 1
+
+
+def test_a_place_that_is_none_is_refused_before_anything_is_written(model, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(answering, "sample", lambda *_, **__: pytest.fail("it writes"))
+    assert run(["sample", model, "--out", str(tmp_path)]) == 74
+    assert "could not be written" in capsys.readouterr().err

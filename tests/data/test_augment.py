@@ -233,8 +233,8 @@ class TestConfig:
     @pytest.mark.parametrize(
         ("change", "message"),
         [
-            ({"crop": "centre"}, "crop 'centre' is not one of none, pad, resized"),
-            ({"flip": True}, "flip True is not one of"),
+            ({"crop": "centre"}, "crop = 'centre' is not one of none, pad, resized"),
+            ({"flip": True}, "flip = True is not one of"),
             ({"rotate": -1}, r"rotate -1 is not a number in \[0, 180\]"),
             ({"hue": 0.6}, "hue 0.6"),
             ({"erase": float("nan")}, "erase nan"),

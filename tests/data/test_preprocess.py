@@ -56,7 +56,7 @@ def test_of_a_long_thin_picture_only_the_middle_is_scaled(turned: bool, monkeypa
 
 
 @pytest.mark.parametrize("crop_pct", [0.9, 0.875, 1.0])
-@pytest.mark.parametrize(("mode", "fit"), [("center", "crop"), ("squash", "squash")])
+@pytest.mark.parametrize(("mode", "fit"), [("center", "crop"), ("squash", "squash"), ("border", "pad")])
 @pytest.mark.parametrize("size", [(224, 224), (96, 128)])
 def test_pixels_are_those_of_timm(crop_pct: float, mode: str, fit: str, size: tuple[int, int]):
     """A row more or less would differ by more than the rounding to bytes."""
@@ -75,6 +75,13 @@ def test_pixels_are_those_of_timm(crop_pct: float, mode: str, fit: str, size: tu
 @pytest.mark.parametrize("part", [224 / 248, 0.875, 224 / 236, 0.9])
 def test_a_share_of_pixels_is_whole(part: float):
     assert before_crop(224, part) == {224 / 248: 248, 0.875: 256, 224 / 236: 236, 0.9: 248}[part]
+
+
+@pytest.mark.parametrize(("rounding", "first"), [("even", 2), ("down", 1)])
+def test_half_a_pixel_is_rounded_as_the_rule_says(rounding: str, first: int):
+    rule = replace(RULE, img_size=(4, 4), fit="squash", crop_pct=4 / 7, crop_rounding=rounding)  # type: ignore[arg-type]
+    picture = noise(7, 7)
+    assert torch.equal(resize(picture, rule), picture[:, first : first + 4, first : first + 4])
 
 
 def test_padding_is_the_mean_and_becomes_zero():

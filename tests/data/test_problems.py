@@ -8,6 +8,7 @@ from PIL import Image
 
 from smalti.data import problems as problems_module
 from smalti.data.check import Check, check
+from smalti.data.formats.arrays import array_source
 from smalti.data.problems import KINDS, Problem
 from smalti.data.source import UNASSIGNED, Source
 from smalti.data.split import split
@@ -157,7 +158,21 @@ def test_targets_that_may_be_classes(values, name, warned):
     found = look(noise(len(targets)), targets, task="regress", labels=(name,))
     assert ("odd_label" in kinds(found)) is warned
     if warned:
-        assert "--task classify" in only(found, "odd_label").mend
+        assert only(found, "odd_label").mend == "if they are classes, give --task classify, or call the column label"
+
+
+@pytest.mark.parametrize(
+    ("answers", "mend"),
+    [
+        ([0.0, 1.0] * 30, "if they are classes, give --task classify, or store them as integers"),
+        ([0, 1] * 30, None),
+        (range(-30, 30), "if they are amounts, store them as floats, or give --task regress"),
+        (np.arange(-30.0, 30), None),
+    ],
+)
+def test_of_answers_in_arrays_the_type_is_to_be_changed(answers, mend):
+    found = check(array_source("x.npz", {UNASSIGNED: (np.stack(noise(60)), np.asarray(answers))}))
+    assert [problem.mend for problem in found.problems if problem.kind == "odd_label"] == ([mend] if mend else [])
 
 
 def test_what_the_layout_shows_is_among_the_problems():

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -161,6 +162,37 @@ def test_intervals_surround_their_values_and_follow_the_loss():
         assert metric.low < metric.value < metric.high, name
     assert metrics["perplexity"].low == pytest.approx(math.exp(metrics["loss"].low))
     assert metrics["bits_per_byte"].high == pytest.approx(metrics["loss"].high / math.log(2))
+
+
+def test_the_intervals_of_pairs_in_groups_cover_the_truth():
+    """Documents of ten pairs each that are alike; as if each pair stood alone, about half of the draws would."""
+    rng, groups = np.random.default_rng(0), np.repeat(np.arange(30), 10)
+    caught, alone = [], []
+    for _ in range(200):
+        easy = np.repeat(rng.beta(2, 2, 30), 10)  # of which each document has much or little
+        made = outputs_of(10 * (1 - easy) + rng.normal(10, 1, 300), right=rng.binomial(10, easy))
+        made = replace(made, ids=rng.permutation(300))
+        for found, some in ((caught, groups), (alone, None)):
+            metrics = seq2seq_metrics(made, groups=some)
+            found.append([metrics["loss"].low <= 1.5 <= metrics["loss"].high])
+            found[-1].append(metrics["token_accuracy"].low <= 0.5 <= metrics["token_accuracy"].high)
+    assert min(np.mean(caught, 0)) > 0.91
+    assert max(np.mean(alone, 0)) < 0.7
+    assert {metric.groups for metric in seq2seq_metrics(made, groups=groups).values()} == {30}
+
+
+def test_groups_widen_the_figures_of_pairs():
+    rng, groups = np.random.default_rng(0), np.repeat(np.arange(20), 10)
+    right = np.repeat(rng.integers(5, 11, 20), 10)
+    made = outputs_of(30.0 - right, right=right)
+    alone, together = seq2seq_metrics(made), seq2seq_metrics(made, groups=100 - groups)
+    for name, metric in together.items():
+        assert metric.value == alone[name].value
+        if name != "loss":
+            assert metric.high - metric.low > 1.5 * (alone[name].high - alone[name].low), name
+    assert seq2seq_metrics(made, groups=np.arange(200)) == alone
+    sure = outputs_of([1.0] * 200, right=[10.0] * 200)
+    assert seq2seq_metrics(sure, groups=groups)["token_accuracy"].low < seq2seq_metrics(sure)["token_accuracy"].low < 1
 
 
 def test_no_mistake_leaves_room_for_one():

@@ -89,6 +89,8 @@ def test_classes_that_have_no_place_on_the_sample_sheet_are_counted():
     samples = [(label, [picture]) for label in labels[:SHEET_CLASSES]]
     page = render(Report("Many", "classify", {}, labels=labels, samples=samples))
     assert f"{30 - SHEET_CLASSES} more classes are not shown." in page
+    page = render(Report("Landmarks", "regress", {}, labels=labels, samples=[("training pictures", [picture])]))
+    assert "not shown" not in page
 
 
 def test_the_headline_of_pairs_counts_pairs():

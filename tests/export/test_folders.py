@@ -12,7 +12,7 @@ from smalti.data.preprocess import Preprocess
 from smalti.data.views import Views
 from smalti.errors import InputError, SmaltiError
 from smalti.export import export, folders
-from smalti.importing import find_fit
+from smalti.importing.preprocess import fit_of_timm, fit_of_transformers
 from smalti.modelfile import ModelFile, read_model, write_model
 from smalti.models import preset_config
 from smalti.weights import read_published
@@ -57,7 +57,7 @@ def write(path, preset: str, options: dict, **about):
 def test_the_other_library_gives_the_same_answers_and_the_names_lead_back(name, kind, tmp_path):
     preset, options, _ = CASES[name]
     path = write(tmp_path / "m.safetensors", preset, options)
-    made = export(path, tmp_path / "out", kind=kind)
+    made = export(path, tmp_path / "out", format=kind)
     assert made.difference is not None
     assert made.difference < 1e-5
     check_names(tmp_path / "out", read_model(path), kind)
@@ -71,12 +71,12 @@ def check_names(folder, file, kind):
     _, state = to_ours(published.state, file.family)
     fresh = smalti.models.build(file.family, file.module.config)
     load_strictly(fresh, state, where=folder)
-    images = torch.randn(2, file.preprocess.in_chans, *file.preprocess.img_size)
+    images = torch.randn(2, file.processor.in_chans, *file.processor.img_size)
     with torch.no_grad():
         torch.testing.assert_close(fresh.eval()(images), file.module(images), rtol=1e-4, atol=1e-5)
     if kind == "hf":
         assert published.config["id2label"] == {"0": "cat", "1": "dog", "2": "elk"}
-        assert published.preprocessor["size"] == {"shortest_edge": round(min(file.preprocess.img_size) / 0.8)}
+        assert published.preprocessor["size"] == {"shortest_edge": round(min(file.processor.img_size) / 0.8)}
 
 
 @pytest.mark.parametrize("name", [name for name, kind in ALL if kind == "timm"])
@@ -84,11 +84,11 @@ def test_a_folder_of_timm_comes_back_by_itself(name, tmp_path, monkeypatch):
     monkeypatch.setattr(folders, "library", missing)
     preset, options, _ = CASES[name]
     path = write(tmp_path / "m.safetensors", preset, options)
-    export(path, tmp_path / "out", kind="timm")
+    export(path, tmp_path / "out", format="timm")
     assert run(["import-weights", str(tmp_path / "out"), "--out", str(tmp_path / "back.safetensors")]) == 0
     file, back = read_model(path), read_model(tmp_path / "back.safetensors")
-    assert (back.family, back.labels, back.preprocess) == (file.family, file.labels, file.preprocess)
-    images = torch.randn(2, file.preprocess.in_chans, *file.preprocess.img_size)
+    assert (back.family, back.labels, back.processor) == (file.family, file.labels, file.processor)
+    images = torch.randn(2, file.processor.in_chans, *file.processor.img_size)
     with torch.no_grad():
         torch.testing.assert_close(back.module(images), file.module(images), rtol=1e-4, atol=1e-5)
 
@@ -102,48 +102,66 @@ def missing(name):
 def test_how_pictures_are_fitted_comes_back(fit, kind, tmp_path, monkeypatch):
     monkeypatch.setattr(folders, "library", missing)
     file = read_model(write(tmp_path / "m.safetensors", "vit_tiny_patch16_224", {"num_classes": 3, "depth": 1}))
-    rule = replace(file.preprocess, fit=fit, crop_pct=1.0 if fit == "pad" else 0.8, interpolation="bilinear")
-    write_model(tmp_path / "m.safetensors", replace(file, preprocess=rule))
-    export(tmp_path / "m.safetensors", tmp_path / "out", kind=kind)
-    found = find_fit(read_published(tmp_path / "out"), rule.img_size, "vit", [])
-    if (fit, kind) == ("pad", "hf"):
-        rule = replace(rule, fit="squash")  # which is said of the export
+    rule = replace(file.processor, fit=fit, crop_pct=1.0 if fit == "pad" else 0.8, interpolation="bilinear")
+    write_model(tmp_path / "m.safetensors", replace(file, processor=rule))
+    export(tmp_path / "m.safetensors", tmp_path / "out", format=kind)
+    config, published = file.module.config, read_published(tmp_path / "out")
+    if kind == "timm":
+        found = fit_of_timm(published, config, None, [])
+    else:
+        found = fit_of_transformers(published, config, [])
+        rule = replace(rule, crop_rounding="down")  # and padding is said of the export
+        rule = replace(rule, fit="squash") if fit == "pad" else rule
     assert replace(rule, **found) == rule
 
 
 def test_that_a_cut_to_no_square_may_differ_is_said(tmp_path):
     file = read_model(write(tmp_path / "m.safetensors", "vit_tiny_patch16_224", {"num_classes": 3, "depth": 1}))
     square, wide = (
-        replace(file, preprocess=replace(file.preprocess, img_size=s, fit="crop")) for s in ((64, 64), (32, 64))
+        replace(file, processor=replace(file.processor, img_size=s, fit="crop")) for s in ((64, 64), (32, 64))
     )
-    assert not any("no square" in line for line in folders.remarks(square))
-    assert any("no square" in line for line in folders.remarks(wide))
+    assert not any("no square" in line for line in folders.remarks(square, "hf"))
+    assert any("no square" in line for line in folders.remarks(wide, "hf"))
+
+
+def test_that_the_middle_may_begin_elsewhere_is_said(tmp_path):
+    file = read_model(write(tmp_path / "m.safetensors", "vit_tiny_patch16_224", {"num_classes": 3, "depth": 1}))
+    down = replace(file, processor=replace(file.processor, crop_rounding="down"))
+    squashed = replace(file, processor=replace(file.processor, fit="squash", crop_pct=1.0))
+    for model, kind, said in (
+        (file, "hf", 1),
+        (file, "timm", 0),
+        (down, "hf", 0),
+        (down, "timm", 1),
+        (squashed, "hf", 0),
+    ):
+        assert sum("half a pixel" in line for line in folders.remarks(model, kind)) == said
 
 
 def test_that_grey_and_16_bits_do_not_travel_is_said(tmp_path):
     file = read_model(write(tmp_path / "m.safetensors", "vit_tiny_patch16_224", {"num_classes": 3, "depth": 1}))
-    assert folders.remarks(file) == ()
-    rule = replace(file.preprocess, in_chans=1, mean=(0.4,), std=(0.2,), white=4095.0)
-    bits, grey = folders.remarks(replace(file, preprocess=rule))
+    assert folders.remarks(file, "timm") == ()
+    rule = replace(file.processor, in_chans=1, mean=(0.4,), std=(0.2,), white=4095.0)
+    bits, grey = folders.remarks(replace(file, processor=rule), "timm")
     assert "4095 is white" in bits
     assert "makes pictures in colour grey" in grey
 
 
-def test_a_kind_that_there_is_not_is_refused(tmp_path):
-    with pytest.raises(InputError, match="kind = 'onnx' is not one of hf, timm"):
-        export(tmp_path / "m.safetensors", tmp_path / "out", kind="onnx")  # type: ignore[arg-type]
+def test_a_format_that_there_is_not_is_refused(tmp_path):
+    with pytest.raises(InputError, match="format = 'onnx' is not one of hf, timm"):
+        export(tmp_path / "m.safetensors", tmp_path / "out", format="onnx")  # type: ignore[arg-type]
 
 
 def test_a_published_size_comes_back_as_the_same_model_file(tmp_path):
     options = {"num_classes": 3}
     path = write(tmp_path / "m.safetensors", "vit_tiny_patch16_224", options)
-    export(path, tmp_path / "out", kind="hf")
+    export(path, tmp_path / "out", format="hf")
     back = smalti.import_weights(tmp_path / "out", tmp_path / "back.safetensors", preset="vit_tiny_patch16_224").model
     file = read_model(path)
     assert back.labels == file.labels
-    assert back.preprocess.mean == file.preprocess.mean
-    assert back.preprocess.fit == "crop"
-    assert back.preprocess.crop_pct == pytest.approx(0.8)
+    assert back.processor.mean == file.processor.mean
+    assert back.processor.fit == "crop"
+    assert back.processor.crop_pct == pytest.approx(0.8)
     assert all(torch.equal(t, file.module.state_dict()[name]) for name, t in back.module.state_dict().items())
 
 
@@ -176,7 +194,7 @@ def test_what_they_do_not_have_is_refused_before_anything_is_written(preset, kin
     preset, options = ODD.get(preset, (preset, {"num_classes": 3}))
     path = write(tmp_path / "m.safetensors", preset, options)
     with pytest.raises(InputError, match=told):
-        export(path, tmp_path / "out", kind=kind)
+        export(path, tmp_path / "out", format=kind)
     assert not (tmp_path / "out").exists()
 
 
@@ -185,7 +203,7 @@ def test_a_folder_that_is_there_is_left_alone(tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "mine.txt").write_text("keep")
     with pytest.raises(InputError, match="is there already"):
-        export(path, tmp_path / "out", kind="timm")
+        export(path, tmp_path / "out", format="timm")
     assert (tmp_path / "out" / "mine.txt").read_text() == "keep"
 
 
@@ -194,7 +212,7 @@ def test_another_answer_leaves_nothing_that_loads(tmp_path, monkeypatch):
     wrong = (*folders.FORMATS["timm"][:2], lambda folder, images: torch.zeros(1, 3))
     monkeypatch.setitem(folders.FORMATS, "timm", wrong)
     with pytest.raises(SmaltiError, match="answers differently"):
-        export(path, tmp_path / "out", kind="timm")
+        export(path, tmp_path / "out", format="timm")
     assert not (tmp_path / "out" / "config.json").exists()
 
 
@@ -209,7 +227,7 @@ def test_no_answer_leaves_nothing_that_loads(answered, tmp_path, monkeypatch):
 
     monkeypatch.setitem(folders.FORMATS, "hf", (*folders.FORMATS["hf"][:2], answer))
     with pytest.raises(SmaltiError, match=r"gives no answer there \(shapes|answers differently there \(by nan"):
-        export(path, tmp_path / "out", kind="hf")
+        export(path, tmp_path / "out", format="hf")
     assert not (tmp_path / "out" / "config.json").exists()
 
 

@@ -45,16 +45,16 @@ def write(path, case):
 @pytest.mark.parametrize("case", CASES)
 def test_there_and_back(case, tmp_path):
     path = write(tmp_path / "m.safetensors", case)
-    made = export(path, tmp_path / "out", kind="hf")
+    made = export(path, tmp_path / "out", format="hf")
     assert made.difference is not None
     assert made.difference < 1e-5
     assert any("no tokenizer of bytes" in remark for remark in made.remarks) == (case == "gpt on bytes")
     back = smalti.import_weights(tmp_path / "out", tmp_path / "back.safetensors")
     first, again = read_any_model(path), read_any_model(back.path)
-    assert (again.task, again.labels, again.preprocess) == (first.task, first.labels, first.preprocess)
+    assert (again.task, again.labels, again.processor) == (first.task, first.labels, first.processor)
     state = first.module.state_dict()
     assert all(torch.equal(state[name], tensor) for name, tensor in again.module.state_dict().items())
-    tokens = torch.randint(first.preprocess.vocab_size, (2, 9))
+    tokens = torch.randint(first.processor.vocab_size, (2, 9))
     with torch.no_grad():
         assert torch.equal(first.module(tokens), again.module(tokens))
 
@@ -62,7 +62,7 @@ def test_there_and_back(case, tmp_path):
 @pytest.mark.parametrize("case", ["gpt2", "bert"])
 @pytest.mark.parametrize("kept", ["their files", "tokenizer.json"])
 def test_ids_are_theirs_and_theirs_are_ours(case, kept, tmp_path):
-    export(write(tmp_path / "m.safetensors", case), tmp_path / "out", kind="hf")
+    export(write(tmp_path / "m.safetensors", case), tmp_path / "out", format="hf")
     (tmp_path / "out" / OURS).unlink()
     cls = transformers.GPT2Tokenizer if case == "gpt2" else transformers.BertTokenizer
     theirs = cls.from_pretrained(tmp_path / "out")
@@ -70,7 +70,7 @@ def test_ids_are_theirs_and_theirs_are_ours(case, kept, tmp_path):
         theirs.save_pretrained(tmp_path / "out")
         assert (tmp_path / "out" / "tokenizer.json").is_file()
     made = smalti.import_weights(tmp_path / "out", tmp_path / "back.safetensors")
-    ours = made.model.preprocess
+    ours = made.model.processor
     assert ours.vocab_size == CASES[case][2].vocab_size
     for text in ("the cats sat.", "on the mat,the", "dogs sat"):
         assert ours.encode(text).tolist() == theirs.encode(text, add_special_tokens=False)
@@ -78,7 +78,7 @@ def test_ids_are_theirs_and_theirs_are_ours(case, kept, tmp_path):
 
 def test_a_class_is_read_of_the_same_ids_as_theirs(tmp_path):
     """In training, in evaluation and in answers: [CLS] text [SEP], cut in the text."""
-    export(write(tmp_path / "m.safetensors", "bert, classes"), tmp_path / "out", kind="hf")
+    export(write(tmp_path / "m.safetensors", "bert, classes"), tmp_path / "out", format="hf")
     theirs = transformers.BertTokenizer.from_pretrained(tmp_path / "out")
     network = transformers.BertForSequenceClassification.from_pretrained(tmp_path / "out").eval()
     model = smalti.load(smalti.import_weights(tmp_path / "out", tmp_path / "back.safetensors").path)
@@ -100,7 +100,7 @@ def test_a_class_is_read_of_the_same_ids_as_theirs(tmp_path):
 @pytest.mark.parametrize("case", ["gpt2", "bert"])
 def test_training_begins_with_an_imported_model(case, tmp_path):
     """GPT-2 goes on with texts, BERT learns classes."""
-    export(write(tmp_path / "m.safetensors", case), tmp_path / "out", kind="hf")
+    export(write(tmp_path / "m.safetensors", case), tmp_path / "out", format="hf")
     start = smalti.import_weights(tmp_path / "out", tmp_path / "start.safetensors").model
     rows = "".join(f'"{"the cat sat" if i % 2 else "on the mat"}",{"AB"[i % 2]}\n' for i in range(40))
     files = {"gpt2": ("book.txt", TEXT * 4), "bert": ("reviews.csv", "text,label\n" + rows)}
@@ -154,14 +154,14 @@ def test_the_commands_do_it(tmp_path, capsys):
 
 def test_timm_has_no_models_of_text(tmp_path):
     with pytest.raises(InputError, match="no way to timm for models of the family gpt"):
-        export(write(tmp_path / "m.safetensors", "gpt2"), tmp_path / "out", kind="timm")
+        export(write(tmp_path / "m.safetensors", "gpt2"), tmp_path / "out", format="timm")
 
 
 @pytest.mark.parametrize("case", ["gpt2", "bert"])
 def test_a_name_of_the_hub_brings_its_tokenizer_along(case, hub, tmp_path):
     path = write(tmp_path / "m.safetensors", case)
-    export(path, tmp_path / "out", kind="hf")
+    export(path, tmp_path / "out", format="hf")
     hub.repositories["x/text"] = {file.name: file.read_bytes() for file in (tmp_path / "out").iterdir()}
     made = smalti.import_weights("x/text", tmp_path / "back.safetensors", download=True)
-    assert made.model.preprocess == read_any_model(path).preprocess
+    assert made.model.processor == read_any_model(path).processor
     assert made.model.provenance["weights"]["source"].startswith("x/text@")

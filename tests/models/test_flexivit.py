@@ -165,7 +165,7 @@ def test_published_presets_have_timms_names_and_shapes(name: str):
             "img_size 24 is not a multiple of all patch_sizes",
         ),
         ({"pos_embed": "sincos"}, "pos_embed"),
-        ({"rope": True}, "rope = True is not false"),
+        ({"rope": "tokens"}, "rope = 'tokens' is not \"none\""),
         ({"stem": "conv", "patch_size": 4}, "stem"),
     ],
 )

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch import nn
 
 from smalti._torchvision import torchvision
 from smalti.errors import InputError
@@ -71,3 +72,20 @@ def test_presets_and_refusals():
         create_model("resnet18_32", stem="tiny")
     with pytest.raises(InputError, match='no model is named "resnet101_224"'):
         create_model("resnet101_224")
+
+
+@pytest.mark.parametrize("height", [1, 2, 5])
+def test_a_column_of_pixels_has_the_gradient_that_fp32_gives_it(height):
+    torch.manual_seed(0)
+    conv = create_model("resnet18_224").layer4[0].conv1
+    maps = torch.randn(8, 256, height, 1)
+    conv(maps).square().sum().backward()
+    exact, conv.weight.grad = conv.weight.grad, None
+    torch.testing.assert_close(conv(maps), nn.Conv2d.forward(conv, maps))
+    conv.bfloat16()
+    for _ in range(3):
+        junk = [torch.full((count,), 1e30) for count in (100, 10_000, 1_000_000)]  # what memory may have held
+        del junk
+        conv(maps.bfloat16()).float().square().sum().backward()
+        torch.testing.assert_close(conv.weight.grad.float(), exact, rtol=0.05, atol=0.03 * exact.abs().max().item())
+        conv.weight.grad = None

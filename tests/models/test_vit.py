@@ -21,13 +21,13 @@ VARIANTS = {
     "map": {"pool": "map"},
     "conv stem": {"stem": "conv", "pool": "seq", "cls_token": False},
     "sincos": {"pos_embed": "sincos"},
-    "rope": {"pos_embed": "none", "rope": True},
+    "rope": {"pos_embed": "none", "rope": "tokens"},
     "swiglu": {"mlp": "swiglu"},
-    "DINOv3": {"pos_embed": "none", "rope": True, "rope_kind": "turns", "reg_tokens": 2, "qkv_bias": False},
-    "EVA-02": {"rope": True, "rope_kind": "sixteen", "mlp": "swiglu_norm", "k_bias": False, "pool": "mean"},
+    "DINOv3": {"pos_embed": "none", "rope": "turns", "reg_tokens": 2, "qkv_bias": False},
+    "EVA-02": {"rope": "sixteen", "mlp": "swiglu_norm", "k_bias": False, "pool": "mean"},
     "everything": {
         "pool": "mean",
-        "rope": True,
+        "rope": "tokens",
         "mlp": "swiglu",
         "qk_norm": True,
         "layer_scale": 1e-2,
@@ -225,7 +225,7 @@ def test_drop_path_ramps_from_zero():
         ({"cls_token": False}, 'pool "cls" needs cls_token=True'),
         ({"stem": "conv", "patch_size": 14}, "patch_size 14 of a convolutional stem is not a power of two"),
         ({"patchsize": 8}, 'there is no setting "patchsize"; did you mean "patch_size"?'),
-        ({"rope": True, "embed_dim": 72}, "head width 6 is not a multiple of 4"),
+        ({"rope": "tokens", "embed_dim": 72}, "head width 6 is not a multiple of 4"),
     ],
 )
 def test_errors_at_construction_name_the_way_out(options, message):

@@ -21,6 +21,7 @@ from smalti.nn import (
     sincos_1d,
     sincos_2d,
 )
+from smalti.nn.attention import softmax
 
 
 def reference(attention: Attention, dim: int, heads: int) -> nn.MultiheadAttention:
@@ -244,3 +245,15 @@ def test_sincos_positions_are_distinct_and_equal_moco_and_mae():
         [(x * frequencies).sin(), (x * frequencies).cos(), (y * frequencies).sin(), (y * frequencies).cos()]
     )
     torch.testing.assert_close(table[2 * 4 + 3], expected.float())
+
+
+@pytest.mark.parametrize("keys", [8, 16, 17, 31, 32, 65])
+def test_softmax_of_bf16_is_that_of_fp32_rounded_with_its_gradient(keys):
+    scores = torch.randn(3, 5, keys).bfloat16().requires_grad_()
+    exact = scores.detach().float().requires_grad_()
+    found, wanted, gradient = softmax(scores), exact.softmax(-1), torch.randn(3, 5, keys).bfloat16()
+    found.backward(gradient)
+    wanted.backward(gradient.float())
+    assert found.dtype == torch.bfloat16
+    torch.testing.assert_close(found.float(), wanted, rtol=2**-8, atol=0)
+    torch.testing.assert_close(scores.grad.float(), exact.grad, rtol=2**-6, atol=2**-8)

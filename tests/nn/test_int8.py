@@ -1,4 +1,4 @@
-"""int8 layers compute what their grids say, and fall back on nothing: they are asked for."""
+"""int8 layers compute what their scales and zero points say, and fall back on nothing: they are asked for."""
 
 import copy
 
@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from smalti.errors import InputError
 from smalti.models import create_model
 from smalti.nn import _onednn
-from smalti.nn._onednn import Grid
+from smalti.nn._onednn import QParams
 from smalti.nn.inference import for_inference
-from smalti.nn.int8 import Int8Linear, input_grids, int8
+from smalti.nn.int8 import Int8Linear, input_qparams, int8
 
 pytestmark = pytest.mark.skipif(not _onednn.int8_available(), reason="this CPU or torch has no int8 kernels")
 
@@ -32,17 +32,18 @@ def answers(module: nn.Module, images: Tensor = IMAGES) -> Tensor:
     return module(images)
 
 
-def rounded(x: Tensor, grid: Grid) -> Tensor:
-    """What bytes on `grid` say of x."""
-    return ((x / grid.scale).round() + grid.zero).clamp(0, 255).sub(grid.zero) * grid.scale
+def rounded(x: Tensor, qparams: QParams) -> Tensor:
+    """What bytes say of x."""
+    scale, zero_point = qparams
+    return ((x / scale).round() + zero_point).clamp(0, 255).sub(zero_point) * scale
 
 
 def test_a_layer_is_the_float_layer_on_rounded_numbers():
     torch.manual_seed(0)
-    linear, x, grid = nn.Linear(24, 10), torch.randn(5, 7, 24), Grid(0.03, 120)
+    linear, x, qparams = nn.Linear(24, 10), torch.randn(5, 7, 24), QParams(0.03, 120)
     steps = linear.weight.detach().abs().amax(1, keepdim=True) / 127
-    expected = F.linear(rounded(x, grid), (linear.weight.detach() / steps).round() * steps, linear.bias)
-    found = Int8Linear(linear, grid, torch.float32)(x)
+    expected = F.linear(rounded(x, qparams), (linear.weight.detach() / steps).round() * steps, linear.bias)
+    found = Int8Linear(linear, qparams, torch.float32)(x)
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
 
 
@@ -50,26 +51,26 @@ def test_bytes_go_on_as_bytes():
     """A first layer that gives the second one bytes differs from one that gives floats by the rounding in between."""
     torch.manual_seed(0)
     first, second, x = nn.Linear(24, 96), nn.Linear(96, 24), torch.randn(5, 24)
-    taken, between = Grid(0.03, 120), Grid(0.02, 9)
+    qparams, between = QParams(0.03, 120), QParams(0.02, 9)
     with torch.inference_mode():
-        bytes_ = Int8Linear(first, taken, torch.float32, gelu=True, given=between)(x)
+        bytes_ = Int8Linear(first, qparams, torch.float32, gelu=True, out_qparams=between)(x)
         assert bytes_.dtype == torch.uint8
-        floats = Int8Linear(first, taken, torch.float32, gelu=True)(x)
+        floats = Int8Linear(first, qparams, torch.float32, gelu=True)(x)
         torch.testing.assert_close((bytes_.float() - 9) * 0.02, rounded(floats, between), atol=0.021, rtol=0)
         last = Int8Linear(second, between, torch.float32)
         torch.testing.assert_close(last(bytes_), last((bytes_.float() - 9) * 0.02))
 
 
-def test_grids_span_what_was_seen_and_hold_zero():
+def test_bytes_span_what_was_seen_and_hold_zero():
     module = network()
     seen: list[Tensor] = []
     module.blocks[2].mlp.fc1.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
-    grids = input_grids(module, IMAGES)
-    assert len(grids) == 6 * 4
-    grid = grids["blocks.2.mlp.fc1"]
+    found = input_qparams(module, IMAGES)
+    assert len(found) == 6 * 4
+    scale, zero_point = found["blocks.2.mlp.fc1"]
     low, high = (bound.item() for bound in torch.cat(seen).aminmax())
-    assert grid.scale * (0 - grid.zero) == pytest.approx(low, abs=grid.scale)
-    assert grid.scale * (255 - grid.zero) == pytest.approx(high, abs=grid.scale)
+    assert scale * (0 - zero_point) == pytest.approx(low, abs=scale)
+    assert scale * (255 - zero_point) == pytest.approx(high, abs=scale)
     assert not module.blocks[2].attn.qkv._forward_pre_hooks
 
 

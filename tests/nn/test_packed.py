@@ -18,13 +18,13 @@ PRESETS = {
     "plain": ("vit_nano_patch4_32", {}),
     "every option": (
         "vit_nano_patch4_32",
-        {"layer_scale": 0.3, "qk_norm": True, "rope": True, "mlp": "swiglu", "pool": "map", "pre_logits": 24},
+        {"layer_scale": 0.3, "qk_norm": True, "rope": "tokens", "mlp": "swiglu", "pool": "map", "pre_logits": 24},
     ),
     "gated": ("vit_nano_patch4_32", {"layer_scale": 0.3, "pool": "mean", "qkv_bias": False}),
     "bias of offsets": ("vit_nano_patch4_32", {"rel_bias": True, "pos_embed": "none", "layer_scale": 0.3}),
     "EVA-02": (
         "vit_nano_patch4_32",
-        {"rope": True, "rope_kind": "sixteen", "mlp": "swiglu_norm", "k_bias": False, "pool": "mean"},
+        {"rope": "sixteen", "mlp": "swiglu_norm", "k_bias": False, "pool": "mean"},
     ),
     "convolutional stem": ("cct_nano_patch4_32", {}),
     "windows": ("swin_mini_patch2_window4_32", {}),

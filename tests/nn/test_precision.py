@@ -32,7 +32,9 @@ def test_fp32_is_the_model_itself():
     assert in_precision(model, "fp32") is model
 
 
-@pytest.mark.parametrize("options", [{}, {"layer_scale": 0.5, "qk_norm": True, "rope": True, "mlp": "swiglu"}], ids=str)
+@pytest.mark.parametrize(
+    "options", [{}, {"layer_scale": 0.5, "qk_norm": True, "rope": "tokens", "mlp": "swiglu"}], ids=str
+)
 @pytest.mark.parametrize(
     "name",
     [

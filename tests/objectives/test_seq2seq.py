@@ -1,7 +1,7 @@
 import torch
 from torch import nn
 
-from smalti.objectives import Seq2Seq, token_loss
+from smalti.objectives import TargetToken, token_loss
 
 
 def test_the_target_is_judged_given_source_and_what_came_before():
@@ -16,7 +16,7 @@ def test_the_target_is_judged_given_source_and_what_came_before():
         "tokens": torch.tensor([[7, 1, 2], [7, 3, -1]]),
         "target": torch.tensor([[1, 2, 8], [3, 8, -1]]),
     }
-    loss, metrics = Seq2Seq()(model, batch)
+    loss, metrics = TargetToken()(model, batch)
     torch.testing.assert_close((loss, metrics), token_loss(model(batch["source"], batch["tokens"]), batch["target"]))
     grown = {name: nn.functional.pad(tensor, (0, 2), value=-1) for name, tensor in batch.items() if name != "source"}
-    torch.testing.assert_close(Seq2Seq()(model, {**batch, **grown})[0], loss)
+    torch.testing.assert_close(TargetToken()(model, {**batch, **grown})[0], loss)

@@ -66,6 +66,6 @@ def test_other_families_have_one_set_of_names():
 
 def test_a_bias_on_rotated_keys_is_not_dropped():
     """It changes answers, and no model of timm's has it: names that do not load are better than a silent difference."""
-    state = create_model("vit_nano_patch4_32", pos_embed="none", rope=True).state_dict()
+    state = create_model("vit_nano_patch4_32", pos_embed="none", rope="tokens").state_dict()
     state["blocks.0.attn.qkv.bias"].fill_(0.1)
     assert "blocks.0.attn.qkv.bias" in to_timm(state, "vit")

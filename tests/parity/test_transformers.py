@@ -3,11 +3,15 @@ round.
 """
 
 import itertools
+import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
+from smalti.errors import InputError
 from smalti.importing import published_model
 from smalti.models import FAMILIES, create_model, intermediates, preset_config
 from smalti.weights import HUGGINGFACE, load_strictly, read_published, to_ours
@@ -220,7 +224,7 @@ def test_heads_that_read_something_else(name, tmp_path, monkeypatch):
     made = published_model(tmp_path).model
     assert made.module.config == replace(made.module.config, **wanted)
     assert len(made.labels) == 5
-    assert made.preprocess.mean == (0.485, 0.456, 0.406)
+    assert made.processor.mean == (0.485, 0.456, 0.406)
     images = torch.randn(3, 3, 32, 32)
     with torch.no_grad():
         assert relative(made.module(images), other(images).logits) <= 1e-5
@@ -259,3 +263,74 @@ def test_transformers_takes_our_names(kind):
     with torch.no_grad():
         found = mine.forward_features(images) if features else mine(images)
         assert relative(found, answer(loaded.eval(), images)) <= 1e-5
+
+
+GATED = {**SMALL, "hidden_size": 32, "num_hidden_layers": 2}
+OWN_SIZES = {  # class, what its config says, and what the model is
+    "ViT": ("ViTModel", {**SMALL, "intermediate_size": 72}, {"depth": 3}),
+    "ViT, but for its MLPs a preset": (
+        "ViTModel",
+        {"num_hidden_layers": 12, "intermediate_size": 80},
+        {"depth": 12},
+    ),
+    "DINOv2, gated": ("Dinov2Model", {**GATED, "use_swiglu_ffn": True}, {"mlp": "swiglu"}),
+    "DINOv2, gated, narrow": ("Dinov2Model", {**GATED, "use_swiglu_ffn": True, "mlp_ratio": 3}, {"mlp": "swiglu"}),
+    "DINOv2, gated, registers": (
+        "Dinov2WithRegistersModel",
+        {**GATED, "use_swiglu_ffn": True, "num_register_tokens": 2},
+        {"mlp": "swiglu", "reg_tokens": 2},
+    ),
+    "DINOv3": ("DINOv3ViTModel", {**DINOV3, "num_register_tokens": 0}, {"mlp": "gelu", "reg_tokens": 0}),
+    "DINOv3, gated": (
+        "DINOv3ViTModel",
+        {**DINOV3, "use_gated_mlp": True, "hidden_act": "silu", "intermediate_size": 88},
+        {"mlp": "swiglu", "reg_tokens": 4},
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", OWN_SIZES)
+def test_models_of_sizes_that_no_preset_has(kind, tmp_path):
+    name, told, wanted = OWN_SIZES[kind]
+    if name == "ViTModel" and "hidden_size" not in told:
+        told = {**SMALL, "hidden_size": 192, "num_attention_heads": 3, "patch_size": 16, **told}
+    torch.manual_seed(0)
+    cls = getattr(transformers, name)
+    other = cls(cls.config_class(**told)).eval()
+    for parameter in other.parameters():
+        torch.nn.init.normal_(parameter, std=0.2)
+    other.save_pretrained(tmp_path)
+    made = published_model(tmp_path)
+    assert "its sizes are those of its config.json" in " ".join(made.remarks)
+    assert {field: getattr(made.model.module.config, field) for field in wanted} == wanted
+    images = torch.randn(3, 3, 32, 32)
+    with torch.no_grad():
+        assert relative(made.model.module.forward_features(images), other(images).last_hidden_state) <= 1e-5
+
+
+def test_rotary_angles_that_are_not_dinov3s_are_refused(tmp_path):
+    cls = transformers.DINOv3ViTModel
+    cls(cls.config_class(**DINOV3, rope_theta=10.0)).save_pretrained(tmp_path)
+    with pytest.raises(InputError, match=r"rope_theta = 10\.0"):
+        published_model(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["ViT", "DeiT", "Beit"])
+def test_what_patches_do_not_fill_is_left_out_as_there(name, tmp_path):
+    told = {**BEIT, "use_mean_pooling": False} if name == "Beit" else {}
+    cls = getattr(transformers, f"{name}Model")
+    torch.manual_seed(0)
+    other = cls(cls.config_class(**WIDE | {"image_size": 33}, **told), add_pooling_layer=False).eval()
+    for parameter in other.parameters():
+        torch.nn.init.normal_(parameter, std=0.2)
+    other.save_pretrained(tmp_path)
+    about = {"size": {"height": 33, "width": 33}, "image_mean": [0.5] * 3, "image_std": [0.5] * 3}
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps({**about, "do_center_crop": False}))
+    made = published_model(tmp_path)
+    assert "pictures are 33 x 33 there" in " ".join(made.remarks)
+    theirs = transformers.AutoImageProcessor.from_pretrained(tmp_path)
+    pictures = [np.random.default_rng(seed).integers(0, 256, (50, 41, 3), dtype=np.uint8) for seed in range(3)]
+    images = theirs([Image.fromarray(one) for one in pictures], return_tensors="pt")["pixel_values"]
+    with torch.no_grad():
+        found = made.model.module.forward_features(made.model.processor(pictures))
+        assert relative(found, other(images).last_hidden_state) <= 1e-5

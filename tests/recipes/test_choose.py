@@ -19,6 +19,7 @@ from smalti.data.views import Views
 from smalti.errors import InputError
 from smalti.recipes import choose as rule
 from smalti.recipes import choose_variation
+from smalti.recipes.asked import ask
 from smalti.recipes.assemble import class_weights
 from smalti.recipes.choose import choose, choose_target, taught_pace, tune_optim, without_teacher
 from smalti.recipes.choose_variation import choose_mirror
@@ -130,45 +131,9 @@ def test_the_loss_is_that_of_the_task_with_its_reason():
         assert note.reason
 
 
-@pytest.mark.parametrize(
-    ("settings", "why"),
-    [
-        ({"target.class_weights": "auto"}, "its targets are numbers; leave it out"),
-        ({"target.smoothing": 0.1}, "its targets are numbers; leave it out"),
-        ({"transfer.rank": 4}, 'it tunes "all"; leave it out, or set transfer.tune to "lora"'),
-        ({"transfer.blocks": 1}, 'it tunes "all"; leave it out, or set transfer.tune to "last"'),
-        ({"teacher.kind": "hard"}, "it has no teacher; leave it out, or add --teacher MODEL"),
-        ({"teacher.share": 0.5}, "it has no teacher; leave it out, or add --teacher MODEL"),
-        ({"teacher.temperature": 2.0}, "it has no teacher; leave it out, or add --teacher MODEL"),
-    ],
-)
-def test_a_setting_that_means_nothing_to_the_run_is_refused(settings, why):
-    circumstances = given(settings=settle(settings, "--set"))
-    source = replace(circumstances.source, task="regress", targets=np.arange(120, dtype=np.float32)[:, None])
-    with pytest.raises(InputError, match=f"{next(iter(settings))} = .* means nothing to this run: {why}"):
-        choose(replace(circumstances, source=source))
-
-
-@pytest.mark.parametrize(
-    ("settings", "why"),
-    [
-        ({"optim.momentum": 0.98}, 'its optimiser is "muon"; leave it out, or set optim.name to sgd or rmsprop'),
-        ({"optim.betas": (0.8, 0.9), "optim.name": "sgd"}, 'its optimiser is "sgd"; leave it out'),
-        ({"target.gamma": 1.0}, 'its loss is "cross_entropy"; leave it out, or set target.loss to "focal"'),
-        ({"augment.crop_area": (0.1, 1.0)}, 'its crop is "pad"; leave it out, or set augment.crop to "resized"'),
-        ({"teacher.temperature": 2.0, "teacher": {"model": "auto", "kind": "hard"}}, 'its teacher is "hard"; leave'),
-        ({"teacher.budget_share": 0.5, "teacher.model": "m"}, "its teacher is trained already; leave it out, or add"),
-    ],
-)
-def test_a_setting_that_another_kind_reads_is_refused(settings, why):
-    with pytest.raises(InputError, match=f"{next(iter(settings))} = .* means nothing to this run: {why}"):
-        choose(given(settings=settle(settings, "--set")))
-
-
-def test_photographs_are_not_shifted():
+def test_photographs_are_not_shifted_unless_a_person_says_so():
     photos = {"size": (100, 100), "n": 30}
-    with pytest.raises(InputError, match=r'crop_pad = 9 .* its crop is "resized"'):
-        choose(given(**photos, settings=settle({"augment.crop_pad": 9}, "--set")))
+    assert choose(given(**photos)).recipe.augment.crop == "resized"
     shifted = settle({"augment.crop_pad": 9, "augment.crop": "pad"}, "--set")
     assert choose(given(**photos, settings=shifted)).recipe.augment.crop_pad == 9
 
@@ -182,11 +147,18 @@ def test_the_rate_follows_the_pictures_of_a_step():
     assert tune_optim(start, 24, lambda *_: None).lr == tune_optim(start, 1024, lambda *_: None).lr
 
 
-@pytest.mark.parametrize("preset", ["cct_nano_patch2_8", "deit_tiny_distilled_patch16_224"])
-def test_run_toml_names_every_setting_and_none_in_vain(preset):
+@pytest.mark.parametrize(
+    ("preset", "vain"),
+    [("cct_nano_patch2_8", []), ("deit_tiny_distilled_patch16_224", ["teacher.kind, teacher.share"])],
+)
+def test_run_toml_names_every_setting_and_gives_the_same_recipe(preset, vain):
     wish = settle({"model.preset": preset, "preprocess.img_size": [32, 32]}, "--set")
     recipe = choose(given(settings=wish)).recipe
-    assert choose(given(settings=settle(recipe.to_dict(), "run.toml"))).recipe == recipe
+    asked = ask(recipe.to_dict(), None, where="run.toml")
+    again = choose(given(settings=asked.settings)).recipe
+    heeded = asked.heeded(again, "classify")
+    assert again == again.with_settings(heeded.settings) == recipe
+    assert [choice.value for choice in heeded.noted] == vain
 
 
 def test_a_named_loss_brings_its_own_smoothing_and_ordinal_says_the_order():

@@ -1,8 +1,8 @@
 """Recipes as data: settings by name, mistakes named before any work is done, and the way through run.toml."""
 
 import tomllib
-from dataclasses import replace
-from typing import Any
+from dataclasses import is_dataclass, replace
+from typing import Any, Literal, get_origin, get_type_hints
 
 import pytest
 import torch
@@ -12,7 +12,9 @@ from smalti.data.mixing import MixConfig
 from smalti.data.preprocess import Preprocess
 from smalti.data.views import Views
 from smalti.errors import InputError
+from smalti.models import FAMILIES
 from smalti.recipes.recipe import ModelConfig, Recipe, TargetConfig, merged, parse_settings, settle
+from smalti.recipes.text.recipe import TextRecipe
 from smalti.recipes.toml import dumps
 from smalti.train.budget import Budget
 from smalti.train.loop import LoopConfig
@@ -139,6 +141,23 @@ def test_values_of_the_command_line_are_toml_or_text():
     parsed = parse_settings(given)
     assert parsed.pop("g") != 0
     assert parsed == {"a": 1, "b": 0.001, "c": True, "d": [1, 2], "e": "adamw", "f": "1", "h": "0.1.2"}
+
+
+def with_words():
+    """Every field of a config that has one of a few words."""
+    parts = {kind for recipe in (Recipe, TextRecipe) for kind in get_type_hints(recipe).values() if is_dataclass(kind)}
+    configs = {*parts, *(family.config for family in FAMILIES.values())} - {ModelConfig}
+    for config in sorted(configs, key=lambda config: config.__name__):
+        for name, hint in get_type_hints(config).items():
+            if get_origin(hint) is Literal:
+                yield pytest.param(config, name, id=f"{config.__name__}.{name}")
+
+
+@pytest.mark.parametrize(("config", "name"), list(with_words()))
+def test_a_word_that_there_is_not_is_refused_by_the_config_itself(config: Any, name: str):
+    needed = {"img_size": (8, 8), "in_chans": 1, "mean": (0.5,), "std": (0.5,)} if config is Preprocess else {}
+    with pytest.raises(InputError, match=f"{name} = 'bogus' is not one of .*; give one of"):
+        config(**needed, **{name: "bogus"})
 
 
 def test_size_and_channels_of_the_model_come_from_the_preprocess():

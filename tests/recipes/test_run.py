@@ -5,7 +5,6 @@ import os
 import shlex
 import shutil
 import signal
-import time
 import tomllib
 from collections.abc import Callable
 from dataclasses import replace
@@ -26,7 +25,6 @@ from smalti.data import loader
 from smalti.data.check import check
 from smalti.data.split import split
 from smalti.errors import InputError
-from smalti.recipes.pace import reading_seconds
 from smalti.train import loop
 
 SMALL = "--model cct_nano_patch2_8 --set model.options.depth=1 --set optim.lr=0.02"
@@ -177,7 +175,18 @@ def test_an_option_goes_before_a_setting_and_a_setting_before_a_file():
     assert told["seed"] == 9
 
 
-@pytest.mark.parametrize("wish", [{"bad_images": "Skip"}, {"leaks": "Drop"}])
+def test_a_momentum_of_a_file_is_left_out_where_another_optimiser_was_typed(capsys: pytest.CaptureFixture[str]):
+    Path("c.toml").write_text('[optim]\nname = "sgd"\nmomentum = 0.98\nlr = 0.01\n')
+    line = f"train digits {PLAIN} --fraction 0.1 --model cct_nano_patch2_8 --steps 1 --config c.toml"
+    assert smalti_(f"{line} --set optim.name=adamw --out r") == 0
+    assert 'left out: optim.momentum  (of c.toml: its optim.name is "adamw")' in capsys.readouterr().err
+    assert tomllib.loads(Path("r/run.toml").read_text())["optim"]["momentum"] == 0.9
+    assert smalti_(f"{line} --set optim.name=adamw --set optim.ns_steps=3 --out no") == 2
+    assert "optim.ns_steps = 3 means nothing to this run" in capsys.readouterr().err
+    assert not Path("no").exists()
+
+
+@pytest.mark.parametrize("wish", [{"bad_images": "Skip"}, {"leaks": "Drop"}, {"task": "multi-label"}])
 def test_a_mistyped_wish_for_the_data_is_refused(wish: dict[str, str]):
     with pytest.raises(InputError, match="did you mean"):
         api.train("digits", steps=1, out="r", show=False, **wish)
@@ -442,7 +451,7 @@ def test_a_free_name_is_found_for_every_run():
         assert not (made.run / "report.html").exists()
 
 
-def test_time_is_kept_to_read_the_test_pictures(monkeypatch: pytest.MonkeyPatch):
+def test_time_is_kept_to_read_the_test_pictures(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
     kept = []
     monkeypatch.setattr("smalti.recipes.run.reading_seconds", lambda *_: 0.5)
     monkeypatch.setattr("smalti.recipes.run.training_seconds", lambda left, testing: kept.append(testing) or 0.1)
@@ -452,6 +461,9 @@ def test_time_is_kept_to_read_the_test_pictures(monkeypatch: pytest.MonkeyPatch)
     assert told["fraction"] == pytest.approx(100 / 1438), "half of the clock is for few, and some are read anyway"
     assert "at 500 ms a picture" in next(choice["reason"] for choice in told["choices"] if choice["name"] == "read")
     assert smalti_("train --resume r") == 0, "the same part of the pictures"
+    assert smalti_("train digits --config r/run.toml --epochs 1 --set loop.batch_size=1438 --out again") == 0
+    assert tomllib.loads(Path("again/run.toml").read_text())["fraction"] == 1, "no wish, and no clock"
+    assert "the 0.0695 of r/run.toml was what its clock left time for" in capsys.readouterr().err
 
 
 def test_the_choices_are_told_before_a_range_test(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
@@ -482,46 +494,6 @@ def test_grey_levels_of_other_data_are_not_taken_from_its_run(capsys: pytest.Cap
     assert [rules[out]["mean"] == [0.1] for out in "abc"] == [False, False, True]
     assert {rule["fit"] for rule in rules.values()} == {"pad"}
     assert "white, mean, std, in_chans: as this data has it  (run.toml is of other data)" in capsys.readouterr().err
-
-
-def test_the_time_to_read_is_that_of_a_picture_and_all_threads():
-    class Slow:
-        def read(self, index: int) -> np.ndarray:
-            time.sleep(0.002)
-            return np.zeros((8, 8), np.uint8)
-
-    made: Any = Slow()
-    rule = data.Preprocess((8, 8), 1, (0.5,), (0.5,))
-    assert reading_seconds(made, np.arange(100), rule, 1) > 0.002
-    assert reading_seconds(made, np.arange(100), rule, 8) < 0.002
-
-
-def test_the_time_to_read_is_not_that_of_the_first_picture():
-    class Warming:
-        reads = 0
-
-        def read(self, index: int) -> np.ndarray:
-            self.reads += 1
-            time.sleep(0.2 * (self.reads == 1))
-            return np.zeros((8, 8), np.uint8)
-
-    made: Any = Warming()
-    rule = data.Preprocess((8, 8), 1, (0.5,), (0.5,))
-    assert reading_seconds(made, np.arange(50_000), rule, 1) < 0.002
-
-
-def test_the_time_to_read_is_measured_in_about_a_second():
-    class Slower:
-        reads = 0
-
-        def read(self, index: int) -> np.ndarray:
-            self.reads += 1
-            time.sleep(0.3)
-            return np.zeros((8, 8), np.uint8)
-
-    made: Any = Slower()
-    assert reading_seconds(made, np.arange(1000), data.Preprocess((8, 8), 1, (0.5,), (0.5,)), 2) > 0.14
-    assert made.reads <= 8
 
 
 def test_a_picture_is_read_once_for_all_that_is_done_with_it(here: Path, monkeypatch: pytest.MonkeyPatch):

@@ -12,7 +12,7 @@ from smalti.cli import run
 from smalti.data.preprocess import Preprocess
 from smalti.errors import InputError
 from smalti.modelfile import read_model, write_model
-from smalti.recipes.settings import gather_settings
+from smalti.recipes.asked import ask
 from smalti.recipes.teacher import TeacherConfig, load_teacher, seen_by
 
 PLAIN = {"augment.flip": "none", "loop.evaluations": 1, "views.shift": 0}  # spares work that is not asked about
@@ -28,9 +28,8 @@ def teacher(tmp_path_factory):
 
 @pytest.mark.parametrize(("wish", "kept"), [("runs/mine", os.path.abspath("runs/mine")), ("auto", "auto"), ("", "")])
 def test_a_teacher_is_kept_by_its_whole_path_however_it_is_named(wish, kept):
-    other = dict.fromkeys(("model", "minutes", "epochs", "steps", "seed", "fraction", "start"))
     for overrides, named in (({"teacher.model": wish}, None), ({}, wish)):
-        assert gather_settings(None, overrides, teacher=named, **other)["teacher"]["model"] == kept
+        assert ask({}, overrides, teacher=named).settings["teacher"]["model"] == kept
 
 
 def test_a_student_comes_to_agree_with_its_teacher(teacher, tmp_path, capsys):
@@ -68,7 +67,7 @@ def test_a_distilled_deit_learns_and_resumes_to_the_same_bits(teacher, tmp_path)
 
 
 def test_the_teacher_answers_in_the_students_order_of_labels(teacher):
-    rule = read_model(teacher).preprocess
+    rule = read_model(teacher).processor
     images = torch.randn(4, 1, 8, 8)
     labels = tuple(str(number) for number in range(10))
     straight = load_teacher(TeacherConfig(str(teacher)), rule, labels, torch.device("cpu"))

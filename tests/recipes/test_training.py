@@ -12,7 +12,7 @@ from smalti.recipes import run as running
 from smalti.recipes import training
 from smalti.recipes.assemble import Run, make_pictures
 from smalti.recipes.choose import choose
-from smalti.recipes.settings import Setting
+from smalti.recipes.settings import RunConfig
 from smalti.train.budget import Budget
 from smalti.train.folder import RunFolder
 from smalti.train.loop import LoopConfig
@@ -48,7 +48,7 @@ def a_run(folder, **settings) -> Run:
     place = ("made", "classify", "", "cpu", 0, "stop", "stop", False, 100.0, False, "")
     return Run(
         folder=RunFolder(folder),
-        setting=Setting(*place),
+        config=RunConfig(*place),
         recipe=recipe,
         choices=(),
         source=source,
@@ -87,7 +87,7 @@ def test_the_time_that_reading_took_is_gone_from_training(slow, monkeypatch, tmp
 
 def test_it_is_gone_before_a_teacher_has_its_share(slow, monkeypatch, tmp_path):
     """Both learn from the same pictures, which are read once."""
-    monkeypatch.setattr(running, "taught", lambda run, _: pytest.fail(f"{run.setting.seconds:g} to share"))
+    monkeypatch.setattr(running, "taught", lambda run, _: pytest.fail(f"{run.config.seconds:g} to share"))
     with pytest.raises(pytest.fail.Exception, match="60 to share"):
         running.carry_out(a_run(tmp_path, teacher={"model": "auto"}))
     assert len(slow) == 1

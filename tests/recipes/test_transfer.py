@@ -234,7 +234,7 @@ def test_another_size_and_channel_count(trained, tmp_path):
         report=False,
         show=False,
     )
-    rule = read_model(result.model).preprocess
+    rule = read_model(result.model).processor
     assert rule.img_size == (16, 16)
     assert rule.in_chans == 3
 
@@ -305,6 +305,14 @@ def test_a_pretraining_head_is_taken_off(tmp_path):
     load_strictly(fresh, {**state, **{f"head.{k}": v for k, v in fresh.head.state_dict().items()}}, where="")
 
 
+def test_a_start_without_a_preset_is_told_of(tmp_path):
+    module = smalti.create_model("vit_nano_patch2_8", num_classes=2, in_chans=1).eval()
+    file = ModelFile("vit", module, "classify", ("a", "b"), Preprocess((8, 8), 1, (0.5,), (0.5,)))
+    write_model(tmp_path / "m", file)
+    with pytest.raises(InputError, match=r"--from: the model it begins with does not say of which preset it is"):
+        smalti.train("digits", start=tmp_path / "m", steps=1, out=tmp_path / "run", show=False)
+
+
 def test_freezing_the_first_blocks_leaves_the_last_ones():
     model = smalti.create_model("swin_mini_patch2_window4_32")
     freeze(model, TransferConfig("x", "last", blocks=2))
@@ -337,7 +345,7 @@ def test_a_run_begins_with_weights_of_the_hub_and_goes_on_without_the_network(hu
     asked = len(hub.asked)
     assert f'start = "{NAME}@{COMMIT}"' in (tmp_path / "run" / "run.toml").read_text()
     assert read_model(result.model).provenance["start"] == f"{NAME}@{COMMIT}"
-    assert read_model(result.model).preprocess.mean[0] == 0.4
+    assert read_model(result.model).processor.mean[0] == 0.4
     for file in ("last", "best"):  # killed before it had saved anything
         (tmp_path / "run" / "checkpoints" / f"{file}.safetensors").unlink()
     again = smalti.resume(tmp_path / "run", show=False)
@@ -354,7 +362,7 @@ def test_a_model_of_text_is_no_start_for_pictures(hub, tmp_path):
     pytest.importorskip("transformers")
     module = smalti.create_model("gpt_char_mini", vocab_size=tokenizer.vocab_size, embed_dim=16, depth=1, num_heads=2)
     write_model(tmp_path / "m.safetensors", ModelFile("gpt", module, "next-token", (), tokenizer))
-    smalti.export(tmp_path / "m.safetensors", tmp_path / "out", kind="hf")
+    smalti.export(tmp_path / "m.safetensors", tmp_path / "out", format="hf")
     hub.keep("x/text", {file.name: file.read_bytes() for file in (tmp_path / "out").iterdir()})
     with pytest.raises(InputError, match="is a model of text"):
         smalti.train("digits", start="x/text", steps=1, out=tmp_path / "run", show=False)

@@ -25,10 +25,16 @@ def test_what_is_written_is_what_is_drawn():
 def test_a_stop_text_ends_it_and_is_left_out():
     whole = written(Reading(10), LETTERS, ["a", "b"], max_tokens=200)
     stop = [whole[0][20:23], whole[1][8:10]]
-    for text, free in zip(written(Reading(10), LETTERS, ["a", "b"], max_tokens=200, until=stop), whole, strict=True):
+    for text, free in zip(written(Reading(10), LETTERS, ["a", "b"], max_tokens=200, stop=stop), whole, strict=True):
         assert free.startswith(text)
         assert not any(end in text for end in stop)
         assert free[len(text) :].startswith(tuple(stop))
+
+
+def test_one_stop_text_is_a_text_not_its_letters():
+    (whole,) = written(Reading(10), LETTERS, ["a"], max_tokens=200)
+    (text,) = written(Reading(10), LETTERS, ["a"], max_tokens=200, stop=whole[20:23])
+    assert text == whole[: whole.index(whole[20:23])]
 
 
 def test_half_a_character_at_the_end_is_written_as_broken():

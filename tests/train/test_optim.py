@@ -2,10 +2,20 @@ from itertools import pairwise
 
 import pytest
 import torch
+from torch import nn
 
+from smalti.embed import ConvStem
 from smalti.errors import InputError
-from smalti.models import create_model
-from smalti.train.optim import OptimConfig, build_optimizers, is_for_muon, layer_scales, set_lr
+from smalti.models import FAMILIES, create_model
+from smalti.nn import Attention, Block
+from smalti.train.optim import (
+    OptimConfig,
+    build_optimizers,
+    is_bias_of_scores,
+    is_for_muon,
+    layer_scales,
+    set_lr,
+)
 from smalti.train.schedule import lr_factor
 
 
@@ -38,6 +48,23 @@ def test_muon_moves_the_matrices_of_blocks_and_the_later_kernels_of_stems_and_no
     assert {id(p) for p in kernels} <= hidden
     assert len(hidden) == 4 * len(model.blocks) + len(kernels)
     assert isinstance(adamw, torch.optim.AdamW)
+
+
+@pytest.mark.parametrize(
+    "preset", [*(next(iter(family.presets)) for family in FAMILIES.values()), "cct_mini_patch4_32"]
+)
+def test_names_tell_what_the_modules_are(preset):
+    with torch.device("meta"):
+        model = create_model(preset)
+    modules = list(model.modules())
+    attentions = [m for m in modules if isinstance(m, Attention) and m.rel_bias is not None]
+    biases = {id(p) for attention in attentions for p in attention.rel_bias.parameters()}
+    matrices = {id(p) for m in modules if isinstance(m, Block) for p in m.parameters() if p.ndim == 2} - biases
+    stems = [[layer for layer in m.stages if isinstance(layer, nn.Conv2d)] for m in modules if isinstance(m, ConvStem)]
+    kernels = {id(layer.weight) for stem in stems for layer in stem[1:]}
+    named = list(model.named_parameters())
+    assert {id(p) for name, p in named if is_for_muon(name, p)} == matrices | kernels
+    assert {id(p) for name, p in named if is_bias_of_scores(name)} == biases
 
 
 @pytest.mark.parametrize("name", ["swin_mini_patch2_window4_32", "swinv2_mini_patch2_window4_32"])

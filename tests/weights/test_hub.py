@@ -187,7 +187,7 @@ def test_a_name_the_hub_could_not_have_is_a_refusal_too(hub, monkeypatch):
 
 def test_without_the_extra_the_line_to_install_it_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
-    with pytest.raises(InputError, match=r"no such file or folder.*pip install 'huggingface_hub>=1\.0'"):
+    with pytest.raises(InputError, match=r"no such file or folder.*pip install 'huggingface-hub>=1\.0'"):
         read_hub(NAME, download=True)
 
 

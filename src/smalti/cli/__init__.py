@@ -4,6 +4,7 @@ Exit codes: 0 done; 2 bad input or usage; 3 damaged artefact; 4 diverged; 70 a f
 75 interrupted but resumable; 130 interrupted; 141 the reader of the output went away.
 """
 
+import gc
 import io
 import os
 import sys
@@ -67,4 +68,5 @@ def main() -> None:
     code = run(sys.argv[1:])
     if code == failures.PIPE:  # nobody reads: keep the interpreter from flushing into the closed pipe
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    gc.freeze()  # what is left goes with the process: no last look through torch's modules for garbage
     sys.exit(code)

@@ -1,13 +1,14 @@
 """`smalti import-weights`."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from cyclopts import Parameter
 
 from smalti.cli.options import Download, Json, Whole
 from smalti.cli.output import show, table, write_json
 from smalti.errors import printable
+from smalti.tasks import Task
 
 __all__ = ["import_weights"]
 
@@ -25,7 +26,7 @@ def import_weights(
     out: Annotated[Path, Parameter(help="The model file to write.")],
     preset: Annotated[str | None, Parameter(help="What the weights are of (see: smalti models).")] = None,
     task: Annotated[
-        Literal["classify", "multilabel", "regress"] | None,
+        Task | None,
         Parameter(help="What the outputs are; else as the folder says, or classes."),
     ] = None,
     img_size: Annotated[Whole | None, Parameter(help="Side of the pictures the model shall take.")] = None,
@@ -49,7 +50,7 @@ def import_weights(
             rows = [(printable(name), theirs or "-", ours or "-") for name, theirs, ours in error.rows[:20]]
             show(table("", ("tensor", "in the file", "in the model"), rows))
         raise
-    own = made.model.preprocess
+    own = made.model.processor
     rule = {"tokenizer": own.kind} if isinstance(own, Tokenizer) else {"preprocess": own.to_dict()}
     about = {
         "model": made.path,

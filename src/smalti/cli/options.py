@@ -4,9 +4,11 @@ import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from cyclopts import Parameter, Token
+
+from smalti.tasks import AnyTask
 
 __all__ = [
     "Beams",
@@ -42,7 +44,7 @@ Data = Annotated[
 ]
 Model = Annotated[str, Parameter(help="A model file or a run folder.")]
 TaskName = Annotated[
-    Literal["classify", "multilabel", "regress", "next-token", "masked-token", "seq2seq"] | None,
+    AnyTask | None,
     Parameter(help="What the targets mean; found from the data where it can be."),
 ]
 Device = Annotated[

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from smalti.cli import startup
 from smalti.cli.options import Beams, Device, Int8, Json, Merge, Model, PatchSize, Whole
 from smalti.cli.output import show, table, write_json
-from smalti.errors import InputError, printable
+from smalti.errors import InputError, SmaltiError, printable
 
 if TYPE_CHECKING:
     from smalti.ready import Prediction
@@ -38,13 +39,15 @@ def predict(
     merge: Merge = 0,
     patch_size: PatchSize = None,
     beams: Beams = 1,
+    texts: Annotated[bool, Parameter(help="Every input is a text, though it looks like the name of a file.")] = False,
     device: Device = None,
     as_csv: Annotated[bool, Parameter(name="--csv", help="Comma-separated values on stdout.")] = False,
     json: Json = False,
 ) -> int:
     """Say what is in pictures, or what a text means; exit code 2 where one could not be read (the others are still
     answered)."""
-    from smalti import answering
+    with startup.imports():
+        from smalti import answering
 
     if as_csv and json:
         raise InputError("--csv and --json exclude each other", mend="choose one of them")
@@ -57,6 +60,7 @@ def predict(
         merge=merge,
         patch_size=patch_size,
         beams=beams,
+        texts=texts,
         device=device,
     )
     failed = False
@@ -114,7 +118,7 @@ def text_rows(
     yield ["text", "answer", *(["probability"] if sure else []), *ASIDE]
     name = str if exact else printable
     for one in predictions:
-        error = one.error.cause if one.error else ""
+        error = reason(one.error, exact) if one.error else ""
         for answer, probability in [(one.answer, one.probability), *(one.top[1:] if ranked else ())]:
             share = "" if probability is None else number(probability, exact)
             yield [name(one.text), name(answer), *([share] if sure else []), error, one.remark]
@@ -129,7 +133,7 @@ def picture_rows(
     yield ["file", *(targets or ["label", "probability"]), "error"]
     for one in predictions:
         if one.error is not None:
-            answers = [[*([""] * (len(targets) or 2)), one.error.cause]]
+            answers = [[*([""] * (len(targets) or 2)), reason(one.error, exact)]]
         elif one.values and targets:
             answers = [[*(number(one.values[target], exact) for target in targets), ""]]
         else:
@@ -137,6 +141,11 @@ def picture_rows(
             answers = [[name(label), number(share, exact), ""] for label, share in labels]
         for cells in answers:
             yield [name(one.file), *cells]
+
+
+def reason(error: SmaltiError, exact: bool) -> str:
+    """Why there is no answer; for a person also what to do about it."""
+    return error.cause if exact or not error.mend else f"{error.cause}; {error.mend}"
 
 
 def number(value: float, exact: bool) -> str:

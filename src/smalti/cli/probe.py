@@ -1,11 +1,12 @@
 """`smalti probe`."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from cyclopts import Parameter
 
 from smalti.cli.options import Data, Device, Download, Json, Model, Whole
 from smalti.cli.output import metrics_dict, metrics_table, show, write_json
+from smalti.tasks import Task
 
 __all__ = ["probe"]
 
@@ -16,7 +17,7 @@ def probe(
     /,
     *,
     task: Annotated[
-        Literal["classify", "multilabel", "regress"] | None,
+        Task | None,
         Parameter(help="What the targets mean; found from the data where it can be."),
     ] = None,
     k: Annotated[Whole, Parameter(name="-k", help="Neighbours that vote.")] = 20,

@@ -32,23 +32,23 @@ def sample(
 ) -> None:
     """Write text with a model trained on text: it goes on from the prompt, and shows each token as it comes."""
     from smalti import answering
+    from smalti.files import require_place, write_durably
 
+    if out is not None:
+        require_place(out)
     options = {"max_tokens": max_tokens, "temperature": temperature, "top_k": top_k, "top_p": top_p, "seed": seed}
-    parts = answering.sample(model, prompt, n=n, until=stop, device=device, **options)
-    texts = [prompt] * n
+    parts = answering.sample(model, prompt, n=n, stop=stop, device=device, **options)
+    texts, shown = [prompt] * n, 0
     live = n == 1 and out is None and not json
-    if live:
-        sys.stdout.write(prompt)
     for step in parts:
         texts = [text + part for text, part in zip(texts, step, strict=True)]
         if live:
-            sys.stdout.write(step[0])
+            sys.stdout.write(texts[0][shown:])  # the prompt too, once it is known to be one
             sys.stdout.flush()
+            shown = len(texts[0])
     if live:
         sys.stdout.write("\n")
     elif out is not None:
-        from smalti.files import write_durably
-
         write_durably(out, SEPARATOR.join(texts) + "\n")
     elif not json:
         sys.stdout.write(SEPARATOR.join(texts) + "\n")

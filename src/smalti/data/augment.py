@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from smalti.configs import demand_words
 from smalti.data import colour, geometry
 from smalti.data.autoaugment import BINS, RAND, TRIVIAL, Op, apply_ops, available
 from smalti.data.randomness import uniforms
@@ -71,13 +72,7 @@ class AugmentConfig:
     erase_fill: Literal["mean", "noise"] = "mean"
 
     def __post_init__(self) -> None:
-        for name, allowed in (
-            ("crop", ("none", "pad", "resized")),
-            ("flip", ("none", "random", "alternate")),
-            ("auto", ("none", "trivial", "rand")),
-            ("erase_fill", ("mean", "noise")),
-        ):
-            _check(name, value := getattr(self, name), value in allowed, f"one of {', '.join(allowed)}")
+        demand_words(self, "augment")
         for name, top in (
             ("rotate", 180.0),
             ("translate", 1.0),

@@ -32,10 +32,10 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
-from smalti.data.heic import HEIF_SUFFIXES, INSTALL, heif_version, is_heif, register
+from smalti.data.heic import HEIF_SUFFIXES, heif_version, is_heif, register
 from smalti.data.jpeg import Target, decode_jpeg, shrink
 from smalti.data.source import Raw
-from smalti.errors import InputError
+from smalti.errors import InputError, install_line
 
 __all__ = [
     "FORMATS",
@@ -70,6 +70,7 @@ PICTURE_SUFFIXES = frozenset(suffix for name in FORMATS if name != "HEIF" or hei
 UNREAD_SUFFIXES = {".cr2", ".cr3", ".nef", ".arw", ".dng", ".raf", ".orf", ".rw2", *HEIF_SUFFIXES} - PICTURE_SUFFIXES
 
 _TRIED = tuple(name for name in FORMATS if name != "HEIF")
+MAX_PIXELS = 50_000_000  # of a picture that is read
 _DEEP = 1024  # of 65535: what stays below is nearly black, so rather of 8 bits than of 16
 
 _MEND = "save the picture again from its original, or remove it"
@@ -118,7 +119,7 @@ class Header:
 
 
 def decode(
-    raw: Raw, in_chans: int, *, white: float = 65535.0, max_pixels: int = 50_000_000, target: Target | None = None
+    raw: Raw, in_chans: int, *, white: float = 65535.0, max_pixels: int = MAX_PIXELS, target: Target | None = None
 ) -> Tensor:
     """The picture as uint8 (in_chans, H, W), by the rules above. Its memory is that of (H, W, in_chans).
 
@@ -139,23 +140,23 @@ def decode(
         return _planes(_decoded(image, raw, in_chans, white, target))
 
 
-def probe(raw: Raw, *, max_pixels: int = 50_000_000) -> Header:
+def probe(raw: Raw) -> Header:
     """What the header says; the pixels of an encoded picture are not read. Raises InputError as `decode` does."""
     if isinstance(raw, np.ndarray):
-        return _array_header(raw, max_pixels)
-    with _opened(raw, max_pixels) as image:
+        return _array_header(raw)
+    with _opened(raw) as image:
         return _header(image, raw)
 
 
-def examine(raw: Raw, *, max_pixels: int = 50_000_000) -> tuple[Header, NDArray[np.generic]]:
+def examine(raw: Raw) -> tuple[Header, NDArray[np.generic]]:
     """The header, and the values (C, H, W) upright, of the channels it names: uint8 as `decode` gives them, or float64
     as they are stored where they are not 8-bit. Raises InputError as `decode` does.
     """
     if isinstance(raw, np.ndarray):
-        header = _array_header(raw, max_pixels)
+        header = _array_header(raw)
         values = _scaled(raw, 255.0) if raw.dtype == np.bool_ else raw
     else:
-        with _opened(raw, max_pixels) as image:
+        with _opened(raw) as image:
             header = _header(image, raw)
             if header.bits == 8:
                 values = _decoded(image, raw, header.bands)
@@ -192,7 +193,7 @@ def white_of(values: NDArray[np.generic], white: float) -> float:
 
 
 @contextmanager
-def _opened(raw: bytes, max_pixels: int) -> Iterator[Image.Image]:
+def _opened(raw: bytes, max_pixels: int = MAX_PIXELS) -> Iterator[Image.Image]:
     """The picture with its header read. What Pillow raises inside becomes one InputError; its warnings are silent."""
     if not raw:
         raise InputError("empty file, zero bytes", mend="copy the picture again, or remove it")
@@ -231,8 +232,8 @@ def _header(image: Image.Image, raw: bytes) -> Header:
     return Header(height, width, image.mode, 1 if _is_grey(image) else 3, _bits(image.mode), form)
 
 
-def _array_header(values: NDArray[np.generic], max_pixels: int) -> Header:
-    _check_array(values, max_pixels)
+def _array_header(values: NDArray[np.generic]) -> Header:
+    _check_array(values)
     bands = 1 if values.ndim == 2 else values.shape[2]
     return Header(
         values.shape[0], values.shape[1], values.dtype.name, bands, max(8, values.dtype.itemsize * 8), "array"
@@ -264,7 +265,8 @@ def _unknown(raw: bytes) -> InputError:
     if is_heif(raw):
         if heif_version():
             return InputError("an HEIC picture whose header is damaged or cut short", mend=_MEND)
-        return InputError("an HEIC picture, which is not read yet", mend=f"{INSTALL}, or save it as JPEG")
+        mend = f"{install_line('pillow-heif')}, or save it as JPEG"
+        return InputError("an HEIC picture, which is not read yet", mend=mend)
     for at, signature, what, mend in _SIGNATURES:
         if raw[at : at + len(signature)] == signature:
             return InputError(what, mend=mend)
@@ -402,7 +404,7 @@ def _check_finite(values: NDArray[np.generic]) -> None:
         )
 
 
-def _check_array(values: NDArray[np.generic], max_pixels: int = 50_000_000) -> None:
+def _check_array(values: NDArray[np.generic], max_pixels: int = MAX_PIXELS) -> None:
     if values.dtype.kind not in "buif":
         raise InputError(f"pixels of type {values.dtype}", mend="give bool, integer or float pixels")
     if values.ndim not in (2, 3) or 0 in values.shape:

@@ -4,10 +4,9 @@ decoders of this format have been a way into machines."""
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
-__all__ = ["HEIF_SUFFIXES", "INSTALL", "heif_version", "is_heif", "register"]
+__all__ = ["HEIF_SUFFIXES", "heif_version", "is_heif", "register"]
 
 HEIF_SUFFIXES = (".heic", ".heif", ".hif")
-INSTALL = "pip install 'pillow-heif>=1.8'"
 _BRANDS = {b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"hevm", b"hevs", b"mif1", b"msf1"}
 
 

@@ -14,17 +14,19 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from smalti.configs import demand
+from smalti.configs import demand, demand_words
 from smalti.data.decode import decode
 from smalti.data.source import Raw
 from smalti.errors import InputError
 
 __all__ = ["Interpolation", "Preprocess", "before_crop", "resize"]
 
+ROUND = {"even": round, "down": int}
 _LONG = 32  # sides of the input that are scaled at most, where the middle is cut out of a long thin picture
 
 Fit = Literal["squash", "crop", "pad"]
 Interpolation = Literal["bicubic", "bilinear", "nearest"]
+Rounding = Literal["even", "down"]
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,10 @@ class Preprocess:
         fit: "squash" scales both sides to fit, every pixel kept; "crop" scales the short side and cuts the middle out;
             "pad" scales the long side and fills with the mean.
         interpolation: of the resize; always anti-aliased.
-        crop_pct: with "crop", the share of the short side that is kept; with "squash", of both sides.
+        crop_pct: the share that is kept: with "crop", of the short side; with "pad", of the long one; with "squash", of
+            both.
+        crop_rounding: where the middle begins half a pixel further: at the "even" one, as timm and torchvision have it,
+            or the one before ("down"), as transformers has it.
         white: the stored value that means white in 16-bit, 32-bit and float pictures (4095 for 12-bit X-rays).
     """
 
@@ -50,9 +55,11 @@ class Preprocess:
     fit: Fit = "squash"
     interpolation: Interpolation = "bicubic"
     crop_pct: float = 1.0
+    crop_rounding: Rounding = "even"
     white: float = 65535.0
 
     def __post_init__(self) -> None:
+        demand_words(self, "preprocess")
         size, crop = self.img_size, self.crop_pct
         demand(len(size) == 2 and min(size) >= 1, "preprocess.img_size", size, "a height and a width of 1 or more")
         demand(self.in_chans >= 1, "preprocess.in_chans", self.in_chans, "1 or more")
@@ -107,12 +114,20 @@ def resize(image: Tensor, rule: Preprocess) -> Tensor:
     if rule.fit == "crop":
         image = _middle(image, H, W)
     image = _scale(image, scaled_size(*image.shape[-2:], rule=rule), rule.interpolation)
-    if rule.fit != "pad":
-        top, left = round((image.shape[-2] - H) / 2), round((image.shape[-1] - W) / 2)  # as torchvision rounds
-        return image[:, top : top + H, left : left + W]
-    canvas = torch.tensor(rule.mean).mul(255).round().to(torch.uint8).view(-1, 1, 1).repeat(1, H, W)
-    top, left = (H - image.shape[-2]) // 2, (W - image.shape[-1]) // 2
-    canvas[:, top : top + image.shape[-2], left : left + image.shape[-1]] = image
+    image = _padded(image, H, W, rule.mean)
+    start = ROUND[rule.crop_rounding]
+    top, left = start((image.shape[-2] - H) / 2), start((image.shape[-1] - W) / 2)
+    return image[:, top : top + H, left : left + W]
+
+
+def _padded(image: Tensor, H: int, W: int, mean: tuple[float, ...]) -> Tensor:
+    """(C, h, w) with the mean around it where a side is shorter than H or W."""
+    h, w = image.shape[-2:]
+    if h >= H and w >= W:
+        return image
+    canvas = torch.tensor(mean).mul(255).round().to(torch.uint8).view(-1, 1, 1).repeat(1, max(h, H), max(w, W))
+    top, left = max(H - h, 0) // 2, max(W - w, 0) // 2
+    canvas[:, top : top + h, left : left + w] = image
     return canvas
 
 
@@ -128,11 +143,10 @@ def _middle(image: Tensor, H: int, W: int) -> Tensor:
 
 def scaled_size(h: int, w: int, *, rule: Preprocess) -> tuple[int, int]:
     """The size (height, width) that a picture of (h, w) is scaled to, before it is cropped or padded."""
-    H, W = rule.img_size
+    tall, wide = (before_crop(side, rule.crop_pct) for side in rule.img_size)
     if rule.fit == "pad":
-        scale = min(H / h, W / w)
-        return max(1, min(H, round(h * scale))), max(1, min(W, round(w * scale)))
-    tall, wide = before_crop(H, rule.crop_pct), before_crop(W, rule.crop_pct)
+        scale = min(tall / h, wide / w)
+        return max(1, min(tall, round(h * scale))), max(1, min(wide, round(w * scale)))
     if rule.fit == "squash":
         return tall, wide
     whole = int if tall == wide else round  # as torchvision has it for a square, and timm for other shapes

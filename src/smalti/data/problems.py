@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from smalti.data.decode import FORMATS, PICTURE_SUFFIXES
 from smalti.data.facts import Facts
+from smalti.data.formats.arrays import Stacks
 from smalti.data.source import SPLITS, UNASSIGNED, Problem, Source
 from smalti.data.split import roles
 
@@ -183,7 +184,7 @@ def _odd_labels(source: Source) -> Iterator[Problem]:
     many = len(labels) > max(_MANY_CLASSES, len(source) / _FEW_EACH)
     if all(map(_NUMBER.fullmatch, labels)) and (many or not all(label.isdigit() for label in labels)):
         cause = f"all {len(labels):,} classes are numbers, as {labels[0]!r}"
-        mend = "if they are amounts, call the column target, or give --task regress"
+        mend = f"if they are amounts, {_instead(source, 'target', 'floats')}, or give --task regress"
         yield Problem("odd_label", "", cause, mend, count=len(labels))
 
 
@@ -204,8 +205,13 @@ def _odd_targets(source: Source) -> Iterator[Problem]:
     some = 1 < len(values) <= min(_FEW_AMOUNTS, len(source) / 2)
     if source.labels == ("target",) and some and (values == np.round(values)).all():
         cause = f"all targets are whole numbers, {len(values)} in all, as {values[0]:g} and {values[-1]:g}"
-        mend = "if they are classes, give --task classify, or call the column label"
+        mend = f"if they are classes, give --task classify, or {_instead(source, 'label', 'integers')}"
         yield Problem("odd_label", "", cause, mend)
+
+
+def _instead(source: Source, column: str, numbers: str) -> str:
+    """How answers are given as what they are: under another name, or in arrays as another type."""
+    return f"store them as {numbers}" if isinstance(source.storage, Stacks) else f"call the column {column}"
 
 
 def _equal_pictures(source: Source, facts: Facts, places: NDArray[np.int64]) -> Iterator[Problem]:

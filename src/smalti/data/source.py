@@ -6,14 +6,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from smalti.tasks import Task
+
 __all__ = ["SPLITS", "UNASSIGNED", "Problem", "Raw", "Source", "Storage", "Task", "digest"]
 
-Task = Literal["classify", "multilabel", "regress"]
 Raw = bytes | NDArray[np.generic]  # an encoded picture, or its pixels as (H, W) or (H, W, C)
 
 SPLITS = ("train", "val", "test")

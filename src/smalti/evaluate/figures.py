@@ -14,6 +14,9 @@ from smalti.evaluate.report import Report
 
 __all__ = ["MEANINGS", "confusion_svg", "curve_charts", "figure_row", "per_class_table", "scatters", "top_confusions"]
 
+CONFUSIONS = 10  # mix-ups that are listed
+SCATTERS = 6  # targets that are drawn
+
 MEANINGS = {
     "loss": ("Loss", "in nats: how surprising the truth was to it; lower is better"),
     "bits_per_character": ("Bits per character", "how many bits a character costs, were the model to pack the text"),
@@ -29,7 +32,7 @@ MEANINGS = {
     "balanced_accuracy": ("Balanced accuracy", "accuracy if every class came up equally often"),
     "macro_f1": ("Macro F1", "precision and recall in one, each class counting the same"),
     "log_loss": ("Log loss", "how far the probabilities are from the truth; 0 is perfect"),
-    "auroc": ("AUROC", "chance that a picture of a class scores above one that is not of it; 0.5 is guessing"),
+    "auroc": ("AUROC", "chance that one of a class scores above one that is not of it; 0.5 is guessing"),
     "map": ("Mean average precision", "precision over all thresholds, each label counting the same"),
     "micro_f1": ("Micro F1", "precision and recall in one, each answer counting the same, at a threshold of 0.5"),
     "subset_accuracy": ("Subset accuracy", "pictures with every single label right"),
@@ -106,7 +109,7 @@ def confusion_svg(report: Report) -> str:
     return confusion_chart(np.asarray(report.confusion), report.labels, name=name)
 
 
-def top_confusions(report: Report, top: int = 10) -> list[tuple[str, str, int, str]]:
+def top_confusions(report: Report) -> list[tuple[str, str, int, str]]:
     """(true, predicted, count, share of the true class) of the most frequent mix-ups."""
     if report.confusion is None:
         return []
@@ -114,12 +117,12 @@ def top_confusions(report: Report, top: int = 10) -> list[tuple[str, str, int, s
     support = wrong.sum(1)
     np.fill_diagonal(wrong, 0)
     share = wrong / np.maximum(support, 1)[:, None]
-    order = np.lexsort((-share.ravel(), -wrong.ravel()))[:top]
+    order = np.lexsort((-share.ravel(), -wrong.ravel()))[:CONFUSIONS]
     pairs = [(int(c) // len(wrong), int(c) % len(wrong)) for c in order if wrong.flat[c] > 0]
     return [(report.labels[i], report.labels[j], int(wrong[i, j]), percent(share[i, j])) for i, j in pairs]
 
 
-def scatters(report: Report, most: int = 6) -> list[str]:
+def scatters(report: Report) -> list[str]:
     """A chart of predicted against true values for each of the first targets."""
     if report.scatter is None:
         return []
@@ -127,7 +130,7 @@ def scatters(report: Report, most: int = 6) -> list[str]:
     names = [printable(report.labels[k] if k < len(report.labels) else f"target {k}") for k in range(targets.shape[1])]
     return [
         scatter_chart(targets[:, k], predicted[:, k], name=f"Predicted against true {names[k]}")
-        for k in range(min(targets.shape[1], most))
+        for k in range(min(targets.shape[1], SCATTERS))
     ]
 
 

@@ -1,7 +1,8 @@
 """How well a model of text predicts tokens. Every figure with its interval.
 
 Neighbouring pieces of a text are alike, so its tokens are no independent samples. An interval therefore rests on up to
-50 blocks of neighbouring pieces, each far longer than what makes neighbours alike (batch means, Schmeiser 1982).
+50 blocks of neighbouring pieces, each far longer than what makes neighbours alike (batch means, Schmeiser 1982); where
+pieces are in groups, as pairs may be, on these (groups.py).
 
 Legend: B rows a batch, N tokens, V vocabulary, W pieces of text: windows, or the targets of pairs.
 """
@@ -20,7 +21,9 @@ from torch import Tensor, nn
 from smalti.data.loader import Batch
 from smalti.data.randomness import uniforms
 from smalti.errors import InputError
+from smalti.evaluate.classify import share
 from smalti.evaluate.evaluators import Best
+from smalti.evaluate.groups import Groups, design_effect, groups_of, in_groups
 from smalti.evaluate.intervals import Floats, Z, wilson
 from smalti.evaluate.metrics import Metric
 from smalti.evaluate.outputs import device_of, evaluating
@@ -62,7 +65,7 @@ def next_token(model: Any, batch: Batch) -> tuple[Tensor, Tensor]:
 
 
 def seq2seq(model: Any, batch: Batch) -> tuple[Tensor, Tensor]:
-    """What a model of `Seq2Seq` says of source (B, M), tokens and target (B, N)."""
+    """What a model of `TargetToken` says of source (B, M), tokens and target (B, N)."""
     return model(batch["source"], batch["tokens"]), batch["target"]
 
 
@@ -140,16 +143,21 @@ class TokenOutputs:
         """Share of the pieces of which every token was told right."""
         return float((self.right == self.counts).mean())
 
-    def error(self, sums: Floats) -> float:
-        """The standard error of `sums` (W,) per token, from blocks of neighbouring pieces; NaN for a single piece."""
-        count = min(BLOCKS, len(self.ids))
+    def error(self, sums: Floats, groups: Groups = None) -> float:
+        """The standard error of `sums` (W,) per token, from groups (W,) of pieces or else from blocks of neighbouring
+        ones; NaN for a single piece."""
+        count, influence = len(self.ids), self.influence(sums)
         if count < 2:
             return math.nan
-        order = np.argsort(self.ids, kind="stable")
-        starts = np.arange(count) * len(order) // count
-        values, counts = (np.add.reduceat(x[order], starts) for x in (sums, self.counts))
-        spread = values - values.sum() / counts.sum() * counts
-        return float(np.sqrt(count / (count - 1) * (spread**2).sum()) / counts.sum())
+        if groups is None:
+            count, order = min(BLOCKS, count), np.argsort(self.ids, kind="stable")
+            influence = np.add.reduceat(influence[order], np.arange(count) * len(order) // count)
+        effect = design_effect(influence, groups)
+        return float(np.sqrt(effect * count / (count - 1) * (influence**2).sum()) / self.counts.sum())
+
+    def influence(self, sums: Floats) -> Floats:
+        """What each piece (W,) has to do with `sums` (W,) per token, up to a factor."""
+        return sums - sums.sum() / self.counts.sum() * self.counts
 
 
 def collect_tokens(
@@ -226,7 +234,7 @@ class Seq2SeqEvaluator(LanguageEvaluator):
 
 
 def language_metrics(
-    outputs: TokenOutputs, tokenizer: Tokenizer, ids: NDArray[np.int64], *, context: str = ""
+    outputs: TokenOutputs, tokenizer: Tokenizer, ids: NDArray[np.integer], *, context: str = ""
 ) -> dict[str, Metric]:
     """The figures of a model of the next token.
 
@@ -259,18 +267,19 @@ def masked_metrics(outputs: TokenOutputs) -> dict[str, Metric]:
     return {"masked_accuracy": _token_accuracy(outputs), "loss": loss, "perplexity": perplexity(loss)}
 
 
-def seq2seq_metrics(outputs: TokenOutputs) -> dict[str, Metric]:
+def seq2seq_metrics(outputs: TokenOutputs, *, groups: NDArray[np.integer] | None = None) -> dict[str, Metric]:
     """The figures of a model of pairs: sequence_accuracy, the share of greedy answers without a mistake; and of each
-    token behind the right ones before it token_accuracy, loss in nats and perplexity."""
-    n = len(outputs.ids)
-    low, high = wilson(outputs.whole, n)
-    loss = _per_token(outputs, outputs.losses, note="nats per token of the target")
-    return {
-        "sequence_accuracy": Metric(outputs.whole, float(low), float(high), n),
-        "token_accuracy": _token_accuracy(outputs),
+    token behind the right ones before it token_accuracy, loss in nats and perplexity. Of groups (W,) of pairs, such as
+    documents, the intervals know."""
+    groups = groups_of(groups)
+    loss = _per_token(outputs, outputs.losses, groups, note="nats per token of the target")
+    metrics = {
+        "sequence_accuracy": share(outputs.right == outputs.counts, groups),
+        "token_accuracy": _token_accuracy(outputs, groups),
         "loss": loss,
         "perplexity": perplexity(loss),
     }
+    return in_groups(metrics, groups)
 
 
 def perplexity(loss: Metric) -> Metric:
@@ -279,8 +288,8 @@ def perplexity(loss: Metric) -> Metric:
     return Metric(math.exp(min(loss.value, 700)), low, high, loss.n, share=False)
 
 
-def _per_token(outputs: TokenOutputs, sums: Floats, *, note: str) -> Metric:
-    value, error = float(sums.sum() / outputs.counts.sum()), Z * outputs.error(sums)
+def _per_token(outputs: TokenOutputs, sums: Floats, groups: Groups = None, *, note: str) -> Metric:
+    value, error = float(sums.sum() / outputs.counts.sum()), Z * outputs.error(sums, groups)
     ends = (None, None) if math.isnan(error) else (max(0.0, value - error), value + error)
     return Metric(value, *ends, int(outputs.counts.sum()), share=False, note=note)
 
@@ -290,12 +299,12 @@ def _scaled(loss: Metric, factor: float) -> Metric:
     return Metric(loss.value * factor, low, high, loss.n, share=False)
 
 
-def _token_accuracy(outputs: TokenOutputs) -> Metric:
-    """By blocks, and never narrower than Wilson's interval of independent tokens, which leaves room for mistakes where
-    none was made."""
+def _token_accuracy(outputs: TokenOutputs, groups: Groups = None) -> Metric:
+    """By blocks or groups, and never narrower than Wilson's interval of independent tokens (as many as those in groups
+    are worth), which leaves room for mistakes where none was made."""
     value, n = outputs.accuracy, int(outputs.counts.sum())
-    low, high = map(float, wilson(value, n))
-    error = Z * outputs.error(outputs.right)
+    low, high = map(float, wilson(value, n / design_effect(outputs.influence(outputs.right), groups)))
+    error = Z * outputs.error(outputs.right, groups)
     if not math.isnan(error):
         low, high = max(0.0, min(low, value - error)), min(1.0, max(high, value + error))
     return Metric(value, low, high, n)

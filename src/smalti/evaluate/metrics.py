@@ -63,13 +63,13 @@ class Metric:
         return f"{self.text} ({self.interval}, {n})" if self.interval else f"{self.text} ({n})"
 
 
-def percent(share: float, digits: int = 1) -> str:
+def percent(share: float) -> str:
     """A share of one in percent. Only what is whole is called 100.0 %: 0.9999 is "99.99 %", never rounded up to it."""
-    for more in range(digits, digits + 4):
-        text = f"{100 * share:.{more}f}"
+    for digits in range(1, 5):
+        text = f"{100 * share:.{digits}f}"
         if share >= 1 or float(text) < 100:
             return f"{text} %"
-    return f"{100 * share:.{digits}f} %"
+    return f"{100 * share:.1f} %"
 
 
 def number(value: float) -> str:

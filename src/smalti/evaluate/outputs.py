@@ -69,7 +69,6 @@ def collect(
     module: nn.Module,
     batches: Iterable[Batch],
     *,
-    device: torch.device | str | None = None,
     views: Views = PLAIN,
     average: Average = mean_softmax,
     precision: Precision = "fp32",
@@ -79,7 +78,6 @@ def collect(
     Args:
         module: images (B, C, H, W), or tokens (B, N), to answers (B, K); stays on the device it is on.
         batches: dicts of "image" (B, C, H, W) or "tokens" (B, N), "target" and "id" (B,).
-        device: where the module is; None finds it out from its parameters.
         views: what is shown of each picture. With one view the answers are the module's own logits; with several,
             `average` makes one of them. It is probabilities that are averaged, not logits: a view that is sure then
             weighs no more than its share.
@@ -89,7 +87,7 @@ def collect(
     Raises:
         InputError: there are no batches.
     """
-    place = torch.device(device) if device is not None else device_of(module)
+    place = device_of(module)
     logits, targets, ids = [], [], []
     with evaluating(module):
         answer = in_precision(module, precision)

@@ -50,7 +50,7 @@ def render(report: Report) -> str:
         scatters=[Markup(svg) for svg in scatters(report)],
         curves=[(caption, Markup(svg)) for caption, svg in curve_charts(report.curves)],
         samples=[(label, pictures[:per_class]) for label, pictures in report.samples],
-        samples_left=max(0, len(report.labels) - SHEET_CLASSES),
+        samples_left=0 if report.task == "regress" else max(0, len(report.labels) - SHEET_CLASSES),
         lede=lede(report),
         facts=facts(report),
         times=times(report.timing),

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 __all__ = ["InlinePicture", "inline_picture"]
 
+SIDE = 160  # pixels a side at most
 LOSSLESS = 64  # up to this side (pixels) a picture stays as it is, every pixel visible; larger ones are photographs
 
 
@@ -29,8 +30,8 @@ class InlinePicture:
     tiny: bool
 
 
-def inline_picture(picture: NDArray[np.uint8], side: int = 160) -> InlinePicture:
-    """uint8 (H, W) or (H, W, C) as a data URI of at most `side` pixels a side: PNG while small, JPEG for photographs.
+def inline_picture(picture: NDArray[np.uint8]) -> InlinePicture:
+    """uint8 (H, W) or (H, W, C) as a data URI of at most 160 pixels a side: PNG while small, JPEG for photographs.
 
     One channel is grey, two show the first, more than three show the first three.
     """
@@ -44,7 +45,7 @@ def inline_picture(picture: NDArray[np.uint8], side: int = 160) -> InlinePicture
     image = Image.fromarray(np.ascontiguousarray(pixels))
     tiny = max(image.size) <= LOSSLESS
     if not tiny:
-        image.thumbnail((side, side))
+        image.thumbnail((SIDE, SIDE))
     stored = io.BytesIO()
     if tiny:
         image.save(stored, "PNG", optimize=True)

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 __all__ = ["Linear", "fit_linear", "knn", "pooled"]
 
 STRENGTHS = tuple(10.0**power for power in range(-4, 4))  # C of the logistic regression, strongest regularisation first
+TEMPERATURE = 0.07  # of the vote
 RULED_OUT = -20.0  # the bias of a class that no training picture has
 
 
@@ -44,11 +45,9 @@ def pooled(module: nn.Module, images: Iterable[Tensor], *, advance: Callable[[in
     return torch.cat(found)
 
 
-def knn(
-    features: Tensor, labels: Tensor, queries: Tensor, *, k: int = 20, temperature: float = 0.07, num_classes: int
-) -> Tensor:
+def knn(features: Tensor, labels: Tensor, queries: Tensor, *, k: int = 20, num_classes: int) -> Tensor:
     """Class scores (M, K) of `queries` (M, D): the votes of the k nearest of `features` (N, D) by cosine, each worth
-    exp(cosine / temperature) (Wu et al., arXiv:1805.01978, as in DINO, arXiv:2104.14294); rows sum to one.
+    exp(cosine / 0.07) (Wu et al., arXiv:1805.01978, as in DINO, arXiv:2104.14294); rows sum to one.
 
     Args:
         labels: (N,) class numbers of `features`.
@@ -58,7 +57,7 @@ def knn(
     scores = []
     for some in queries.split(1024):
         nearest, which = (some @ features.T).topk(min(k, len(features)), dim=-1)
-        votes = (nearest / temperature).softmax(-1)  # exp, scaled so that a row sums to one
+        votes = (nearest / TEMPERATURE).softmax(-1)  # exp, scaled so that a row sums to one
         scores.append(votes.new_zeros(len(some), num_classes).scatter_add_(1, labels[which], votes))
     return torch.cat(scores)
 

@@ -8,7 +8,9 @@ from torch import Tensor
 
 from smalti.ready import Model
 
-__all__ = ["pictures_a_second"]
+__all__ = ["TIMED", "pictures_a_second"]
+
+TIMED = 32  # pictures on which speeds are compared
 
 
 def pictures_a_second(models: Sequence[Model], images: Tensor, *, turns: int = 5) -> list[float]:

@@ -33,7 +33,7 @@ def ours_only(config: ViTConfig) -> dict[str, bool]:
     return {
         "a convolutional stem": config.stem != "patch",
         f'"{config.pool}" pooling': config.pool not in ("cls", "mean"),
-        "rotary positions": config.rope,
+        "rotary positions": config.rope != "none",
         "SwiGLU": config.mlp != "gelu",
         "no positions": config.pos_embed == "none" and not config.rel_bias,
         "a hidden layer in the head": config.pre_logits is not None,

@@ -25,9 +25,9 @@ from smalti.tokenizers.published import OURS
 from smalti.weights import HUGGINGFACE as HUGGINGFACE_NAMES
 from smalti.weights import text_to_huggingface, to_timm
 
-__all__ = ["Exported", "Kind", "export"]
+__all__ = ["Exported", "Format", "export"]
 
-Kind = Literal["hf", "timm"]
+Format = Literal["hf", "timm"]
 AGREEMENT = 1e-4  # of the largest logit, in fp32
 
 
@@ -47,30 +47,35 @@ class Exported:
     remarks: tuple[str, ...]
 
 
-def export(model: str | os.PathLike[str], out: str | os.PathLike[str], *, kind: Kind) -> Exported:
+def export(
+    model: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    *,
+    format: Format,  # noqa: A002 - as on the command line
+) -> Exported:
     """Writes a trained model as a folder for another library, and has that library answer for an example.
 
     Args:
         model: a model file or a run folder.
         out: the folder to make.
-        kind: "hf" for transformers' `from_pretrained`, "timm" for timm's `create_model("local-dir:...")`.
+        format: "hf" for transformers' `from_pretrained`, "timm" for timm's `create_model("local-dir:...")`.
 
     Raises:
         InputError: the other library has no such model, or there is something at `out`.
         SmaltiError: its answer differs, or it gives none; the folder is left without a config.json, so that nothing
             loads it.
     """
-    fit(kind, Kind, "kind")
+    fit(format, Format, "format")
     file, folder = read_any_model(Path(model)), Path(out)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError("is there already", where=folder, mend="choose another --out")
-    configs, write, answer = FORMATS[kind]
+    configs, write, answer = FORMATS[format]
     if file.family not in configs:
         raise InputError(
-            f"there is no way to {kind} for models of the family {file.family}",
+            f"there is no way to {format} for models of the family {file.family}",
             mend=f"it goes for {', '.join(configs)}",
         )
-    is_text = isinstance(file.preprocess, Tokenizer)
+    is_text = isinstance(file.processor, Tokenizer)
     if not is_text and (file.task != "classify" or not file.labels):
         raise InputError(f"a model for {file.task or 'features'} has no form there", mend="use smalti.load")
     arguments = configs[file.family](file.module.config)
@@ -85,12 +90,12 @@ def export(model: str | os.PathLike[str], out: str | os.PathLike[str], *, kind: 
     if difference is not None and not difference <= AGREEMENT:
         (folder / "config.json").unlink()
         raise SmaltiError("answers differently there", where=folder, why=f"by {difference:.2g}", mend="report this")
-    return Exported(folder, difference, remarks(file))
+    return Exported(folder, difference, remarks(file, format))
 
 
 def write_timm(file: ModelFile[Any], folder: Path, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
     """The weights, and timm's config.json."""
-    rule = file.preprocess
+    rule = file.processor
     write_weights(folder, to_timm(file.module.state_dict(), file.family))
     about = {
         "input_size": [rule.in_chans, *rule.img_size],
@@ -116,11 +121,11 @@ def write_huggingface(file: ModelFile[Any], folder: Path, name: str, arguments: 
     bare = HUGGINGFACE_NAMES[kind].to_theirs(file.module.state_dict())
     heads = ("classifier.", "cls_classifier.", "distillation_classifier.")
     write_weights(folder, {one if one.startswith(heads) else f"{kind}.{one}": tensor for one, tensor in bare.items()})
-    write_durably(folder / "preprocessor_config.json", json.dumps(processor(file.preprocess), indent=2))
+    write_durably(folder / "preprocessor_config.json", json.dumps(processor(file.processor), indent=2))
     return {
         "architectures": [name],
         **arguments,
-        "num_channels": file.preprocess.in_chans,
+        "num_channels": file.processor.in_chans,
         **names_of_outputs(file.labels),
     }
 
@@ -128,7 +133,7 @@ def write_huggingface(file: ModelFile[Any], folder: Path, name: str, arguments: 
 def write_text(file: ModelFile[Tokenizer], folder: Path, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
     """The weights and the tokenizer, and transformers' config.json, of a model of text."""
     write_weights(folder, text_to_huggingface(file.module.state_dict(), file.family))
-    for path, text in published_files(file.preprocess).items():
+    for path, text in published_files(file.processor).items():
         write_durably(folder / path, text)
     return {"architectures": [name], **arguments, **names_of_outputs(file.labels)}
 
@@ -200,12 +205,12 @@ def library(name: str) -> Any:
     return importlib.import_module(name)
 
 
-def remarks(file: ModelFile[Any]) -> tuple[str, ...]:
+def remarks(file: ModelFile[Any], format: Format) -> tuple[str, ...]:  # noqa: A002 - as in `export`
     """What of a model does not travel."""
     told = []
     if len(file.views) > 1:
         told.append(f"smalti averages the answers for {len(file.views)} views of a picture; there it is one")
-    rule = file.preprocess
+    rule = file.processor
     if isinstance(rule, Tokenizer):
         if set(published_files(rule)) == {OURS}:
             told.append(f"transformers has no tokenizer of {rule.kind}; ours is in {OURS} there")
@@ -218,10 +223,13 @@ def remarks(file: ModelFile[Any]) -> tuple[str, ...]:
         told.append("the padding of pictures to a square is not part of what is told there")
     if rule.fit == "crop" and len({*rule.img_size}) > 1:
         told.append("pictures are cut to a shape that is no square: what is cut off there may differ")
+    if (rule.fit == "crop" or rule.crop_pct < 1) and rule.crop_rounding != ROUNDING[format]:
+        told.append("where half a pixel is left over, the middle of a picture begins a pixel further or less far there")
     return tuple(told)
 
 
-FORMATS: dict[Kind, tuple[dict[str, Callable[[Any], Any]], Callable[..., dict[str, Any]], Callable[..., Tensor]]] = {
+ROUNDING: dict[Format, str] = {"timm": "even", "hf": "down"}  # as `Preprocess.crop_rounding`
+FORMATS: dict[Format, tuple[dict[str, Callable[[Any], Any]], Callable[..., dict[str, Any]], Callable[..., Tensor]]] = {
     "timm": (TIMM, write_timm, answer_timm),
     "hf": (HUGGINGFACE, write_huggingface, answer_huggingface),
 }

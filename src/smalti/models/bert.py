@@ -97,10 +97,6 @@ class BERT(Transformer):
         x, rope = self.positions(self.token_embed(tokens) + self.segment_embed(segments), place)
         return super().forward(self.embed_drop(self.embed_norm(x)), rope=rope, mask=mask)
 
-    def forward_pooled(self, tokens: Tensor, segments: Tensor | None = None) -> Tensor:
-        """Ids (B, N) to one vector each, (B, D), where the model reads a class: the features for search and probes."""
-        return self.pre_logits(self.pool(self.forward_features(tokens, segments)))
-
     def forward_head(self, x: Tensor) -> Tensor:
         """Tokens (B, N, D) to logits (B, N, V) or (B, num_classes)."""
         return self.head(self.head_drop(self.pre_logits(self.pool(x))))

@@ -9,7 +9,7 @@ from smalti.models.vit import TRUNKS, ViTConfig
 
 __all__ = ["PRESETS"]
 
-EVA02: dict[str, Any] = {"pool": "mean", "k_bias": False, "rope": True, "rope_kind": "sixteen", "mlp_ratio": 8 / 3}
+EVA02: dict[str, Any] = {"pool": "mean", "k_bias": False, "rope": "sixteen", "mlp_ratio": 8 / 3}
 TINY = {**EVA02, **TRUNKS["tiny"], "mlp": "swiglu"}
 SMALL = {**EVA02, **TRUNKS["small"], "mlp": "swiglu"}
 BASE = {**EVA02, **TRUNKS["base"], "mlp": "swiglu_norm"}

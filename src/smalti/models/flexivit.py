@@ -48,8 +48,8 @@ class FlexiViTConfig(ViTConfig):
         demand(self.patch_size in self.patch_sizes, "patch_size", self.patch_size, f"one of {self.patch_sizes}")
         demand(self.stem == "patch", "stem", self.stem, '"patch": convolutions have a size of their own')
         demand(self.pos_embed == "learned", "pos_embed", self.pos_embed, '"learned"')
-        for name in ("rope", "rel_bias"):
-            demand(not getattr(self, name), name, getattr(self, name), "false: it is made for one grid")
+        demand(self.rope == "none", "rope", self.rope, '"none": angles are made for one grid')
+        demand(not self.rel_bias, "rel_bias", self.rel_bias, "false: it is made for one grid")
 
 
 class DrawnSize(nn.Module):

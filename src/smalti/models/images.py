@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from smalti.configs import demand, pair
+from smalti.configs import demand, demand_words, pair
 from smalti.errors import InputError
 
 __all__ = ["ImageConfig", "check_images"]
@@ -22,6 +22,7 @@ class ImageConfig:
     num_classes: int
 
     def __post_init__(self) -> None:
+        demand_words(self)
         demand(min(self.size) >= 1, "img_size", self.img_size, "1 or more")
         demand(self.in_chans >= 1, "in_chans", self.in_chans, "1 or more")
         demand(self.num_classes >= 0, "num_classes", self.num_classes, "0 or more")

@@ -5,9 +5,10 @@ torchvision publishes load as they are.
 """
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from smalti.models.images import ImageConfig, check_images
@@ -52,6 +53,9 @@ class ResNet(nn.Module):
         conv, pool = STEMS[config.stem]
         self.conv1 = nn.Conv2d(config.in_chans, net.conv1.out_channels, bias=False, **conv)
         nn.init.kaiming_normal_(self.conv1.weight, mode="fan_out", nonlinearity="relu")  # as torchvision does
+        for name, layer in [*net.named_modules()]:
+            if isinstance(layer, nn.Conv2d) and layer.stride > (1, 1) and layer.kernel_size > (1, 1):
+                net.set_submodule(name, StridedConv2d.of(layer))
         self.bn1, self.relu = net.bn1, net.relu
         self.maxpool = net.maxpool if pool else nn.Identity()
         self.layer1, self.layer2, self.layer3, self.layer4 = net.layer1, net.layer2, net.layer3, net.layer4
@@ -86,6 +90,35 @@ class ResNet(nn.Module):
     def forward_pooled(self, images: Tensor) -> Tensor:
         """Images (B, C, H, W) to one vector each, (B, D): the features that search and probes use."""
         return self.avgpool(self.forward_features(images)).flatten(1)
+
+
+class StridedConv2d(nn.Conv2d):
+    """A convolution that halves a map, also one of a single column: there only the middle of the kernel sees anything.
+
+    In bf16 oneDNN leaves the gradient of the rest as the memory was (torch 2.13, docs/log.md).
+    """
+
+    @classmethod
+    def of(cls, layer: nn.Conv2d) -> Self:
+        """That layer with its weights; it has no bias."""
+        made = cls(
+            layer.in_channels,
+            layer.out_channels,
+            layer.kernel_size,  # type: ignore[arg-type]
+            layer.stride,  # type: ignore[arg-type]
+            layer.padding,  # type: ignore[arg-type]
+            bias=False,
+            device="meta",
+        )
+        made.weight = layer.weight
+        return made
+
+    def forward(self, x: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride] - torch says input
+        """Maps (B, C, H, W) to (B, D, h, w)."""
+        if x.shape[-1] > 1:
+            return super().forward(x)
+        rows, columns = self.padding
+        return F.conv2d(x, self.weight[..., int(columns), None], None, self.stride, (int(rows), 0))
 
 
 STEMS: dict[str, tuple[dict[str, Any], bool]] = {  # the first convolution, and whether pooling follows

@@ -12,7 +12,7 @@ from typing import Literal, overload
 
 from torch import Tensor, nn
 
-from smalti.configs import demand
+from smalti.configs import demand, demand_words
 from smalti.embed import TokenEmbed, is_padded
 from smalti.heads import TiedLinear
 from smalti.nn import FUSED, LastLinear, Recurrence
@@ -46,6 +46,7 @@ class RecurrentConfig:
     fused: bool = True
 
     def __post_init__(self) -> None:
+        demand_words(self)
         for name in ("vocab_size", "embed_dim", "hidden_dim", "depth"):
             demand(getattr(self, name) >= 1, name, getattr(self, name), "1 or more")
         demand(0 <= self.drop_rate < 1, "drop_rate", self.drop_rate, "a share in [0, 1)")

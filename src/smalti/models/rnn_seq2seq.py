@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 
 from torch import Tensor, nn
 
-from smalti.configs import demand
+from smalti.configs import demand, demand_words
 from smalti.embed import TokenEmbed, is_padded
 from smalti.heads import TiedLinear
 from smalti.nn import FUSED, Context, CrossAttention, Recurrence, padding_bias
@@ -44,6 +44,7 @@ class RecurrentSeq2SeqConfig:
     fused: bool = True
 
     def __post_init__(self) -> None:
+        demand_words(self)
         for name in ("vocab_size", "embed_dim", "depth"):
             demand(getattr(self, name) >= 1, name, getattr(self, name), "1 or more")
         demand(0 <= self.drop_rate < 1, "drop_rate", self.drop_rate, "a share in [0, 1)")
@@ -60,7 +61,7 @@ class RecurrentSeq2SeqMemory(NamedTuple):
     source: Context
     state: Tensor
 
-    def chosen(self, rows: Tensor) -> "RecurrentSeq2SeqMemory":
+    def reorder(self, rows: Tensor) -> "RecurrentSeq2SeqMemory":
         """The memory of rows (B,) of the batch, each of which goes on with a row of the same source."""
         return self._replace(state=self.state[:, rows])
 

@@ -62,9 +62,9 @@ class Seq2SeqMemory(NamedTuple):
     source: tuple[Context, ...]
     written: Cache
 
-    def chosen(self, rows: Tensor) -> "Seq2SeqMemory":
+    def reorder(self, rows: Tensor) -> "Seq2SeqMemory":
         """The memory of rows (B,) of the batch, each of which goes on with a row of the same source."""
-        return self._replace(written=self.written.chosen(rows))
+        return self._replace(written=self.written.reorder(rows))
 
 
 class Seq2Seq(nn.Module):

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from smalti.configs import demand
+from smalti.configs import demand, demand_words
 from smalti.embed import AddedPositions, RotaryPositions
 from smalti.errors import InputError
 from smalti.nn import Attention, Block, Mlp, PostNormResidual, Residual, SwiGLU, rope_1d, sincos_1d
@@ -69,6 +69,7 @@ class TextConfig:
     attn_drop: float = 0.0
 
     def __post_init__(self) -> None:
+        demand_words(self)
         for name in ("vocab_size", "max_len", "embed_dim", "depth", "num_heads"):
             demand(getattr(self, name) >= 1, name, getattr(self, name), "1 or more")
         demand(self.mlp_ratio * self.embed_dim >= 1, "mlp_ratio", self.mlp_ratio, "a number above 0")
@@ -132,11 +133,11 @@ def check_length(config: TextConfig, num_tokens: int) -> None:
         raise InputError(what, mend=f"give it {config.max_len} at most")
 
 
-def init_normal(model: nn.Module, std: float = 0.02) -> None:
-    """Linear layers and embeddings normal, biases zero (BERT, arXiv:1810.04805; GPT-2)."""
+def init_normal(model: nn.Module) -> None:
+    """Linear layers and embeddings normal of deviation 0.02, biases zero (BERT, arXiv:1810.04805; GPT-2)."""
     for module in model.modules():
         if isinstance(module, nn.Linear | nn.Embedding):
-            nn.init.normal_(module.weight, std=std)
+            nn.init.normal_(module.weight, std=0.02)
         if isinstance(module, nn.Linear) and module.bias is not None:
             nn.init.zeros_(module.bias)
 

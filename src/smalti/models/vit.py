@@ -11,7 +11,7 @@ Shapes: B batch, C channels, H x W pixels, N tokens (prefix + grid), D width.
 import math
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal, NamedTuple, cast
 
@@ -69,9 +69,9 @@ class ViTConfig(ImageConfig):
         reg_tokens: learned tokens behind the class token that nothing reads (registers, arXiv:2309.16588).
         pos_embed: "learned", "sincos" (fixed, 2-D) or "none".
         pos_prefix: class and register tokens have positions too; False gives them to patches only, as in DeiT-III.
-        rope: 2-D rotary positions in every attention.
-        rope_kind: what those count: "tokens"; "turns" from edge to edge of the image, whatever the grid (DINOv3); or
-            "sixteen", tokens of a grid of 16 x 16 with which neighbours in a head turn (EVA-02).
+        rope: what 2-D rotary positions in every attention count: "tokens"; "turns" from edge to edge of the image,
+            whatever the grid (DINOv3); "sixteen", tokens of a grid of 16 x 16 with which neighbours in a head turn
+            (EVA-02); or "none" for no such positions.
         rel_bias: a learned bias on the scores for every offset between two tokens, in every attention (BEiT).
         mlp: "gelu", "swiglu" or "swiglu_norm" (with a norm inside, EVA-02).
         qkv_bias: a bias on queries, keys and values.
@@ -101,8 +101,7 @@ class ViTConfig(ImageConfig):
     reg_tokens: int = 0
     pos_embed: Literal["learned", "sincos", "none"] = "learned"
     pos_prefix: bool = True
-    rope: bool = False
-    rope_kind: Literal["tokens", "turns", "sixteen"] = "tokens"
+    rope: Literal["none", "tokens", "turns", "sixteen"] = "none"
     rel_bias: bool = False
     mlp: Literal["gelu", "swiglu", "swiglu_norm"] = "gelu"
     qkv_bias: bool = True
@@ -247,7 +246,7 @@ def build_block(config: ViTConfig, index: int) -> Block:
             config.num_heads,
             qkv=NoKeyBias(D) if config.qkv_bias and not config.k_bias else None,
             qkv_bias=config.qkv_bias,
-            rotation=ROPES[config.rope_kind].rotation,
+            rotation=ROPES[config.rope].rotation,
             q_norm=head_norm(),
             k_norm=head_norm(),
             rel_bias=build_rel_bias(config),
@@ -311,9 +310,7 @@ def build_positions(config: ViTConfig, grid_size: tuple[int, int]) -> nn.Paramet
 
 def build_rope(config: ViTConfig, grid_size: tuple[int, int]) -> Tensor | None:
     """Rotary angles of all tokens, or nothing."""
-    if not config.rope:
-        return None
-    table = ROPES[config.rope_kind].table
+    table = ROPES[config.rope].table
     return table(grid_size, config.embed_dim // config.num_heads, num_prefix_tokens=config.num_prefix_tokens)
 
 
@@ -331,7 +328,7 @@ def build_mlp(config: ViTConfig) -> nn.Module:
 class Rope(NamedTuple):
     """Rotary positions: their angles, and what turns by them."""
 
-    table: Callable[..., Tensor]
+    table: Callable[..., Tensor | None]
     rotation: Callable[[Tensor, Tensor], Tensor]
 
 
@@ -353,6 +350,7 @@ def build_pool(config: ViTConfig) -> nn.Module:
 
 STEMS = {"patch": build_patches, "conv": build_stem}
 ROPES = {
+    "none": Rope(lambda *sizes, **prefix: None, rotate),
     "tokens": Rope(rope_2d, rotate),
     "turns": Rope(partial(rope_2d, place=turn_grid), rotate),
     "sixteen": Rope(partial(rope_2d, place=sixteen_grid, temperature=10_000.0), rotate_neighbours),
@@ -374,83 +372,82 @@ SMALL: dict[str, dict[str, Any]] = {  # for pictures of 8 to 128 pixels
 }
 
 
-def presets() -> dict[str, ViTConfig]:
-    """The published sizes over patch and image sizes, then sizes for pictures of 8 to 128 pixels."""
-    table = {
-        f"vit_{name}_patch{patch}_{size}": ViTConfig(size, patch, **TRUNKS[name])
-        for name in ("tiny", "small", "base", "large", "huge")
-        for patch in (8, 14, 16, 32)
-        for size in (224, 384)
-        if size % patch == 0
-    }
-
-    for name, size in (("tiny", 224), ("small", 224), ("base", 224), ("base", 384)):
-        table[f"deit_{name}_patch16_{size}"] = ViTConfig(size, 16, **TRUNKS[name])
-    deit3: dict[str, Any] = {"layer_scale": 1e-6, "pos_prefix": False}
-    for name in ("small", "base", "large"):
-        for size in (224, 384):
-            table[f"deit3_{name}_patch16_{size}"] = ViTConfig(size, 16, **TRUNKS[name], **deit3)
-    table["deit3_medium_patch16_224"] = ViTConfig(224, 16, **TRUNKS["medium"], **deit3)
-    table["deit3_huge_patch14_224"] = ViTConfig(224, 14, **TRUNKS["huge"], **deit3)
-
-    features: dict[str, Any] = {"num_classes": 0, "layer_scale": 1e-5}  # no head was published
-    for name in ("small", "base", "large", "giant"):
-        plain = ViTConfig(518, 14, **TRUNKS[name], **features)
-        table[f"vit_{name}_patch14_dinov2"] = plain
-        table[f"vit_{name}_patch14_reg4_dinov2"] = replace(plain, reg_tokens=4, pos_prefix=False)
-
-    dinov3: dict[str, Any] = {
-        "num_classes": 0,
-        "reg_tokens": 4,
-        "pos_embed": "none",
-        "rope": True,
-        "rope_kind": "turns",
-        "qkv_bias": False,
-        "layer_scale": 1e-5,
-        "norm_eps": 1e-5,
-    }
-    plus = {"embed_dim": 1280, "depth": 32, "num_heads": 20}
-    for name in ("small", "base", "large"):
-        table[f"vit_{name}_patch16_dinov3"] = ViTConfig(256, 16, **TRUNKS[name], **dinov3)
-    table["vit_small_plus_patch16_dinov3"] = ViTConfig(256, 16, **TRUNKS["small"], **dinov3, mlp="swiglu")
-    table["vit_huge_plus_patch16_dinov3"] = ViTConfig(256, 16, **plus, **dinov3, mlp="swiglu")
-    for name in [name for name in table if name.endswith("_dinov3")]:
-        table[f"{name}_qkvb"] = replace(table[name], qkv_bias=True, k_bias=False)  # as the authors' files have it
-
-    for name in SMALL:
-        trunk: dict[str, Any] = {**SMALL[name], "num_classes": 10, "init": "mimetic"}
-        for size in (8, 16, 28, 32, 48, 64, 96, 128):
-            for patch in (2, 4, 8):
-                if size % patch == 0 and 4 <= size // patch <= 16:
-                    table[f"vit_{name}_patch{patch}_{size}"] = ViTConfig(size, patch, **trunk)
-                    table[f"cct_{name}_patch{patch}_{size}"] = ViTConfig(
-                        size, patch, stem="conv", pool="seq", cls_token=False, **trunk
-                    )
-
-    # the sizes of the CCT paper (arXiv:2104.05704, table 2)
-    compact = {  # depth, embed_dim, num_heads, mlp_ratio, convolutions
-        "cct_2_3x2_32": (2, 128, 2, 1.0, 2),
-        "cct_4_3x2_32": (4, 128, 2, 1.0, 2),
-        "cct_6_3x1_32": (6, 256, 4, 2.0, 1),
-        "cct_7_3x1_32": (7, 256, 4, 2.0, 1),
-    }
-    for name, (depth, dim, heads, ratio, convs) in compact.items():
-        table[name] = ViTConfig(
-            img_size=32,
-            patch_size=2**convs,
-            num_classes=10,
-            embed_dim=dim,
-            depth=depth,
-            num_heads=heads,
-            mlp_ratio=ratio,
-            stem="conv",
-            pool="seq",
-            cls_token=False,
-            qkv_bias=False,
-            attn_drop=0.1,
-            drop_path_rate=0.1,
-        )
-    return table
-
-
-PRESETS = presets()
+VIT = {
+    f"vit_{name}_patch{patch}_{size}": ViTConfig(size, patch, **TRUNKS[name])
+    for name in ("tiny", "small", "base", "large", "huge")
+    for patch in (8, 14, 16, 32)
+    for size in (224, 384)
+    if size % patch == 0
+}
+DEIT = {
+    f"deit_{name}_patch16_{size}": ViTConfig(size, 16, **TRUNKS[name])
+    for name, sizes in {"tiny": (224,), "small": (224,), "base": (224, 384)}.items()
+    for size in sizes
+}
+DEIT3 = {
+    f"deit3_{name}_patch{patch}_{size}": ViTConfig(size, patch, **TRUNKS[name], layer_scale=1e-6, pos_prefix=False)
+    for name, patch, sizes in (
+        ("small", 16, (224, 384)),
+        ("base", 16, (224, 384)),
+        ("large", 16, (224, 384)),
+        ("medium", 16, (224,)),
+        ("huge", 14, (224,)),
+    )
+    for size in sizes
+}
+REGISTERS: dict[str, dict[str, Any]] = {"": {}, "reg4_": {"reg_tokens": 4, "pos_prefix": False}}
+DINOV2 = {  # no head was published
+    f"vit_{name}_patch14_{tag}dinov2": ViTConfig(518, 14, **TRUNKS[name], num_classes=0, layer_scale=1e-5, **registers)
+    for name in ("small", "base", "large", "giant")
+    for tag, registers in REGISTERS.items()
+}
+DINOV3_TRUNKS: dict[str, dict[str, Any]] = {
+    **{name: TRUNKS[name] for name in ("small", "base", "large")},
+    "small_plus": {**TRUNKS["small"], "mlp": "swiglu"},
+    "huge_plus": {"embed_dim": 1280, "depth": 32, "num_heads": 20, "mlp": "swiglu"},
+}
+DINOV3_PARTS: dict[str, Any] = {
+    "num_classes": 0,
+    "reg_tokens": 4,
+    "pos_embed": "none",
+    "rope": "turns",
+    "layer_scale": 1e-5,
+    "norm_eps": 1e-5,
+}
+BIASES: dict[str, dict[str, Any]] = {"": {"qkv_bias": False}, "_qkvb": {"k_bias": False}}  # timm's, the authors'
+DINOV3 = {
+    f"vit_{name}_patch16_dinov3{tag}": ViTConfig(256, 16, **DINOV3_TRUNKS[name], **DINOV3_PARTS, **bias)
+    for tag, bias in BIASES.items()
+    for name in DINOV3_TRUNKS
+}
+CCT: dict[str, Any] = {"stem": "conv", "pool": "seq", "cls_token": False}
+SMALL_PICTURES = {
+    f"{kind}_{name}_patch{patch}_{size}": ViTConfig(size, patch, num_classes=10, init="mimetic", **SMALL[name], **parts)
+    for name in SMALL
+    for size in (8, 16, 28, 32, 48, 64, 96, 128)
+    for patch in (2, 4, 8)
+    if size % patch == 0 and 4 <= size // patch <= 16
+    for kind, parts in (("vit", {}), ("cct", CCT))
+}
+PUBLISHED_CCT = {  # the sizes of the paper (arXiv:2104.05704, table 2)
+    name: ViTConfig(
+        32,
+        patch,
+        num_classes=10,
+        embed_dim=width,
+        depth=depth,
+        num_heads=heads,
+        mlp_ratio=ratio,
+        qkv_bias=False,
+        attn_drop=0.1,
+        drop_path_rate=0.1,
+        **CCT,
+    )
+    for name, patch, width, depth, heads, ratio in (
+        ("cct_2_3x2_32", 4, 128, 2, 2, 1.0),
+        ("cct_4_3x2_32", 4, 128, 4, 2, 1.0),
+        ("cct_6_3x1_32", 2, 256, 6, 4, 2.0),
+        ("cct_7_3x1_32", 2, 256, 7, 4, 2.0),
+    )
+}
+PRESETS = {**VIT, **DEIT, **DEIT3, **DINOV2, **DINOV3, **SMALL_PICTURES, **PUBLISHED_CCT}

@@ -17,7 +17,7 @@ from torch import Tensor
 from smalti.nn._processor import is_intel
 
 __all__ = [
-    "Grid",
+    "QParams",
     "available",
     "exact",
     "fp32_products",
@@ -60,11 +60,11 @@ def linear_gelu(x: Tensor, packed: Tensor, bias: Tensor | None) -> Tensor:
     return torch.ops.mkldnn._linear_pointwise(x, packed, bias, "gelu", [], "none")
 
 
-class Grid(NamedTuple):
-    """How bytes stand for numbers: `scale * (byte - zero)`."""
+class QParams(NamedTuple):
+    """How bytes stand for numbers: `scale * (byte - zero_point)`."""
 
     scale: float
-    zero: int
+    zero_point: int
 
 
 @functools.cache
@@ -75,15 +75,17 @@ def int8_available() -> bool:
     x = torch.randint(0, 256, (3, 64), generator=rng, dtype=torch.uint8)
     weight = torch.randint(-127, 128, (48, 64), generator=rng, dtype=torch.int8)
     x[0], weight[0] = 255, 127
-    scales, grid, bias = torch.full((48,), 0.5), Grid(0.25, 7), torch.arange(48.0)
+    scales, qparams, bias = torch.full((48,), 0.5), QParams(0.25, 7), torch.arange(48.0)
     expected = F.linear((x.double() - 7) * 0.25, weight.double() * 0.5, bias.double()).float()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch announces, once a process, that `quantize` will have to change
-            exact_bytes = torch.equal(quantize((x.float() - 7) * 0.25, grid), x)
+            exact_bytes = torch.equal(quantize((x.float() - 7) * 0.25, qparams), x)
         packed = pack_int8(weight)
-        found = linear_int8(x, grid, packed, scales, bias, dtype=torch.float32)
-        bytes_ = linear_int8(x, grid, packed, scales, bias, dtype=torch.uint8, gelu=True, given=Grid(40.0, 3))
+        found = linear_int8(x, qparams, packed, scales, bias, dtype=torch.float32)
+        bytes_ = linear_int8(
+            x, qparams, packed, scales, bias, dtype=torch.uint8, gelu=True, out_qparams=QParams(40.0, 3)
+        )
     except (AttributeError, NotImplementedError, RuntimeError, TypeError):
         return False
     wanted = (F.gelu(expected) / 40).round().add(3).clamp(0, 255)
@@ -91,9 +93,9 @@ def int8_available() -> bool:
     return exact_bytes and close
 
 
-def quantize(x: Tensor, grid: Grid) -> Tensor:
-    """Floats to the nearest bytes on `grid`."""
-    return torch.quantize_per_tensor(x.float(), grid.scale, grid.zero, torch.quint8).int_repr()
+def quantize(x: Tensor, qparams: QParams) -> Tensor:
+    """Floats to the nearest bytes."""
+    return torch.quantize_per_tensor(x.float(), *qparams, torch.quint8).int_repr()
 
 
 def pack_int8(weight: Tensor) -> Tensor:
@@ -103,31 +105,31 @@ def pack_int8(weight: Tensor) -> Tensor:
 
 def linear_int8(
     x: Tensor,
-    taken: Grid,
+    qparams: QParams,
     packed: Tensor,
     scales: Tensor,
     bias: Tensor | None,
     *,
     dtype: torch.dtype,
     gelu: bool = False,
-    given: Grid | None = None,
+    out_qparams: QParams | None = None,
 ) -> Tensor:
-    """uint8 x (..., D), on the grid `taken`, to (..., M) in `dtype`; sums in int32, exact.
+    """uint8 x (..., D) to (..., M) in `dtype`; sums in int32, exact.
 
     Args:
         x: bytes.
-        taken: what they stand for.
+        qparams: what they stand for.
         packed: from `pack_int8`.
         scales: (M,) float32, what a step of each row of the weight is worth.
         bias: (M,) float32.
-        dtype: of the result; torch.uint8 for bytes again, on the grid `given`.
+        dtype: of the result; torch.uint8 for bytes again.
         gelu: apply the exact GELU to it first.
-        given: the grid of the result's bytes.
+        out_qparams: what the result's bytes stand for.
     """
-    out, zeros = given or Grid(1.0, 0), torch.zeros_like(scales, dtype=torch.int64)
+    out, zeros = out_qparams or QParams(1.0, 0), torch.zeros_like(scales, dtype=torch.int64)
     post = "gelu" if gelu else "none"
     return torch.ops.onednn.qlinear_pointwise(
-        x, *taken, packed, scales, zeros, bias, *out, dtype, post, [], "none" if gelu else ""
+        x, *qparams, packed, scales, zeros, bias, *out, dtype, post, [], "none" if gelu else ""
     )
 
 

@@ -28,6 +28,7 @@ __all__ = [
 ]
 
 MANY = 128  # keys, from which on the way back of the fused kernel takes no longer on Intel's processors
+FEW = range(16, 32)  # keys that fill a vector of fp32 but none of bf16, where torch's softmax goes number by number
 
 
 def attention_weights(q: Tensor, k: Tensor, mask: Tensor | None = None, *, causal: bool = False) -> Tensor:
@@ -47,10 +48,17 @@ def attention_weights(q: Tensor, k: Tensor, mask: Tensor | None = None, *, causa
     if mask is not None and mask.dtype == torch.bool:
         allowed = mask & causal_mask(N, mask.device, num_keys=M) if causal else mask
         some = allowed.any(-1, keepdim=True)
-        return scores.masked_fill(~allowed & some, -torch.inf).softmax(-1).masked_fill(~some, 0)
+        return softmax(scores.masked_fill(~allowed & some, -torch.inf)).masked_fill(~some, 0)
     if causal and N > 1:
         scores += causal_bias(scores)
-    return (scores if mask is None else scores + mask).softmax(-1)
+    return softmax(scores if mask is None else scores + mask)
+
+
+def softmax(scores: Tensor) -> Tensor:
+    """Shares of the keys, (..., M), in the precision of the scores; by way of fp32 where that is the faster one."""
+    if scores.device.type == "cpu" and scores.dtype == torch.bfloat16 and scores.shape[-1] in FEW:
+        return scores.softmax(-1, dtype=torch.float32).to(scores.dtype)
+    return scores.softmax(-1)
 
 
 def attend(

@@ -48,7 +48,7 @@ class KeyValues:
             new[:, :, : kept.shape[2]] = kept
         return made
 
-    def choose(self, rows: Tensor) -> None:
+    def reorder(self, rows: Tensor) -> None:
         """Goes on with rows (B,) of the batch."""
         self.kept = None if self.kept is None else (self.kept[0][rows], self.kept[1][rows])
 
@@ -69,10 +69,10 @@ class Cache:
         self.blocks = [KeyValues(max_len) for _ in range(depth)]
         self.real: Tensor | None = None  # (B, M) bool, which of the tokens are no padding; None where all are real
 
-    def chosen(self, rows: Tensor) -> "Cache":
+    def reorder(self, rows: Tensor) -> "Cache":
         """What was seen of rows (B,) of the batch, in this order: itself, changed."""
         for block in self.blocks:
-            block.choose(rows)
+            block.reorder(rows)
         self.real = None if self.real is None else self.real[rows]
         return self
 

@@ -11,12 +11,14 @@ import torch
 from torch import Tensor, nn
 
 from smalti.nn import _onednn
-from smalti.nn._onednn import Grid
+from smalti.nn._onednn import QParams
 from smalti.nn.mlp import Mlp
 from smalti.nn.packed import refuse_gradients
 from smalti.nn.transformer import Block
 
-__all__ = ["Int8Linear", "input_grids", "int8"]
+__all__ = ["Int8Linear", "input_qparams", "int8"]
+
+BATCH = 16  # pictures at a time, of those it is calibrated on
 
 
 def int8(module: nn.Module, images: Tensor, dtype: torch.dtype) -> nn.Module:
@@ -27,22 +29,23 @@ def int8(module: nn.Module, images: Tensor, dtype: torch.dtype) -> nn.Module:
         images: to calibrate on, 16 or more, like those it will see.
         dtype: of the tokens between the layers.
     """
-    grids = input_grids(module, images)
+    inputs = input_qparams(module, images)
     for path, part in list(module.named_modules()):
-        if type(part) is Mlp and f"{path}.fc1" in grids and part.exact_gelu:
-            taken, between = grids.pop(f"{path}.fc1"), grids[f"{path}.fc2"]
+        if type(part) is Mlp and f"{path}.fc1" in inputs and part.exact_gelu:
+            qparams, between = inputs.pop(f"{path}.fc1"), inputs[f"{path}.fc2"]
             part.act = nn.Identity()
-            setattr(part, "fc1", Int8Linear(part.fc1, taken, dtype, gelu=True, given=between))  # noqa: B010
-    for path, taken in grids.items():
+            setattr(part, "fc1", Int8Linear(part.fc1, qparams, dtype, gelu=True, out_qparams=between))  # noqa: B010
+    for path, qparams in inputs.items():
         parent, _, name = path.rpartition(".")
         linear: nn.Linear = module.get_submodule(path)  # type: ignore[assignment]
-        setattr(module.get_submodule(parent), name, Int8Linear(linear, taken, dtype))
+        setattr(module.get_submodule(parent), name, Int8Linear(linear, qparams, dtype))
     return module
 
 
 @torch.inference_mode()
-def input_grids(module: nn.Module, images: Tensor, batch_size: int = 16) -> dict[str, Grid]:
-    """The grid of what each linear layer of the blocks is given when `module` sees `images`, by its path."""
+def input_qparams(module: nn.Module, images: Tensor) -> dict[str, QParams]:
+    """What the bytes given to each linear layer of the blocks shall stand for, by its path, so that they span what it
+    is given when `module` sees `images`."""
     low, high = dict[str, float](), dict[str, float]()
 
     def watch(path: str, x: Tensor) -> None:
@@ -60,13 +63,13 @@ def input_grids(module: nn.Module, images: Tensor, batch_size: int = 16) -> dict
         if type(part) is nn.Linear
     ]
     try:
-        for some in images.split(batch_size):
+        for some in images.split(BATCH):
             module(some)
     finally:
         for hook in hooks:
             hook.remove()
     scales = {path: max(high[path] - low[path], 1e-6) / 255 for path in low}
-    return {path: Grid(scale, round(-low[path] / scale)) for path, scale in scales.items()}
+    return {path: QParams(scale, round(-low[path] / scale)) for path, scale in scales.items()}
 
 
 class Int8Linear(nn.Module):
@@ -74,22 +77,28 @@ class Int8Linear(nn.Module):
 
     Args:
         linear: the layer whose weights are taken over.
-        taken: the grid its inputs are rounded to, unless they are bytes on it already.
+        qparams: what the bytes of its inputs stand for; floats are rounded to bytes first.
         dtype: of its outputs.
         gelu: apply the exact GELU to the result.
-        given: makes the outputs bytes on this grid instead.
+        out_qparams: what the bytes of its outputs stand for; None for outputs in `dtype`.
     """
 
     def __init__(
-        self, linear: nn.Linear, taken: Grid, dtype: torch.dtype, *, gelu: bool = False, given: Grid | None = None
+        self,
+        linear: nn.Linear,
+        qparams: QParams,
+        dtype: torch.dtype,
+        *,
+        gelu: bool = False,
+        out_qparams: QParams | None = None,
     ) -> None:
         super().__init__()
         self.in_features, self.out_features = linear.in_features, linear.out_features
         weight = linear.weight.detach().float()
         scales = weight.abs().amax(1).clamp(min=1e-12) / 127
         self.weight = _onednn.pack_int8((weight / scales[:, None]).round().to(torch.int8))  # as in PackedLinear
-        self.taken, self.given, self.gelu = taken, given, gelu
-        self.dtype = torch.uint8 if given else dtype
+        self.qparams, self.out_qparams, self.gelu = qparams, out_qparams, gelu
+        self.dtype = torch.uint8 if out_qparams else dtype
         self.scales, self.bias = scales, None if linear.bias is None else linear.bias.detach().float()
 
     def forward(self, x: Tensor) -> Tensor:
@@ -98,7 +107,14 @@ class Int8Linear(nn.Module):
         if not x.numel():  # which the private op cannot take
             return x.new_empty(*x.shape[:-1], self.out_features, dtype=self.dtype)
         if x.dtype != torch.uint8:
-            x = _onednn.quantize(x, self.taken)
+            x = _onednn.quantize(x, self.qparams)
         return _onednn.linear_int8(
-            x, self.taken, self.weight, self.scales, self.bias, dtype=self.dtype, gelu=self.gelu, given=self.given
+            x,
+            self.qparams,
+            self.weight,
+            self.scales,
+            self.bias,
+            dtype=self.dtype,
+            gelu=self.gelu,
+            out_qparams=self.out_qparams,
         )

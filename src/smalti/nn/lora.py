@@ -12,29 +12,27 @@ __all__ = ["LowRank", "add_lora", "merge_lora"]
 
 
 class LowRank(nn.Module):
-    """W + scale * B A, with B = 0 at first, so that nothing changes until something is learned.
+    """W + B A, with B = 0 at first, so that nothing changes until something is learned: the paper's, with alpha = rank.
 
     Args:
         shape: (R, C) of the matrix W, which is frozen.
         rank: columns of B and rows of A.
-        alpha: the product is scaled by alpha / rank, so that a learning rate serves several ranks.
     """
 
-    def __init__(self, shape: tuple[int, int], rank: int, alpha: float) -> None:
+    def __init__(self, shape: tuple[int, int], rank: int) -> None:
         super().__init__()
         self.a = nn.Parameter(torch.empty(rank, shape[1]))
         self.b = nn.Parameter(torch.zeros(shape[0], rank))
-        self.scale = alpha / rank
         nn.init.kaiming_uniform_(self.a, a=5**0.5)
 
     def forward(self, weight: Tensor) -> Tensor:
         """The matrix (R, C) with what was learned."""
-        return weight + self.b @ self.a * self.scale
+        return weight + self.b @ self.a
 
 
-def add_lora(model: nn.Module, rank: int, alpha: float | None = None) -> None:
+def add_lora(model: nn.Module, rank: int) -> None:
     """Freezes `model` but for its last layers, and gives every matrix of an attention or MLP a low-rank neighbour that
-    learns. `alpha` is the rank unless given.
+    learns.
     """
     model.requires_grad_(False)
     for layer in last_layers(model).values():
@@ -44,7 +42,7 @@ def add_lora(model: nn.Module, rank: int, alpha: float | None = None) -> None:
             for layer in module.children():
                 if isinstance(layer, nn.Linear):
                     shape = (layer.out_features, layer.in_features)
-                    part = LowRank(shape, rank, alpha or rank).to(layer.weight.device)
+                    part = LowRank(shape, rank).to(layer.weight.device)
                     parametrize.register_parametrization(layer, "weight", part)
 
 

@@ -8,7 +8,7 @@ from smalti.objectives.multilabel import Multilabel
 from smalti.objectives.next_token import CarriedNextToken, NextToken
 from smalti.objectives.objective import Batch, Objective, shown
 from smalti.objectives.regress import Regress
-from smalti.objectives.seq2seq import Seq2Seq
+from smalti.objectives.seq2seq import TargetToken
 from smalti.objectives.tokens import token_loss
 
 __all__ = [
@@ -21,7 +21,7 @@ __all__ = [
     "NextToken",
     "Objective",
     "Regress",
-    "Seq2Seq",
+    "TargetToken",
     "binary_cross_entropy",
     "binary_focal",
     "cross_entropy",

@@ -7,10 +7,10 @@ from torch import Tensor
 from smalti.objectives.objective import Batch
 from smalti.objectives.tokens import token_loss
 
-__all__ = ["Seq2Seq"]
+__all__ = ["TargetToken"]
 
 
-class Seq2Seq:
+class TargetToken:
     """The mean cross-entropy of the next target token, given the source and the target tokens before it, in nats."""
 
     def __call__(self, model: Callable[[Tensor, Tensor], Tensor], batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:

@@ -27,7 +27,7 @@ from smalti.progress import progress, progress_callback
 from smalti.recipes.choose import is_measured
 from smalti.recipes.pace import Pace
 from smalti.recipes.recipe import Choice, Recipe, TargetConfig
-from smalti.recipes.settings import Setting
+from smalti.recipes.settings import RunConfig
 from smalti.recipes.teacher import load_teacher
 from smalti.recipes.transfer import freeze, load_start
 from smalti.train.folder import RunFolder
@@ -68,7 +68,7 @@ class Run:
     leads from the ones to the others."""
 
     folder: RunFolder
-    setting: Setting
+    config: RunConfig
     recipe: Recipe
     choices: tuple[Choice, ...]
     source: Source

@@ -4,7 +4,7 @@ The numbers are what measurements on the sets of docs/results.md settled on; wha
 """
 
 import math
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -25,7 +25,7 @@ from smalti.recipes.recipe import Choice, ModelConfig, Recipe, TargetConfig
 from smalti.recipes.teacher import AUTO, PRESET, TWO_HEADS, TeacherConfig, load_teacher
 from smalti.recipes.transfer import TransferConfig, Tune, freeze
 from smalti.train.loop import LoopConfig
-from smalti.train.optim import READERS, WEIGHT_DECAY, OptimConfig
+from smalti.train.optim import WEIGHT_DECAY, OptimConfig
 
 __all__ = ["Chosen", "choose", "is_measured"]
 
@@ -99,7 +99,6 @@ def choose(given: Given) -> Chosen:
 
     batch_size = choose_batch_size(given, note)
     optim = (choose_optim if given.start is None else tune_optim)(given, batch_size, note)
-    refuse_other_optimisers(given, optim.name)
     target = choose_target(given, note)
     best, why = best_precision(given.device)
     precision = given.setting("loop", "precision") or best
@@ -109,9 +108,8 @@ def choose(given: Given) -> Chosen:
     tuned = partial(trial, transfer=TransferConfig(**given.settings.get("transfer", {})))
     model, preprocess, pace = choose_first(given, tuned, batch_size, note)
     transfer = choose_transfer(given, pace, batch_size, note)
-    refuse_other_ways(given, transfer.tune)
     if transfer.tune == "head":
-        target, optim = plain_for_head(given, target)
+        target, optim = TargetConfig(class_weights=target.class_weights), OptimConfig()
     teacher = choose_teacher(given, model, transfer.tune, note)
     pace = taught_pace(given, trial, teacher, preprocess, batch_size, pace)
     epochs = given.epochs(pace, batch_size)
@@ -183,43 +181,13 @@ def choose_transfer(given: Given, pace: Pace, batch_size: int, note: Note) -> Tr
     return TransferConfig(str(given.setting("transfer", "start")), tune)
 
 
-def refuse_other_ways(given: Given, tune: Tune) -> None:
-    """Raises InputError where the person settled how much of the model learns in another way of tuning it."""
-    for name, way in (("blocks", "last"), ("rank", "lora")):
-        if tune != way:
-            given.refuse("transfer", (name,), EVERYTHING, f'it tunes "{tune}"', f'set transfer.tune to "{way}"')
-
-
-def refuse_other_optimisers(given: Given, name: str) -> None:
-    """Raises InputError where the person settled what this optimiser does not read."""
-    for field, readers in READERS.items():
-        if name not in readers:
-            others = f"set optim.name to {' or '.join(readers)}"
-            given.refuse("optim", (field,), OptimConfig(), f'its optimiser is "{name}"', others)
-
-
-def plain_for_head(given: Given, target: TargetConfig) -> tuple[TargetConfig, OptimConfig]:
-    """What is left of target and optimiser for a last layer alone: the class weights. Raises InputError where the
-    person settled more."""
-    plain = TargetConfig(class_weights=target.class_weights), OptimConfig()
-    for section, usual in zip(("target", "optim"), plain, strict=True):
-        names = (field.name for field in fields(usual) if field.name != "class_weights")
-        given.refuse(section, names, usual, "it fits the last layer alone", 'set transfer.tune to "all"')
-    return plain
-
-
 def choose_teacher(given: Given, model: ModelConfig, tune: Tune, note: Note) -> TeacherConfig:
     """The teacher, where the person names one or wants one. Raises InputError where nothing can be taught."""
     family, _ = preset_config(model.preset)
     usual = TeacherConfig(**(TWO_HEADS if family == "deit" else {}))
     config = replace(usual, **given.settings.get("teacher", {}))
     if not config.model:
-        given.refuse("teacher", vars(usual), usual, "it has no teacher", "add --teacher MODEL")
         return config
-    if config.kind == "hard":
-        given.refuse("teacher", ("temperature",), usual, 'its teacher is "hard"', 'set teacher.kind to "soft"')
-    if config.model != AUTO:
-        given.refuse("teacher", ("budget_share",), usual, "its teacher is trained already", "add --teacher auto")
     if given.source.task != "classify":
         raise InputError(f"a teacher teaches classes, and the task is {given.source.task}", mend="leave out --teacher")
     if tune == "head":
@@ -312,10 +280,6 @@ def choose_target(given: Given, note: Note) -> TargetConfig:
     if loss == "ordinal":
         why += f"; the order is {few(given.source.labels, 8)}"
     note("loss", loss, why)
-    if loss != "focal":
-        given.refuse("target", ("gamma",), TargetConfig(), f'its loss is "{loss}"', 'set target.loss to "focal"')
-    if task == "regress":
-        given.refuse("target", ("class_weights", "smoothing"), TargetConfig(), "its targets are numbers")
     balanced = given.setting("target", "sampling") == "balanced"
     if balanced:
         turns = np.unique(classes_of(given.source, given.split.train))

@@ -15,7 +15,6 @@ from smalti.recipes.remarks import varied
 __all__ = ["choose_augment", "choose_mirror", "choose_mix", "choose_views"]
 
 MIRROR_SHARE = 0.1  # of the clock, for reading the pictures that say whether mirroring harms
-CROPS = {"pad": ("crop_pad",), "resized": ("crop_area", "crop_ratio")}  # what each kind reads
 OFTEN, UNMIRRORED_OFTEN = 30, 8  # epochs from which on pictures are varied more, where they may be mirrored and not
 
 
@@ -49,18 +48,9 @@ def choose_augment(given: Given, size: tuple[int, int], epochs: float, mirror: b
         augment = replace(augment, brightness=0.3, contrast=0.3, saturation=0.3)
     elif often and mirror:
         augment = replace(augment, brightness=0.3, contrast=0.3)
-    if not given.setting("augment", "crop"):
-        refuse_other_crops(given, augment.crop)
     augment = given.settled("augment", augment)
     note("augmentation", varied(augment), f"each picture is seen {epochs:.3g} times")
     return augment
-
-
-def refuse_other_crops(given: Given, chosen: str) -> None:
-    """Raises InputError where the person settled how another kind of crop than the rule's is made."""
-    for crop, names in CROPS.items():
-        if crop != chosen:
-            given.refuse("augment", names, AugmentConfig(), f'its crop is "{chosen}"', f'set augment.crop to "{crop}"')
 
 
 def choose_mix(given: Given, epochs: float, mirror: bool, note: Note) -> MixConfig:

@@ -1,6 +1,6 @@
 """The circumstances that a recipe is chosen for."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -13,7 +13,6 @@ from smalti.data.mixing import MixConfig
 from smalti.data.source import Source
 from smalti.data.split import Split
 from smalti.data.views import Views
-from smalti.errors import InputError
 from smalti.modelfile import ModelFile
 from smalti.recipes.pace import Pace
 from smalti.train.budget import Budget
@@ -51,6 +50,11 @@ class Given:
     seed: int = 0
     start: ModelFile | None = None
 
+    @property
+    def fraction(self) -> float:
+        """The share of the training pictures that is learned from."""
+        return self.settings.get("fraction", 1.0)
+
     def setting(self, section: str, name: str) -> Any:
         """What the person settled, or None."""
         return self.settings.get(section, {}).get(name)
@@ -58,15 +62,6 @@ class Given:
     def settled(self, section: str, config: C) -> C:
         """The rule's config of a section with what the person settled in it."""
         return replace(config, **self.settings.get(section, {}))
-
-    def refuse(self, section: str, names: Iterable[str], usual: object, why: str, mend: str = "") -> None:
-        """Raises InputError where the person settled one of the fields `names` and it means nothing to this run. Silent
-        where it says what is `usual`, as run.toml of another run does."""
-        settled = self.settings.get(section, {})
-        for name in names:
-            if name in settled and settled[name] != getattr(usual, name):
-                what = f"{section}.{name} = {settled[name]!r} means nothing to this run: {why}"
-                raise InputError(what, mend=f"leave it out, or {mend}" if mend else "leave it out")
 
     def epochs(self, pace: Pace, batch_size: int) -> float:
         """Passes over the training pictures that fit the budget, of a model that learns this fast."""

@@ -43,12 +43,12 @@ def teach(run: Run, state: TrainState, log: RunLog) -> None:
     example = example_images(state.model.config)[0].to(state.device)
     trunk = for_inference(copy.deepcopy(state.model), example)
     parts = run.split
-    if run.setting.seconds is not None:
+    if run.config.seconds is not None:
         with torch.inference_mode():
             batch = example.expand(32, -1, -1, -1)
             pace = len(batch) / fastest(lambda: trunk(batch), state.device)
         reading = reading_seconds(run.source, parts.train, run.recipe.preprocess, run.pictures.workers)
-        parts = affordable(run, run.setting.seconds * (1 - FITTING) / (1 / pace + reading))
+        parts = affordable(run, run.config.seconds * (1 - FITTING) / (1 / pace + reading))
     train, val, task = parts.train, parts.choosing, run.source.task
     if task == "classify" and len(np.unique(run.source.targets[train])) < 2:
         mend = 'give two or more, or set transfer.tune to "all"'

@@ -11,6 +11,8 @@ from smalti.train.state import TrainState
 
 __all__ = ["make_report"]
 
+A_CLASS = 8  # training pictures on the sheet
+
 
 def make_report(run: Run, state: TrainState, model: nn.Module, evaluation: Evaluation | None, timing: Timing) -> Report:
     """Everything the page shows."""
@@ -49,11 +51,11 @@ def make_report(run: Run, state: TrainState, model: nn.Module, evaluation: Evalu
         timing=timing,
         run=str(run.folder.path),
         versions=made_with(),
-        command=run.setting.command,
+        command=run.config.command,
     )
 
 
-def sample_sheet(run: Run, a_class: int = 8) -> list[tuple[str, list[np.ndarray]]]:
+def sample_sheet(run: Run) -> list[tuple[str, list[np.ndarray]]]:
     """The first training pictures of each class."""
     source, train = run.source, run.split.train
     if source.task == "regress":
@@ -62,5 +64,5 @@ def sample_sheet(run: Run, a_class: int = 8) -> list[tuple[str, list[np.ndarray]
     for number, label in enumerate(source.labels[:SHEET_CLASSES]):
         targets = np.asarray(source.targets[train], np.int64)
         has = targets == number if source.task == "classify" else targets[:, number] == 1
-        sheet.append((label, [thumbnail(source, int(i), run.recipe.preprocess) for i in train[has][:a_class]]))
+        sheet.append((label, [thumbnail(source, int(i), run.recipe.preprocess) for i in train[has][:A_CLASS]]))
     return sheet

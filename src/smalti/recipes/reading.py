@@ -30,7 +30,7 @@ def within_the_clock(given: Given, seconds: float) -> tuple[Given, tuple[Choice,
     share = READING * clock / (seconds * (len(whole.train) + len(whole.val)))
     share = max(share, FEWEST / len(whole.train))
     if share < 1:
-        fraction = share * given.settings.get("fraction", 1.0)
+        fraction = share * given.fraction
         part = split(given.source, given.check.facts, seed=given.seed, fraction=fraction)
         given = replace(given, split=part, settings={**given.settings, "fraction": fraction})
     reading = seconds * (len(given.split.train) + len(given.split.val))

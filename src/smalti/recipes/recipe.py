@@ -3,12 +3,13 @@
 import math
 import tomllib
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import MISSING, asdict, dataclass, field, fields, is_dataclass, replace
 from typing import Any, Literal, Self, cast, get_type_hints
 
 from torch import nn
 
-from smalti.configs import demand, fit, fitted, suggest
+from smalti.configs import demand, demand_words, fit, fitted, suggest
 from smalti.data.augment import AugmentConfig
 from smalti.data.mixing import MixConfig
 from smalti.data.preprocess import Preprocess
@@ -29,6 +30,7 @@ __all__ = [
     "ModelConfig",
     "Recipe",
     "TargetConfig",
+    "field_names",
     "merged",
     "nested",
     "parse_settings",
@@ -83,6 +85,7 @@ class TargetConfig:
     sampling: Literal["once", "balanced"] = "once"
 
     def __post_init__(self) -> None:
+        demand_words(self, "target")
         demand(0 <= self.smoothing < 1, "target.smoothing", self.smoothing, "in [0, 1)")
         demand(0 <= self.gamma < math.inf, "target.gamma", self.gamma, "a number of 0 or more")
 
@@ -261,12 +264,11 @@ def merged(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
     return both
 
 
-def parse_settings(pairs: Mapping[str, str]) -> dict[str, Any]:
-    """Values from the command line as TOML reads them; what is no TOML is a string."""
-    parsed = {}
+def parse_settings(pairs: Mapping[str, Any]) -> dict[str, Any]:
+    """Strings of the command line as TOML reads them, where it does; other values as they are."""
+    parsed = dict(pairs)
     for key, text in pairs.items():
-        try:
-            parsed[key] = tomllib.loads(f"value = {text}")["value"]
-        except tomllib.TOMLDecodeError:
-            parsed[key] = text
+        if isinstance(text, str):
+            with suppress(tomllib.TOMLDecodeError):
+                parsed[key] = tomllib.loads(f"value = {text}")["value"]
     return parsed

@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any, Literal, cast
 
 import torch
@@ -26,6 +27,7 @@ from smalti.nn.inference import for_inference
 from smalti.nn.lora import merge_lora
 from smalti.nn.threads import Threads
 from smalti.ready import Model
+from smalti.recipes.asked import Asked, ask, reads_bytes
 from smalti.recipes.assemble import (
     Run,
     find_rate,
@@ -48,23 +50,15 @@ from smalti.recipes.head import fit_head
 from smalti.recipes.pace import reading_seconds
 from smalti.recipes.page import make_report
 from smalti.recipes.reading import within_the_clock
-from smalti.recipes.recipe import Choice, Recipe
+from smalti.recipes.recipe import Choice, Recipe, merged
 from smalti.recipes.remarks import left_out, short_name, split_sizes, tell
-from smalti.recipes.settings import (
-    Setting,
-    gather_settings,
-    is_text_run,
-    place_of,
-    read_settings,
-    reads_bytes,
-    without_facts,
-    write_settings,
-)
+from smalti.recipes.settings import RunConfig, is_text_run, place_of, read_settings, write_settings
 from smalti.recipes.taught import taught
 from smalti.recipes.teacher import AUTO
 from smalti.recipes.text.recipe import TextRecipe
 from smalti.recipes.text.run import resume_text, train_text
 from smalti.recipes.text.systems import is_text
+from smalti.recipes.toml import read_toml
 from smalti.recipes.training import (
     CLOSING_SECONDS,
     TrainResult,
@@ -80,6 +74,7 @@ from smalti.recipes.training import (
     training_seconds,
 )
 from smalti.recipes.transfer import demand_unseen, find_start, read_start
+from smalti.tasks import AnyTask
 from smalti.train.budget import Budget
 from smalti.train.folder import RunFolder
 from smalti.train.state import TrainState
@@ -92,7 +87,7 @@ DEFAULT_BUDGET = Budget(minutes=10)
 def train(
     data: str | os.PathLike[str],
     *,
-    task: str | None = None,
+    task: AnyTask | None = None,
     model: str | None = None,
     out: str | os.PathLike[str] | None = None,
     minutes: float | None = None,
@@ -155,16 +150,19 @@ def train(
         demand(workers >= 0, "--workers", workers, "0 or more")
     if threads is not None:
         demand(threads >= 1, "--threads", threads, "1 or more")
+    fit(task, AnyTask | None, "task")
     fit(bad_images, Literal["stop", "skip"], "bad_images")
     fit(leaks, Literal["stop", "drop"], "leaks")
-    raw = reads_bytes(config, overrides)
+    file = {} if config is None else read_toml(Path(config))
+    raw = reads_bytes(file, overrides)
     text = is_text(data, task, raw=raw)
     if raw and not text:
         raise InputError("--bytes is for text", where=data, mend="leave it out, or name one file")
-    settings = gather_settings(
-        config,
+    asked = ask(
+        file,
         overrides,
         TextRecipe if text else Recipe,
+        where=config or "",
         model=model,
         minutes=minutes,
         epochs=epochs,
@@ -174,9 +172,9 @@ def train(
         start=start,
         teacher=teacher,
     )
-    budget = Budget(**settings["budget"]) if settings.get("budget") else DEFAULT_BUDGET
+    budget = Budget(**asked.settings["budget"]) if asked.settings.get("budget") else DEFAULT_BUDGET
     kept = kept_threads(threads, budget, place)
-    setting = Setting(
+    about = RunConfig(
         data=place_of(data),
         task=task or "",
         fingerprint="",
@@ -190,16 +188,26 @@ def train(
         report=report,
         command=command,
     )
-    seed = int(settings.get("seed", 0))
+    seed = int(asked.settings.get("seed", 0))
     demand(0 <= seed < 2**63, "--seed", seed, "a whole number from 0 to 9223372036854775807")
-    if begun := settings.get("transfer", {}).get("start"):
-        settings["transfer"]["start"] = find_start(begun, download=download)
-    about = {"settings": settings, "setting": setting, "device": place, "began": began, "show": show}
+    if begun := asked.settings.get("transfer", {}).get("start"):
+        found = {"transfer": {"start": find_start(begun, download=download)}}
+        asked = replace(asked, settings=merged(asked.settings, found))
     with Threads(kept) as computing:
-        about["threads"], about["noted"] = computing, fewer_threads(computing) if threads is None else ()
-        if text:
-            return train_text(data, task=task, out=out, budget=budget, **about)
-        return train_pictures(data, task=task, out=out, budget=budget, config=config, overrides=overrides, **about)
+        noted = fewer_threads(computing) if threads is None else ()
+        return (train_text if text else train_pictures)(
+            data,
+            task=task,
+            out=out,
+            budget=budget,
+            asked=asked,
+            config=about,
+            device=place,
+            threads=computing,
+            noted=noted,
+            began=began,
+            show=show,
+        )
 
 
 def train_pictures(
@@ -208,25 +216,24 @@ def train_pictures(
     task: str | None,
     out: str | os.PathLike[str] | None,
     budget: Budget,
-    settings: Mapping[str, Any],
-    setting: Setting,
+    asked: Asked,
+    config: RunConfig,
     device: torch.device,
     threads: Threads,
     noted: tuple[Choice, ...],
     began: float,
     show: bool,
-    config: str | os.PathLike[str] | None,
-    overrides: Mapping[str, Any] | None,
 ) -> TrainResult:
     """Trains a model on pictures. Arguments as those of `train`, which comes here with pictures.
 
     Args:
-        settings: what the person settled.
-        setting: what run.toml says of the command; what follows from the data is filled in here.
+        asked: the settings.
+        config: what run.toml says of the command; what follows from the data is filled in here.
         threads: those that compute.
         noted: what was chosen before the data was looked at.
         began: when the command began, of `time.monotonic`.
     """
+    settings = asked.settings
     seed, share = int(settings.get("seed", 0)), settings.get("fraction", 1.0)
     demand(0 < share <= 1, "--fraction", share, "above 0, at most 1")
     refuse_mps(device)
@@ -235,9 +242,9 @@ def train_pictures(
         task=task,
         seed=seed,
         fraction=share,
-        bad_images=setting.bad_images,
-        leaks=setting.leaks,
-        download=setting.download,
+        bad_images=config.bad_images,
+        leaks=config.leaks,
+        download=config.download,
         show=show,
     )
     start, teacher = settings.get("transfer", {}).get("start"), settings.get("teacher", {}).get("model")
@@ -245,28 +252,30 @@ def train_pictures(
     taught_by = read_model(teacher) if teacher and teacher != AUTO else None
     for known in filter(None, (begun, taught_by)):
         demand_unseen(known, source.fingerprint, parts, partial(split, source, found.facts))
-    settings, other = without_facts(settings, config, overrides, source.fingerprint)
-    noted = (*noted, *other)
+    asked = asked.without_facts(source.fingerprint)
     checksum = taught_by.checksum if taught_by else ""
-    setting = replace(setting, task=source.task, fingerprint=source.fingerprint, teacher=checksum)
+    config = replace(config, task=source.task, fingerprint=source.fingerprint, teacher=checksum)
 
     elapsed = time.monotonic() - began
     seconds = None if budget.minutes is None else max(budget.minutes * 60 - elapsed - CLOSING_SECONDS, 1.0)
-    given, reading = Given(source, found, parts, budget, seconds or 0.0, device, settings, seed, begun), 0.0
+    given = Given(source, found, parts, budget, seconds or 0.0, device, asked.settings, seed, begun)
+    reading, slow = 0.0, ()
     if budget.minutes is not None:
-        workers = cores() if setting.workers is None else setting.workers
+        workers = cores() if config.workers is None else config.workers
         reading = reading_seconds(source, parts.train, first_preprocess(given), workers)
         given, slow = within_the_clock(given, reading)
-        parts, settings, noted = given.split, given.settings, (*noted, *slow)
+        parts = given.split
     chosen = choose(given)
-    recipe = chosen.recipe.with_settings(settings)
+    asked = asked.heeded(chosen.recipe, source.task)
+    recipe = chosen.recipe.with_settings(merged(asked.settings, {"fraction": given.fraction}))
     folder = RunFolder.create(out or RunFolder.next_free(short_name(source.name)))
     with folder.lock():
-        choices = (Choice("split", split_sizes(parts), parts.reason), *left_out(found), *noted, *chosen.choices)
+        about = Choice("split", split_sizes(parts), parts.reason), *left_out(found), *asked.noted
+        choices = (*about, *noted, *slow, *chosen.choices)
         learned, scale = standardise(source, parts)
-        pictures = make_pictures(recipe, learned, setting.workers, show=show)
+        pictures = make_pictures(recipe, learned, config.workers, show=show)
         tell(choices, show)
-        if must_find_lr(recipe, settings):
+        if must_find_lr(recipe, asked.settings):
             steps = range_steps(recipe, parts, chosen.pace, given.seconds)
             recipe, choice = find_rate(recipe, source, parts, pictures, device, steps, show=show)
             tell((choice,), show)
@@ -275,9 +284,9 @@ def train_pictures(
             testing = len(parts.test) * (reading + len(recipe.views) / chosen.pace.evaluate)
             choosing = len(parts.choosing) / chosen.pace.evaluate  # the last time, when training is over
             seconds = training_seconds(budget.minutes * 60 - (time.monotonic() - began), testing + choosing)
-        setting = replace(setting, seconds=seconds)
-        write_settings(folder, setting, recipe, choices)
-        run = Run(folder, setting, recipe, choices, source, found, parts, pictures, scale, device, threads, began, show)
+        config = replace(config, seconds=seconds, fraction=share if recipe.fraction < share else None)
+        write_settings(folder, config, recipe, choices)
+        run = Run(folder, config, recipe, choices, source, found, parts, pictures, scale, device, threads, began, show)
         with resumable(folder):
             return carry_out(run)
 
@@ -315,31 +324,31 @@ def resume(
     with folder.lock(), resumable(folder):
         if is_text_run(folder):
             return resume_text(folder, data, device=device, show=show, began=began)
-        setting, recipe, choices = read_settings(folder)
-        setting = setting.moved(data, device)
-        place = find_device(setting.device)
+        config, recipe, choices = read_settings(folder)
+        config = config.moved(data, device)
+        place = find_device(config.device)
         refuse_mps(place)
         source, found, parts = open_data(
-            setting.data,
-            task=setting.task,
+            config.data,
+            task=config.task,
             seed=recipe.seed,
             fraction=recipe.fraction,
-            bad_images=setting.bad_images,
-            leaks=setting.leaks,
-            download=setting.download,
+            bad_images=config.bad_images,
+            leaks=config.leaks,
+            download=config.download,
             show=show,
         )
-        if source.fingerprint != setting.fingerprint:
+        if source.fingerprint != config.fingerprint:
             raise InputError(
-                "the data has changed since the run began", where=setting.data, mend="start a new run with smalti train"
+                "the data has changed since the run began", where=config.data, mend="start a new run with smalti train"
             )
         if data is not None or device is not None:
-            write_settings(folder, setting, recipe, choices)
+            write_settings(folder, config, recipe, choices)
         learned, scale = standardise(source, parts)
-        pictures = make_pictures(recipe, learned, setting.workers, show=show)
-        with Threads(setting.threads) as threads:
+        pictures = make_pictures(recipe, learned, config.workers, show=show)
+        with Threads(config.threads) as threads:
             run = Run(
-                folder, setting, recipe, choices, source, found, parts, pictures, scale, place, threads, began, show
+                folder, config, recipe, choices, source, found, parts, pictures, scale, place, threads, began, show
             )
             return carry_out(run)
 
@@ -368,7 +377,7 @@ def carry_out(run: Run) -> TrainResult:
     evaluation = judged(run, model) if len(run.split.test) else None
     n, metrics = (evaluation.n, evaluation.metrics) if evaluation else (0, {})
     about = provenance(
-        run.setting,
+        run.config,
         recipe,
         source.name,
         step,
@@ -396,7 +405,7 @@ def carry_out(run: Run) -> TrainResult:
     )
     skipped = run.check.n - int(run.check.splits.sum())
     folder.write_result(result(made, about, state, timing, n=n, skipped=skipped))
-    if run.setting.report:
+    if run.config.report:
         write_report(folder.report, make_report(run, state, model, evaluation, timing))
     return made
 
@@ -405,10 +414,10 @@ def having_read(run: Run) -> Run:
     """What is left of `run` once its pictures are in memory: as much of the clock less."""
     began = time.monotonic()
     read_pictures(run.pictures, run.split)
-    seconds = run.setting.seconds
+    seconds = run.config.seconds
     if seconds is not None:
         seconds = max(seconds - (time.monotonic() - began), 1.0)
-    return replace(run, setting=replace(run.setting, seconds=seconds))
+    return replace(run, config=replace(run.config, seconds=seconds))
 
 
 def judged(run: Run, model: nn.Module) -> Evaluation:
@@ -417,7 +426,7 @@ def judged(run: Run, model: nn.Module) -> Evaluation:
     (example,) = example_images(cast(Any, model).config)
     answering = for_inference(copy.deepcopy(model), example.to(run.device))
     ready = Model(answering, source.task, source.labels, recipe.preprocess, views=recipe.views)
-    pictures = Pictures(source, recipe.preprocess, workers=run.setting.workers)
+    pictures = Pictures(source, recipe.preprocess, workers=run.config.workers)
     return evaluate_on(ready, source, run.split.test, pictures=pictures)
 
 
@@ -429,14 +438,14 @@ def run_training(run: Run, state: TrainState) -> DivergedError | None:
     return run_loop(
         state,
         batches,
-        make_objective(recipe, run.source, run.split, state.model, checksum=run.setting.teacher),
+        make_objective(recipe, run.source, run.split, state.model, checksum=run.config.teacher),
         make_evaluator(recipe, pictures, run.split, run.device),
         optim=recipe.optim,
         loop=replace(recipe.loop, batch_size=a_step),  # which is told as speed
         budget=recipe.budget,
         seed=recipe.seed,
         folder=run.folder,
-        seconds=run.setting.seconds,
+        seconds=run.config.seconds,
         names=lambda batch: ", ".join(str(run.source.names[i]) for i in batch["id"].tolist()[:4]),
         show=run.show,
         settle=run.threads.settle,

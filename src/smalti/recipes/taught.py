@@ -40,7 +40,7 @@ def taught(run: Run, carry_out: Callable[[Run], object]) -> Run:
         alone = replace(
             run,
             folder=folder,
-            setting=replace(run.setting, report=False, seconds=part(run.setting.seconds, config.budget_share)),
+            config=replace(run.config, report=False, seconds=part(run.config.seconds, config.budget_share)),
             recipe=replace(
                 recipe,
                 model=ModelConfig(PRESET),
@@ -66,7 +66,7 @@ def taught(run: Run, carry_out: Callable[[Run], object]) -> Run:
     tell((found,), run.show)
     return replace(
         run,
-        setting=replace(run.setting, seconds=part(run.setting.seconds, 1 - config.budget_share)),
+        config=replace(run.config, seconds=part(run.config.seconds, 1 - config.budget_share)),
         recipe=replace(recipe, budget=rest, teacher=replace(config, model=str(folder.model))),
         choices=(*run.choices, found),
     )

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from smalti.configs import demand
+from smalti.configs import demand, demand_words
 from smalti.data.preprocess import Preprocess
 from smalti.errors import InputError, few
 from smalti.objectives.objective import Forward
@@ -42,6 +42,7 @@ class TeacherConfig:
     budget_share: float = 0.3
 
     def __post_init__(self) -> None:
+        demand_words(self, "teacher")
         demand(0 < self.share <= 1, "teacher.share", self.share, "above 0, at most 1")
         demand(self.temperature > 0, "teacher.temperature", self.temperature, "a number above 0")
         demand(0 < self.budget_share < 1, "teacher.budget_share", self.budget_share, "between 0 and 1")

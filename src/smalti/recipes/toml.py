@@ -1,9 +1,25 @@
-"""TOML out, for run.toml; the standard library only reads it."""
+"""TOML in and out, for run.toml; the standard library only reads it."""
 
 import json
+import tomllib
+from pathlib import Path
 from typing import Any
 
-__all__ = ["dumps"]
+from smalti.errors import InputError
+
+__all__ = ["dumps", "read_toml"]
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """A TOML file. Raises InputError naming the line that is wrong."""
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError("cannot be read", where=path, why=str(error), mend="name a TOML file") from error
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(
+            "is not valid TOML", where=path, why=str(error), mend="compare it with run.toml of a run"
+        ) from error
 
 
 def dumps(tree: dict[str, Any]) -> str:

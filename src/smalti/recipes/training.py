@@ -20,7 +20,7 @@ from smalti.nn.threads import Threads, free_threads
 from smalti.objectives import Batch, Objective
 from smalti.progress import TrainingBar
 from smalti.recipes.recipe import Choice, Composed
-from smalti.recipes.settings import Setting
+from smalti.recipes.settings import RunConfig
 from smalti.train.budget import Budget
 from smalti.train.checkpoint import load_checkpoint
 from smalti.train.ema import EMA
@@ -185,7 +185,7 @@ def keep_best(state: TrainState, folder: RunFolder) -> int:
 
 
 def provenance(
-    setting: Setting,
+    config: RunConfig,
     recipe: Composed,
     data: str,
     step: int,
@@ -199,12 +199,12 @@ def provenance(
         "smalti": __version__,
         "torch": torch.__version__,
         "data": data,
-        "fingerprint": setting.fingerprint,
+        "fingerprint": config.fingerprint,
         "preset": about.model.preset,
         "budget": str(about.budget),
         "seed": about.seed,
         "step": step,
-        "command": setting.command,
+        "command": config.command,
         "parameters": sum(p.numel() for p in model.parameters()),
         "metrics": {name: metric.to_dict() for name, metric in metrics.items()},
         **{name: value for name, value in more.items() if value},

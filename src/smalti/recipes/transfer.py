@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from torch import nn
 
-from smalti.configs import demand
+from smalti.configs import demand, demand_words
 from smalti.data.check import Check
 from smalti.data.preprocess import Preprocess
 from smalti.data.split import Split
@@ -65,6 +65,7 @@ class TransferConfig:
     rank: int = 8
 
     def __post_init__(self) -> None:
+        demand_words(self, "transfer")
         for name in ("blocks", "rank"):
             demand(getattr(self, name) >= 1, f"transfer.{name}", getattr(self, name), "1 or more")
 
@@ -87,7 +88,7 @@ def read_any_start(start: str) -> ModelFile[Any]:
 def read_start(start: str) -> ModelFile[Preprocess]:
     """The same, of pictures. Raises InputError where it is of text."""
     model = read_any_start(start)
-    if not isinstance(model.preprocess, Preprocess):
+    if not isinstance(model.processor, Preprocess):
         raise InputError("is a model of text, not of pictures", where=start, mend="name a model of pictures")
     return model
 
@@ -109,8 +110,12 @@ def demand_unseen(file: ModelFile[Any], fingerprint: str, parts: Split, again: C
 
 
 def kept_options(file: ModelFile[Any]) -> tuple[str, dict[str, Any]]:
-    """The preset of a model file, and what of its config differs from it; the data decides on sizes and classes."""
+    """The preset of a model file, and what of its config differs from it; the data decides on sizes and classes. Raises
+    InputError where the file does not say of which preset it is."""
     preset = file.provenance.get("preset", "")
+    if not preset:
+        mend = 'write it with provenance={"preset": ...}'
+        raise InputError("the model it begins with does not say of which preset it is", where="--from", mend=mend)
     _, plain = preset_config(preset)
     config: Any = file.module.config
     options = {
@@ -127,7 +132,7 @@ def fitted_preprocess(file: ModelFile, check: Check) -> Preprocess:
     Grey pictures go into a colour model as they are, in all of its channels; for colours that the model has no channels
     for, it gets some.
     """
-    rule = file.preprocess
+    rule = file.processor
     if check.channels not in (1, rule.in_chans):
         rule = replace(rule, in_chans=check.channels, mean=check.mean, std=check.std)
     return replace(rule, white=check.white)

@@ -27,7 +27,7 @@ def beam_search(
     is over when as many are there and no beginning is likelier, on average, than the least of them.
 
     Args:
-        model: as in `translate`; its memory has `chosen(rows)`.
+        model: as in `translate`; its memory has `reorder(rows)`.
         source: B texts.
         start: the id a target begins behind.
         end: the id that ends it.
@@ -63,7 +63,7 @@ def beam_search(
                 live.remove(b)
         if not live:
             break
-        ids, memory = news.flatten(), memory.chosen((first + parents).flatten())
+        ids, memory = news.flatten(), memory.reorder((first + parents).flatten())
     for b in live:  # cut off
         found[b] += [
             (total / max(1, said.shape[-1]), row) for total, row in zip(sums[b].tolist(), said[b].tolist(), strict=True)

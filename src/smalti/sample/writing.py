@@ -10,7 +10,7 @@ __all__ = ["Until", "write"]
 
 
 def write(
-    model: Generative, tokenizer: Tokenizer, prompts: Sequence[str], *, until: Sequence[str] = (), **options: Any
+    model: Generative, tokenizer: Tokenizer, prompts: Sequence[str], *, stop: str | Sequence[str] = (), **options: Any
 ) -> Iterator[list[str]]:
     """Continues texts, and yields what each has grown by, as it comes: B strings, often empty ones.
 
@@ -18,13 +18,14 @@ def write(
         model: in evaluation mode, of the tokenizer's vocabulary.
         tokenizer: of prompts and answers; its special id "end", where it has one, ends a text.
         prompts: B texts.
-        until: texts that end a text, and are not part of it.
+        stop: a text that ends a text, and is not part of it; or several.
         options: of `generate`.
     """
-    stop = {tokenizer.special("end")} if "end" in tokenizer.specials else set()
+    end_ids = {tokenizer.special("end")} if "end" in tokenizer.specials else set()
     ids = [tokenizer.encode(prompt) for prompt in prompts]
-    decoders, ends = [Streaming(tokenizer) for _ in ids], [Until(until) for _ in ids]
-    for step in generate(model, ids, stop=stop, **options):
+    stops = [stop] if isinstance(stop, str) else stop
+    decoders, ends = [Streaming(tokenizer) for _ in ids], [Until(stops) for _ in ids]
+    for step in generate(model, ids, stop=end_ids, **options):
         yield [end(decode([i])) for i, decode, end in zip(step.tolist(), decoders, ends, strict=True)]
         if all(end.reached for end in ends):
             return

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from smalti.errors import InputError
+from smalti.errors import InputError, install_line
 from smalti.tokenizers.bytes import utf8
 from smalti.tokenizers.tokenizer import Ids, Special, Tokenizer, Unit, has_no_repeats
 
@@ -204,6 +204,6 @@ def _library() -> Any:
     try:
         import tokenizers
     except ImportError as error:
-        mend = "pip install 'tokenizers>=0.22', or choose characters or bytes as tokens"
+        mend = f"{install_line('tokenizers')}, or choose characters or bytes as tokens"
         raise InputError("BPE needs the library tokenizers, which is not installed", mend=mend) from error
     return tokenizers

@@ -16,7 +16,7 @@ __all__ = ["Ids", "Special", "Tokenizer", "Unit", "enclosed", "encode_marked", "
 
 Unit = Literal["character", "byte", "piece"]
 Special = Literal["mask", "start", "end"]
-Ids = NDArray[np.int64] | Sequence[int]
+Ids = NDArray[np.integer] | Sequence[int]
 
 
 class Tokenizer(ABC):
@@ -88,11 +88,11 @@ def encode_marked(tokenizer: Tokenizer, text: str) -> NDArray[np.int64]:
     return np.concatenate([np.array([marks[p]]) if p in marks else tokenizer.encode(p) for p in parts])
 
 
-def enclosed(tokenizer: Tokenizer, ids: NDArray[np.int64], max_len: int | None = None) -> NDArray[np.int64]:
+def enclosed(tokenizer: Tokenizer, ids: NDArray[np.integer], max_len: int | None = None) -> NDArray[np.int64]:
     """The ids (N,) of a text as an encoder reads them: between start and end, BERT's [CLS] and [SEP], where the
     tokenizer has both. What is beyond `max_len` is left out of the text."""
     if not {"start", "end"} <= set(tokenizer.specials):
-        return ids[:max_len]
+        return ids[:max_len].astype(np.int64, copy=False)
     room = None if max_len is None else max(0, max_len - 2)
     return np.concatenate([[tokenizer.special("start")], ids[:room], [tokenizer.special("end")]])
 

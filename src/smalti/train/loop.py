@@ -14,7 +14,7 @@ from typing import ClassVar, Literal, Protocol, cast
 import torch
 from torch import nn
 
-from smalti.configs import demand
+from smalti.configs import demand, demand_words
 from smalti.data.randomness import step_seed
 from smalti.errors import DivergedError
 from smalti.nn._allocator import keep_blocks
@@ -63,6 +63,7 @@ class LoopConfig:
     patience: int | None = None
 
     def __post_init__(self) -> None:
+        demand_words(self, "loop")
         for name in ("batch_size", "accumulate", "evaluations"):
             demand(getattr(self, name) >= 1, f"loop.{name}", getattr(self, name), "1 or more")
         demand(0 <= self.warmup < 1, "loop.warmup", self.warmup, "a share in [0, 1)")

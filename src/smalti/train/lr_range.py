@@ -3,7 +3,6 @@ arXiv:1506.01186).
 """
 
 import copy
-import math
 from collections.abc import Iterator
 
 from torch import nn
@@ -15,6 +14,8 @@ from smalti.train.state import TrainState
 
 __all__ = ["find_lr"]
 
+LOW, HIGH = 1e-5, 1.0  # rates that are tried
+
 
 def find_lr(
     model: nn.Module,
@@ -24,22 +25,18 @@ def find_lr(
     loop: LoopConfig,
     *,
     seed: int,
-    low: float = 1e-5,
-    high: float = 1.0,
     steps: int = 60,
 ) -> float:
-    """Trains a copy of `model` for a few steps with a rate that grows from `low` to `high`, and picks from where it
-    learned.
+    """Trains a copy of `model` for a few steps with a rate that grows from 1e-5 to 1, and picks from where it learned.
 
     The answer is a third of the rate at which the smoothed loss was lowest: past that point steps are too long, well
-    below it
-    they are shorter than need be. `model` itself is not moved.
+    below it they are shorter than need be. `model` itself is not moved.
     """
     model = copy.deepcopy(model)
     state = TrainState(model, build_optimizers(model, optim))
     rates, losses, smooth = [], [], None
     for step, batch in zip(range(steps), batches, strict=False):
-        lr = low * (high / low) ** (step / max(steps - 1, 1))
+        lr = LOW * (HIGH / LOW) ** (step / max(steps - 1, 1))
         set_lr(state.optimizers, lr)
         seed_noise(state.device, seed, "lr range", step)
         batch = {name: tensor.to(state.device) for name, tensor in batch.items()}
@@ -52,6 +49,6 @@ def find_lr(
         if smooth > 3 * min(losses) + 1:
             break
     if not losses:
-        return low
+        return LOW
     best = rates[min(range(len(losses)), key=losses.__getitem__)]
-    return float(f"{max(low, best / 3):.2g}") if math.isfinite(best) else low
+    return float(f"{max(LOW, best / 3):.2g}")

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from smalti.configs import demand
+from smalti.configs import demand, demand_words
 from smalti.nn import Block
 from smalti.train.muon import Muon
 
@@ -47,6 +47,7 @@ class OptimConfig:
     ns_steps: int = 5
 
     def __post_init__(self) -> None:
+        demand_words(self, "optim")
         demand(0 < self.lr < math.inf, "optim.lr", self.lr, "a number above 0")
         demand(0 <= self.weight_decay < math.inf, "optim.weight_decay", self.weight_decay, "a number of 0 or more")
         demand(all(0 <= beta < 1 for beta in self.betas), "optim.betas", self.betas, "two numbers in [0, 1)")
@@ -57,7 +58,11 @@ class OptimConfig:
 
 
 WEIGHT_DECAY = {"muon": 0.05, "adamw": 0.05, "adam": 0.0, "sgd": 5e-4, "rmsprop": 0.0}  # what is usual, by name
-READERS = {"betas": ("muon", "adamw", "adam"), "momentum": ("sgd", "rmsprop")}  # of fields that not every one reads
+READERS = {  # of fields that not every one reads
+    "betas": ("muon", "adamw", "adam"),
+    "momentum": ("sgd", "rmsprop"),
+    "ns_steps": ("muon",),
+}
 
 
 def build_optimizers(model: nn.Module, config: OptimConfig) -> list[Optimizer]:

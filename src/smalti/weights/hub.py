@@ -12,7 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from smalti.errors import InputError, StorageError
+from smalti.errors import InputError, StorageError, install_line
+from smalti.files import is_refused
 from smalti.weights.reading import ONE, SHARDS, Published, read_folder, read_json, read_safetensors, shards
 from smalti.weights.text import TEXT
 
@@ -157,7 +158,7 @@ def _library(name: str) -> Any:
             "there is no such file or folder",
             where=name,
             why="names of the hub need huggingface_hub, which is not installed",
-            mend="name a file, or pip install 'huggingface_hub>=1.0'",
+            mend=f"name a file, or {install_line('huggingface-hub')}",
         ) from error
     return huggingface_hub
 
@@ -171,7 +172,7 @@ def _refused(name: str, library: Any, error: Exception) -> InputError | StorageE
         return InputError("the hub shows no such repository", where=name, mend="check the name; it is OWNER/NAME")
     if isinstance(error, kinds.RevisionNotFoundError):
         return InputError("has no such commit, branch or tag", where=name, mend="leave out what follows the @")
-    if isinstance(error, OSError) and error.errno in (13, 28, 30):
+    if is_refused(error):
         return StorageError("cannot be kept", where=name, why=why, mend="free space, or set HF_HOME to another folder")
     if library.constants.HF_HUB_OFFLINE:
         return InputError(

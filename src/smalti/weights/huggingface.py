@@ -153,11 +153,15 @@ HUGGINGFACE = {
 
 def preset_of(told: Mapping[str, Any]) -> str | None:
     """The preset that a config.json of transformers describes, if possible at its image size; None where none fits."""
-    sizes = read_sizes(told)
+    sizes, inner, gated = read_sizes(told), inner_width(told), is_gated(told)
     configs = {name: preset_config(name)[1] for name in list_models(KINDS.get(kind_of(told), ""))}
-    fit = [name for name, one in configs.items() if all(getattr(one, ours) == sizes[ours] for ours in sizes)]
-    if (gated := told.get("use_gated_mlp")) is not None:  # DINOv3's small and small plus are alike but for that
-        fit = [name for name in fit if gated == (getattr(configs[name], "mlp", "") == "swiglu")]
+    fit = [
+        name
+        for name, one in configs.items()
+        if all(getattr(one, ours) == sizes[ours] for ours in sizes)
+        and inner in (int(one.embed_dim * one.mlp_ratio), None)
+        and gated in (getattr(one, "mlp", "") == "swiglu", None)  # DINOv3's small and small plus are alike but for that
+    ]
     return next((name for name in fit if configs[name].img_size == told.get("image_size")), fit[0] if fit else None)
 
 
@@ -174,11 +178,34 @@ def sizes_of(told: Mapping[str, Any]) -> tuple[str, dict[str, Any]] | None:
     sizes, base = read_sizes(told), next(iter(list_models(KINDS.get(kind_of(told), ""))), None)
     if base is None or None in sizes.values():
         return None
-    inner, width = told.get("intermediate_size"), told.get("hidden_size")
-    ratio = inner / width if isinstance(inner, int) and isinstance(width, int) and width else told.get("mlp_ratio")
+    if inner := inner_width(told):
+        sizes["mlp_ratio"] = ratio_of(inner, sizes["embed_dim"])
+    if is_gated(told):
+        sizes["mlp"] = "swiglu"
     if told.get("model_type") == "swinv2":
         sizes["trained_windows"] = trained_windows(told)  # the preset's are for its own number of stages
-    return base, sizes | ({"mlp_ratio": ratio} if ratio else {}) | {"qkv_bias": told.get("qkv_bias", True)}
+    return base, sizes | {"qkv_bias": told.get("qkv_bias", True)}
+
+
+def is_gated(told: Mapping[str, Any]) -> bool | None:
+    """Whether the MLPs are SwiGLU; None for a kind that has no such setting."""
+    return told.get("use_gated_mlp", told.get("use_swiglu_ffn"))  # DINOv3's, DINOv2's
+
+
+def inner_width(told: Mapping[str, Any]) -> int | None:
+    """The width inside of MLPs, in a first stage where there are several; None where it is not said."""
+    inner, ratio = told.get("intermediate_size"), told.get("mlp_ratio")
+    width = told.get("embed_dim" if "depths" in told else "hidden_size")
+    if isinstance(inner, int) or not (isinstance(width, int) and isinstance(ratio, int | float)):
+        return inner if isinstance(inner, int) else None
+    inner = int(width * ratio)
+    return math.ceil(int(inner * 2 / 3) / 8) * 8 if told.get("use_swiglu_ffn") else inner
+
+
+def ratio_of(inner: int, width: int) -> float:
+    """The `mlp_ratio` of an MLP of that width in tokens of that one: what `int(width * ratio)` makes `inner`."""
+    ratio = inner / width
+    return ratio if int(width * ratio) == inner else math.nextafter(ratio, math.inf)
 
 
 def kind_of(told: Mapping[str, Any]) -> str:
@@ -231,6 +258,8 @@ def refuse_others(told: Mapping[str, Any], preset: str, **sizes: Any) -> None:
     }
     if not hasattr(config, "norm_eps"):
         wanted["layer_norm_eps"] = 1e-5
+    if told.get("model_type") == "dinov3_vit":
+        wanted["rope_theta"] = 100.0
     if told.get("architectures") == ["BeitForMaskedImageModeling"]:
         wanted["use_mean_pooling"] = True  # else there are two norms, one behind the other
     for name, value in wanted.items():

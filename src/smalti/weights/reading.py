@@ -149,11 +149,12 @@ def read_safetensors(path: Path) -> dict[str, Tensor]:
     """The tensors of a safetensors file, in fp32; whole numbers stay."""
     try:
         with safe_open(path, framework="pt") as file:
-            if "smalti" in (file.metadata() or {}):
-                raise InputError("is a model of smalti's already", where=path, mend="use it as it is")
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+            ours = "smalti" in (file.metadata() or {})
+            tensors = {} if ours else {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
     except (SafetensorError, OSError, ValueError) as error:
         raise InputError("is damaged", where=path, why=printable(error), mend="get it again") from error
+    if ours:
+        raise InputError("is a model of smalti's already", where=path, mend="use it as it is")
     return {name: t.float() if t.is_floating_point() else t for name, t in tensors.items()}
 
 

@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor
 
-from smalti.errors import InputError
+from smalti.errors import InputError, few
 from smalti.weights.huggingface import task_of
 from smalti.weights.names import Names, Row
 
-__all__ = ["ACTS", "TEXT", "Dialect", "options_of", "text_from_huggingface", "text_to_huggingface"]
+__all__ = ["ACTS", "TEXT", "Dialect", "fresh_head", "options_of", "text_from_huggingface", "text_to_huggingface"]
 
 
 def block(ours: str, theirs: str, names: Mapping[str, str]) -> tuple[Row, ...]:
@@ -79,6 +80,7 @@ BERT_CLASSES = Names(
     (*UNUSED, "cls.predictions.{rest}"),
 )
 CLASSIFIER = "BertForSequenceClassification"
+TRUNK = ("embeddings.", "encoder.", "pooler.", "cls.")  # what names start with but for those of other heads
 OLD = {".gamma": ".weight", ".beta": ".bias"}  # of norms, in the first files
 
 
@@ -155,7 +157,7 @@ ACTS = {"gelu_pytorch_tanh": "gelu_tanh", "gelu_new": "gelu_tanh", "gelu": "gelu
 
 def text_from_huggingface(state: Mapping[str, Tensor], family: str) -> dict[str, Tensor]:
     """The state dict of a model of `family` ("gpt" or "bert") in transformers, under our names. Without a head there,
-    there is none here."""
+    there is none here: `fresh_head` is one."""
     about = TEXT[family]
     named = {}
     for name, tensor in state.items():
@@ -164,6 +166,18 @@ def text_from_huggingface(state: Mapping[str, Tensor], family: str) -> dict[str,
         name = name if name.startswith((about.prefix, *about.head)) else about.prefix + name
         named[name] = tensor.T.contiguous() if name.endswith(about.turned) else tensor
     return names_of(family, "classifier.weight" in named).to_ours(named)
+
+
+def fresh_head(embed_dim: int, vocab_size: int) -> dict[str, Tensor]:
+    """A head of a BERT that guesses hidden tokens and has learned nothing, under our names; always the same."""
+    weight = torch.empty(embed_dim, embed_dim).normal_(std=0.02, generator=torch.Generator().manual_seed(0))
+    return {
+        "pre_logits.fc.weight": weight,
+        "pre_logits.fc.bias": torch.zeros(embed_dim),
+        "pre_logits.norm.weight": torch.ones(embed_dim),
+        "pre_logits.norm.bias": torch.zeros(embed_dim),
+        "head.bias": torch.zeros(vocab_size),
+    }
 
 
 def text_to_huggingface(state: Mapping[str, Tensor], family: str) -> dict[str, Tensor]:
@@ -209,9 +223,9 @@ def options_of(told: Mapping[str, Any], state: Mapping[str, Tensor]) -> tuple[st
     if "classifier.weight" in state:
         options["num_classes"] = len(state["classifier.weight"])
         refuse_other_heads(told, options["num_classes"])
-    elif family == "bert" and "cls.predictions.bias" not in state:
-        what = "its weights have no head: smalti reads a BERT that guesses masked tokens or names the class of a text"
-        raise InputError(what, mend="get it with its head (BertForMaskedLM), or use transformers")
+    elif family == "bert" and (others := [name for name in state if not name.removeprefix("bert.").startswith(TRUNK)]):
+        what = f"it has a head that smalti has not ({few(others)}): a BERT guesses hidden tokens here, or names a class"
+        raise InputError(what, mend="use transformers")
     return family, {**options, "mlp": ACTS[act]}
 
 

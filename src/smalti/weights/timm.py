@@ -1,6 +1,6 @@
-"""timm's names, where they are not ours already: those of BEiT, DINOv3, EVA-02, Swin, Swin V2, of packed SwiGLU layers
-and of pooling by attention. The authors' own files of DeiT, DeiT-III, BEiT, Swin, MAE, DINO, DINOv2 and DINOv3 have the
-same, but for a few.
+"""timm's names, where they are not ours already: those of BEiT, DINOv3, EVA-02, Swin, Swin V2, of ConvNeXt, of packed
+SwiGLU layers and of pooling by attention. The authors' own files of DeiT, DeiT-III, BEiT, Swin, MAE, DINO, DINOv2 and
+DINOv3 have the same, but for a few.
 """
 
 import math
@@ -67,6 +67,21 @@ EVA_02_APART = Names(  # base and large
     MADE,
 )
 SWINS = {"swin": SWIN, "swinv2": SWIN_V2}
+CONVNEXT_BLOCK = {"0": "conv_dw", "2": "norm", "3": "mlp.fc1", "5": "mlp.fc2"}  # torchvision's number in it, and timm's
+CONVNEXT = Names(
+    (
+        ("features.0.{i}.{p}", "stem.{i}.{p}"),
+        *((f"features.{2 * n}.{{i}}.{{p}}", f"stages.{n}.downsample.{{i}}.{{p}}") for n in (1, 2, 3)),
+        *((f"features.{2 * n + 1}.{{j}}.layer_scale", f"stages.{n}.blocks.{{j}}.gamma") for n in range(4)),
+        *(
+            (f"features.{2 * n + 1}.{{j}}.block.{ours}.{{p}}", f"stages.{n}.blocks.{{j}}.{theirs}.{{p}}")
+            for n in range(4)
+            for ours, theirs in CONVNEXT_BLOCK.items()
+        ),
+        ("classifier.0.{p}", "head.norm.{p}"),
+        ("classifier.2.{p}", "head.fc.{p}"),
+    )
+)
 AUTHORS = Names(
     (
         ("reg_token", "register_tokens"),  # DINOv2
@@ -113,9 +128,14 @@ def options_from_timm(told: Mapping[str, Any]) -> dict[str, Any]:
     """
     channels, *sides = told.get("pretrained_cfg", {}).get("input_size") or (None,)
     options = {name: value for name, value in {"in_chans": channels, "img_size": sides}.items() if value}
-    pooled = {"global_pool": pool} if (pool := told.get("global_pool")) else {}  # older files have it here alone
+    pooled = (
+        {"global_pool": pool} if (pool := told.get("global_pool")) is not None else {}
+    )  # of older files, here alone
     for theirs, value in (pooled | told.get("model_args", {})).items():
         if theirs in IDLE or theirs.endswith("_rate"):
+            continue
+        if (theirs, value) == ("global_pool", ""):
+            refuse_every_token(told)
             continue
         if theirs not in ARGUMENTS or (theirs == "global_pool" and value not in POOLS):
             what = f"{theirs} = {value!r} in config.json is something smalti has not"
@@ -128,6 +148,13 @@ def options_from_timm(told: Mapping[str, Any]) -> dict[str, Any]:
     if (name := told.get("architecture")) in list_models("swinv2_*"):
         options["trained_windows"] = windows_of(name, {one: options[one] for one in options if one != "pool"})
     return options
+
+
+def refuse_every_token(told: Mapping[str, Any]) -> None:
+    """Raises InputError where a model that pools nothing has a head: without one it gives features."""
+    if told.get("num_classes", told.get("pretrained_cfg", {}).get("num_classes")):
+        what = "global_pool = '' in config.json: its head answers for every token, not for a picture"
+        raise InputError(what, mend='say there what a picture is read off ("token" or "avg"), or use timm')
 
 
 def windows_of(name: str, options: dict[str, Any]) -> tuple[int, ...]:
@@ -168,6 +195,8 @@ def timm_names(state: Mapping[str, Tensor], family: str) -> Names:
         return EVA_02_APART if any(".mlp.norm." in name for name in state) else EVA_02
     if family == "beit":
         return BEIT
+    if family == "convnext":
+        return CONVNEXT
     if family == "vit" and "pos_embed" not in state and "reg_token" in state:
         return DINOV3_BIASED if no_bias_on_keys(state) else DINOV3
     return PACKED if is_packed(state) else PLAIN

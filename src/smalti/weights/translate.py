@@ -20,11 +20,13 @@ def to_ours(state: Mapping[str, Tensor], family: str) -> tuple[str, dict[str, Te
         return "transformers", text_from_huggingface(state, family)
     for kind in KINDS:
         state = {name.removeprefix(f"{kind}."): tensor for name, tensor in state.items()}
-    if family == "convnext" and any(name.startswith("stages.") for name in state):
-        what = "these weights of a ConvNeXt are timm's, which has other names and layers for it"
-        raise InputError(what, mend="take torchvision's file, which is read")
     publisher, names = find_names(state, family)
-    return publisher, with_counts(spread_bias(names.to_ours(state)))
+    return publisher, with_counts(spread_bias(gates_of_maps(names.to_ours(state))))
+
+
+def gates_of_maps(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Gates of a ConvNeXt in the shape for maps, (D, 1, 1), where they are stored as (D,)."""
+    return {name: t.view(-1, 1, 1) if name.endswith(".layer_scale") else t for name, t in state.items()}
 
 
 def spread_bias(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -59,6 +61,6 @@ def find_names(state: Mapping[str, Tensor], family: str) -> tuple[str, Names]:
         return "transformers", HUGGINGFACE["dinov3, gated" if gated else "dinov3"]
     if names := authors_names(state, family):
         return "timm or the authors", names  # the authors' names are timm's, and a few more
-    if family in ("resnet", "convnext"):
+    if family == "resnet" or (family == "convnext" and "features.0.0.weight" in state):
         return "torchvision", Names()
     return "timm", timm_names(state, family)

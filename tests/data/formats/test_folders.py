@@ -1,14 +1,22 @@
 """Class folders recognised from paths alone, on disk and in archives."""
 
+import hashlib
+import re
+import shutil
+from itertools import product
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
+import smalti.data.opening as opening
+from smalti.data.check import check
 from smalti.data.formats.folders import class_folders
 from smalti.data.formats.tree import Tree
 from smalti.data.formats.walk import Files, walk
 from smalti.data.names import Names
 from smalti.data.source import Source
+from smalti.data.split import split as divide
 from smalti.errors import InputError
 
 
@@ -176,14 +184,19 @@ def test_folders_called_as_splits_that_are_none_are_told(paths: tuple[str, ...])
         (  # patients
             tuple(f"{patient}/{c}/1.jpg" for patient in range(10, 22) for c in "01"),
             "the classes are the 12 upper folders, 10, 11, 12 and 9 more; below them the same names return, 0, 1",
-            "name the pictures in a manifest.csv with the columns path, label and group (the upper folder), or",
+            "in a manifest.csv with the columns path and label, and group (the upper folder) if each is one patient or",
         ),
         (  # versions of the same pictures, with splits
             tuple(f"{version}/{path}" for version in ("colour", "grey") for path in in_splits("a", "b")),
             "the classes are the 2 upper folders, colour, grey; below them the same names return, a, b",
-            "or name one upper folder as DATA",
+            "in a manifest.csv with the columns path, label and split, and group",
         ),
         (("a/abbey/1.jpg", "b/bar/in/1.jpg", "b/bay/1.jpg"), "lie 3 others, abbey, bar, bay", "side by side"),
+        (
+            tuple(f"{upper}/1.jpg" for upper in ("x/train/a", "x/train/b", "x/test/a", "y/train/c", "y/test/c")),
+            "the classes are the 2 upper folders, x, y; below them lie",
+            "arrange them as train/<lower folder> and test/<lower folder>, or name one upper folder as DATA",
+        ),
     ],
 )
 def test_two_levels_of_folders_are_told(paths: tuple[str, ...], cause: str, mend: str) -> None:
@@ -191,6 +204,47 @@ def test_two_levels_of_folders_are_told(paths: tuple[str, ...], cause: str, mend
     assert (problem.kind, problem.fatal) == ("odd_label", False)
     assert cause in problem.cause
     assert mend in problem.mend
+
+
+ORGANS, PLACES = (("x", "a"), ("x", "b"), ("y", "c"), ("y", "d")), (("x", "a"), ("x", "b"), ("y", "b"), ("y", "c"))
+PATIENTS = tuple((f"p{p}", lower) for p in range(10, 22) for lower in "ab")
+
+
+@pytest.mark.parametrize("splits", [("",), ("train/", "test/")], ids=["no splits", "splits"])
+@pytest.mark.parametrize("pairs", [ORGANS, PLACES, PATIENTS], ids=["organs", "places", "patients"])
+def test_the_mend_for_two_levels_works_to_the_letter(
+    tmp_path: Path, pairs: tuple[tuple[str, str], ...], splits: tuple[str, ...]
+) -> None:
+    rows = []
+    for (upper, lower), split, i in product(pairs, splits, range(5)):
+        row = {"path": f"{upper}/{split}{lower}/{upper}{i}.png", "label": lower, "split": split[:-1], "group": upper}
+        (tmp_path / row["path"]).parent.mkdir(parents=True, exist_ok=True)
+        levels = hashlib.sha512(row["path"].encode()).digest()
+        Image.frombytes("L", (8, 8), levels).save(tmp_path / row["path"])
+        rows.append(row)
+    (problem,) = opening.open(tmp_path).problems
+    grouped = pairs == PATIENTS and splits == ("",)  # with splits each patient is in both of them
+    if stated := re.search("manifest.csv with the columns (.*), and group", problem.mend):
+        columns = [*re.split(", | and ", stated[1]), *(["group"] if grouped else [])]
+        lines = [",".join(columns), *(",".join(row[column] for column in columns) for row in rows)]
+        (tmp_path / "manifest.csv").write_text("\n".join(lines))
+    else:
+        place = {"put them side by side": "{label}", "arrange them as train/<lower": "{split}/{label}"}
+        (to,) = (folder for words, folder in place.items() if words in problem.mend)
+        for row in rows:
+            (tmp_path / to.format(**row)).mkdir(parents=True, exist_ok=True)
+            (tmp_path / row["path"]).rename(tmp_path / to.format(**row) / Path(row["path"]).name)
+        for upper, _ in pairs:
+            shutil.rmtree(tmp_path / upper, ignore_errors=True)
+    source = opening.open(tmp_path)
+    found = check(source)
+    assert not found.problems
+    assert source.labels == tuple(sorted({lower for _, lower in pairs}))
+    assert (source.groups is not None) == grouped
+    parts = divide(source, found.facts)
+    for part in (parts.train, parts.test):
+        assert {*source.targets[part].tolist()} == {*range(len(source.labels))}
+    assert splits == ("",) or len(parts.test) == len(rows) / 2
 
 
 @pytest.mark.parametrize(

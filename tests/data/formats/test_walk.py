@@ -149,3 +149,10 @@ def test_a_choice_of_files(tmp_path: Path) -> None:
     assert [chosen.read(0), chosen.read(1)] == [b"c", b"a"]
     with pytest.raises(FileNotFoundError):
         chosen.read(-1)
+
+
+def test_a_walk_ends_where_there_is_more_than_was_allowed(tmp_path: Path) -> None:
+    put(tmp_path, "a/1.jpg", "a/2.jpg", "b.jpg")
+    assert len(walk(tmp_path, at_most=4).paths) == 3
+    with pytest.raises(InputError, match="more than 3 files and folders; name a smaller folder"):
+        walk(tmp_path, at_most=3)

@@ -3,9 +3,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from smalti.data.text import open_sentences, split_texts, texts_of
+from smalti.data.text import open_sentences, split_texts, text_kind, texts_of
 from smalti.data.text.check import check_text
-from smalti.data.text.folders import labels_by_folder
 from smalti.errors import InputError
 
 
@@ -30,7 +29,6 @@ def test_folders_called_train_and_test_are_the_splits(tmp_path: Path):
     parts = split_texts(open_sentences(made(tmp_path, *files, "train/urls.txt", "notes/x.txt")))
     assert len(parts.test) == 18
     assert len(parts.train) + len(parts.val) == 18
-    assert labels_by_folder(["test/a.txt", "b/c/d.txt"]) == {"test/a.txt": (-1, "test"), "b/c/d.txt": (-1, "b/c")}
 
 
 def test_texts_without_a_class_and_a_folder_around_all_are_no_class(tmp_path: Path):
@@ -39,8 +37,29 @@ def test_texts_without_a_class_and_a_folder_around_all_are_no_class(tmp_path: Pa
     source = open_sentences(tmp_path)
     assert source.labels == ("neg", "pos")
     assert np.bincount(source.splits).tolist() == [18, 0, 18]
-    assert ("remark", "2 files left out that are no text or of no class") in check_text(tmp_path, "classify").facts
-    assert labels_by_folder(["set/a/1.txt", "set/a/2.txt"]) == {"set/a/1.txt": (-1, "a"), "set/a/2.txt": (-1, "a")}
+    assert [words for name, words in check_text(tmp_path, "classify").facts if name == "remark"] == [
+        "1 text left out, of no class: set/train/unsup/",
+        "1 file left out, no text or beside the classes: set/readme.txt",
+    ]
+
+
+@pytest.mark.parametrize("around", ["", "aclImdb/"])
+def test_the_reviews_of_imdb_as_they_are_published(tmp_path: Path, around: str):
+    files = [f"{split}/{label}/{i}_7.txt" for split in ("train", "test") for label in ("pos", "neg") for i in range(9)]
+    beside = [f"{split}/{name}" for split in ("train", "test") for name in ("urls_pos.txt", "labeledBow.feat")]
+    beside += ["README", "imdb.vocab", "imdbEr.txt", "train/unsupBow.feat", "train/urls_unsup.txt"]
+    made(tmp_path, *(around + file for file in files + beside), *(f"{around}train/unsup/{i}_0.txt" for i in range(5)))
+    assert text_kind(tmp_path) == "sentences"
+    found = check_text(tmp_path)
+    assert (found.task, found.classes) == ("classify", {"neg": 18, "pos": 18})
+    assert [words for name, words in found.facts if name == "remark"] == [
+        f"5 texts left out, of no class: {around}train/unsup/",
+        f"9 files left out, no text or beside the classes: {around}README, {around}imdb.vocab, {around}imdbEr.txt and "
+        "6 more",
+    ]
+    source = open_sentences(tmp_path)
+    assert np.bincount(source.splits).tolist() == [18, 0, 18]
+    assert check_text(tmp_path, "next-token").task == "next-token"
 
 
 def test_the_check_of_a_folder_names_both_tasks(tmp_path: Path):

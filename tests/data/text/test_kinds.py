@@ -70,6 +70,28 @@ def test_a_folder_is_text_where_no_other_data_is(tmp_path: Path, files: dict[str
     assert (text_kind(made(tmp_path, files)) == "corpus") == text
 
 
+CLASSES = tuple(f"{split}/{label}/1.txt" for split in ("train", "test") for label in ("pos", "neg"))
+
+
+@pytest.mark.parametrize(
+    ("files", "kind"),
+    [
+        (CLASSES, "sentences"),
+        ((*CLASSES, "set.vocab", "train/bow.feat", "train/unsup/1.txt"), "sentences"),
+        ((*CLASSES, "train/pos/1.feat"), None),
+        ((*CLASSES, "train/pos/more/1.txt", "test/pos/more/1.txt", "train/pos/1.feat"), None),
+        ((*CLASSES, "pictures/1.jpg"), None),
+        ((*CLASSES, "pictures/1.jpg", "pictures/more/1.txt"), None),
+        (CLASSES[:3], "corpus"),  # test lacks one
+        ((*CLASSES[:3], "set.vocab"), None),
+        (("pos/1.txt", "neg/1.txt"), "corpus"),
+        (("train/labels/1.txt", "test/labels/1.txt", "train/images/1.jpg", "test/images/1.jpg"), None),
+    ],
+)
+def test_the_same_folders_of_texts_in_each_split_are_classes(tmp_path: Path, files: tuple[str, ...], kind: str | None):
+    assert text_kind(made(tmp_path, dict.fromkeys(files, "x"))) == kind
+
+
 def test_many_texts_beside_pictures_are_no_corpus(tmp_path: Path):
     made(tmp_path, {f"{i}.txt": "" for i in range(10_001)})
     assert text_kind(tmp_path) == "corpus"

@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -32,6 +33,7 @@ def test_a_text_is_encoded_once(pairs):
     one, other = (Pairs(pairs, [0, 2], LETTERS, batch_size=1, known=known) for _ in range(2))
     assert set(known) == {"abc", "d", "cd", "abcd"}
     assert all(a is b for a, b in zip(one.sources, other.sources, strict=True))
+    assert all(ids.dtype == np.uint8 for ids in known.values())
     assert one.longest == 5
 
 

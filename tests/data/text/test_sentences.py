@@ -1,10 +1,11 @@
+import tracemalloc
 from pathlib import Path
 
 import pytest
 
 from smalti.data.text import Sentences, open_sentences
 from smalti.errors import InputError
-from smalti.tokenizers import Bytes
+from smalti.tokenizers import Bytes, Characters
 
 
 def test_texts_are_cut_padded_and_have_their_class(tmp_path: Path):
@@ -21,6 +22,27 @@ def test_texts_are_cut_padded_and_have_their_class(tmp_path: Path):
     assert len(Sentences(open_sentences(path), [0, 1, 2], Bytes(), batch_size=2, max_len=4)) == 2
     with pytest.raises(InputError, match="no texts"):
         Sentences(open_sentences(path), [], Bytes(), batch_size=2, max_len=4)
+
+
+def test_texts_take_as_little_memory_as_their_ids(tmp_path: Path):
+    """A byte each where the vocabulary is small, whatever is asked of them; they took up to 16."""
+    path, letters = tmp_path / "t.csv", Characters("abcdefghij ", ("start", "end"))
+    path.write_text(
+        "text,label\n" + "".join(f"{'abcdefghij' * 2000}{'a' * (i + 1)},{'xy'[i % 2]}\n" for i in range(50))
+    )
+    source, known = open_sentences(path), {}
+    tracemalloc.start()
+    whole = Sentences(source, range(50), letters, batch_size=2, max_len=None, known=known)
+    cut = Sentences(source, range(50), letters, batch_size=2, max_len=9, known=known)
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    size = int(whole.lengths.sum()) - 2 * 50
+    assert held < 1.2 * size
+    assert (cut.lengths.tolist(), cut.cut) == ([9] * 50, 50)
+    start, end = letters.special("start"), letters.special("end")
+    (first, *_) = cut
+    assert first["tokens"].tolist() == [[start, 0, 1, 2, 3, 4, 5, 6, end]] * 2
+    assert next(iter(whole))["tokens"][1, -1] == end
 
 
 @pytest.mark.parametrize("column", ["class", "category"])

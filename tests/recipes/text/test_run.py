@@ -18,8 +18,8 @@ from smalti.data.preprocess import Preprocess
 from smalti.errors import InputError, Interrupted
 from smalti.modelfile import ModelFile, read_any_model, write_model
 from smalti.models import preset_config
+from smalti.recipes.asked import reads_bytes
 from smalti.recipes.recipe import ModelConfig
-from smalti.recipes.settings import reads_bytes
 from smalti.recipes.text.choose import choose_text
 from smalti.recipes.text.language import some_of
 from smalti.recipes.text.recipe import TextRecipe, TokensConfig
@@ -358,7 +358,7 @@ def test_bytes_read_any_file(tmp_path):
         report=False,
         show=False,
     )
-    assert read_any_model(result.model).preprocess.kind == "bytes"
+    assert read_any_model(result.model).processor.kind == "bytes"
 
 
 def test_bytes_of_a_program_are_a_text_and_those_of_pictures_are_none(tmp_path):
@@ -367,7 +367,7 @@ def test_bytes_of_a_program_are_a_text_and_those_of_pictures_are_none(tmp_path):
     call = {"steps": 1, "report": False, "show": False, "overrides": {**TINY, "tokens.tokenizer": "bytes"}}
     result = smalti.train(program, out=tmp_path / "run", **call)
     assert result.task == "next-token"
-    assert read_any_model(result.model).preprocess.kind == "bytes"
+    assert read_any_model(result.model).processor.kind == "bytes"
     assert smalti.resume(result.run, show=False).metrics == result.metrics
     photos = tmp_path / "photos"
     (photos / "cat").mkdir(parents=True)
@@ -386,7 +386,7 @@ def test_the_settings_of_a_run_on_bytes_are_for_any_file(tmp_path):
     settings.write_text('[tokens]\ntokenizer = "bytes"\n')
     call = {"config": settings, "steps": 1, "report": False, "show": False}
     assert smalti.train(program, out=tmp_path / "run", overrides=TINY, **call).task == "next-token"
-    assert not reads_bytes(settings, {"tokens.tokenizer": "characters"})
+    assert not reads_bytes({"tokens": {"tokenizer": "bytes"}}, {"tokens.tokenizer": "characters"})
     settings.write_text("tokens = 3\n")
     with pytest.raises(InputError, match="tokens"):
         smalti.train(text_file(tmp_path), out=tmp_path / "no", **call)
@@ -432,7 +432,48 @@ def test_data_that_changed_is_not_gone_on_with(tmp_path):
 def test_what_cannot_be_is_one_clear_line(tmp_path, options, words):
     with pytest.raises(InputError, match=words):
         smalti.train(text_file(tmp_path), steps=1, out=tmp_path / "run", show=False, **options)
-    assert not (tmp_path / "run" / "model.safetensors").exists()
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_part_with_nothing_to_predict_is_told_before_the_run(tmp_path):
+    """Not after all training: the test of one character leaves no token behind another."""
+    data = tmp_path / "given"
+    data.mkdir()
+    for name, text in (("train", LINES * 9), ("val", "the cat"), ("test", "t")):
+        (data / f"{name}.txt").write_text(text)
+    with pytest.raises(InputError, match=r"given, test: there is nothing to predict .it has 1 token"):
+        smalti.train(data, steps=1, out=tmp_path / "run", overrides=TINY, show=False)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_folder_of_classes_in_another_encoding_is_read_as_bytes(tmp_path):
+    for label, word in (("a", "für"), ("b", "grün")):
+        (tmp_path / "texts" / label).mkdir(parents=True)
+        for i in range(12):
+            (tmp_path / "texts" / label / f"{i}.txt").write_bytes(f"{word} {i} ".encode("latin-1") * 3)
+    call = {"task": "classify", "steps": 1, "show": False}
+    with pytest.raises(InputError, match=r"not UTF-8 text .*or train with --bytes"):
+        smalti.train(tmp_path / "texts", out=tmp_path / "no", **call)
+    raw = {**TINY, "tokens.tokenizer": "bytes"}
+    result = smalti.train(tmp_path / "texts", out=tmp_path / "run", overrides=raw, **call)
+    assert smalti.evaluate(result.model, tmp_path / "texts", split="all", show=False).n == 24
+    assert smalti.resume(result.run, show=False).metrics == result.metrics
+
+
+def test_documents_of_pairs_widen_the_intervals(text_runs, tmp_path):
+    """A column group says which pairs are of one; both ways to write a target know it."""
+    rows = [line.split(",") for line in text_runs["seq2seq"][0].read_text().split()[1:]]
+    alone, grouped = tmp_path / "alone.csv", tmp_path / "grouped.csv"
+    alone.write_text("\n".join(["source,target", *(f"{a},{b}" for a, b in rows)]))
+    grouped.write_text("\n".join(["source,target,group", *(f"{a},{b},{int(a) // 20}" for a, b in rows)]))
+    model = smalti.load(text_runs["seq2seq"][1].model, device="cpu")
+    for beams in (1, 2):
+        options = {"split": "all", "beams": beams, "show": False}
+        plain, known = (smalti.evaluate(model, data, **options).metrics for data in (alone, grouped))
+        assert {metric.groups for metric in known.values()} == {15}
+        for name in ("sequence_accuracy", "token_accuracy", "loss"):
+            assert known[name].value == plain[name].value
+        assert known["loss"].high - known["loss"].low > plain["loss"].high - plain["loss"].low
 
 
 def test_a_table_of_texts_with_other_columns_says_what_they_are_to_be_called(tmp_path):
@@ -450,7 +491,7 @@ def test_a_run_begins_with_what_another_has_learned(text_runs, tmp_path):
     tuned = smalti.train(data, out=tmp_path / "tuned", **call)
     fresh = smalti.train(data, steps=6, out=tmp_path / "fresh", overrides=TINY, report=False, show=False)
     assert tuned.metrics["loss"].value < fresh.metrics["loss"].value
-    assert read_any_model(tuned.model).preprocess == read_any_model(first.model).preprocess
+    assert read_any_model(tuned.model).processor == read_any_model(first.model).processor
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("smalti.recipes.training.fit", stopping_at(3))
         with pytest.raises(Interrupted):
@@ -471,7 +512,7 @@ def test_the_kind_of_tokenizer_is_that_of_the_start(tmp_path):
         patch.setattr("smalti.recipes.training.fit", stopping_at(1))
         with pytest.raises(Interrupted):
             smalti.train(data, start=first.model, steps=2, out=tmp_path / "cut", **call)
-    assert read_any_model(smalti.resume(tmp_path / "cut", show=False).model).preprocess.kind == "bytes"
+    assert read_any_model(smalti.resume(tmp_path / "cut", show=False).model).processor.kind == "bytes"
     with pytest.raises(InputError, match=r'tokens.tokenizer = "bpe", and the model it begins with has bytes'):
         smalti.train(
             data, start=first.model, steps=1, out=tmp_path / "no", overrides={"tokens.tokenizer": "bpe"}, **call
@@ -526,7 +567,7 @@ def test_a_classifier_begins_with_a_model_of_hidden_tokens(text_runs, tmp_path):
     assert result.task == "classify"
     made, start = read_any_model(result.model), read_any_model(masked.model)
     assert made.labels == ("A", "B")
-    assert made.preprocess == start.preprocess.with_specials("start", "end") != start.preprocess
+    assert made.processor == start.processor.with_specials("start", "end") != start.processor
     learned, known = (file.module.token_embed.weight for file in (made, start))
     assert len(learned) == len(known) + 2
     assert (learned[: len(known)] - known).abs().max() < 0.1
@@ -537,6 +578,13 @@ def test_no_run_on_text_is_judged_on_what_its_start_has_learned(task, text_runs,
     data, first = text_runs[task]
     with pytest.raises(InputError, match="add --seed 0"):
         smalti.train(data, start=first.model, seed=1, steps=1, out=tmp_path / "run", show=False)
+
+
+def test_another_model_cannot_be_begun_with(text_runs, tmp_path):
+    data, first = text_runs["next-token"]
+    with pytest.raises(InputError, match='--model: the model it begins with is "gpt_char_mini"; leave out'):
+        smalti.train(data, start=first.model, model="lstm_char", steps=1, out=tmp_path / "run", show=False)
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_model_of_pictures_is_no_start_for_text(tmp_path):
@@ -557,7 +605,7 @@ def test_a_very_short_text_is_learned_from_too(tmp_path, model):
 
 
 def test_labelled_texts_are_cut_into_pieces_where_they_can_be(text_runs, monkeypatch):
-    made = read_any_model(text_runs["classify"][1].model).preprocess
+    made = read_any_model(text_runs["classify"][1].model).processor
     assert made.kind == "bpe"
     assert made.specials == ("start", "end")
     assert choose_tokens("classify", {"tokenizer": "characters"}).tokenizer == "characters"

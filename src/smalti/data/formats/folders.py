@@ -16,10 +16,10 @@ from smalti.data.formats.labels import SPLIT_WORDS, class_targets, composed, in_
 from smalti.data.formats.table import MANIFEST_SUFFIXES
 from smalti.data.formats.tree import Tree, is_picture, is_unread_picture, suffix_of
 from smalti.data.formats.walk import Files
-from smalti.data.heic import HEIF_SUFFIXES, INSTALL
+from smalti.data.heic import HEIF_SUFFIXES
 from smalti.data.names import Names
 from smalti.data.source import UNASSIGNED, Problem, Source
-from smalti.errors import InputError, counted, few, printable
+from smalti.errors import InputError, counted, few, install_line, printable
 
 __all__ = ["class_folders"]
 
@@ -290,7 +290,7 @@ def _unread(others: Names) -> Iterator[Problem]:
         formats.setdefault(suffix_of(path)[1:].upper(), []).append(path)
     for name, paths in formats.items():
         cause = f"{counted(len(paths), f'{name} picture')}, a format that is not read: {few(paths)}"
-        mend = f"{INSTALL}, or " if suffix_of(paths[0]) in HEIF_SUFFIXES else ""
+        mend = f"{install_line('pillow-heif')}, or " if suffix_of(paths[0]) in HEIF_SUFFIXES else ""
         yield Problem("unread_format", "", cause, f"{mend}export them as JPEG", count=len(paths))
 
 
@@ -331,9 +331,13 @@ def _two_levels(folders: list[list[str]], split_at: int | None, class_at: int) -
     if len(pairs) == len(lower):
         cause += f"lie {len(lower)} others, {few(in_order(lower))}"
         mend = "put them side by side in place of the upper ones"
+        if split_at is not None:
+            mend = "arrange them as train/<lower folder> and test/<lower folder>"
     else:  # patients, or versions of the same pictures
         cause += f"the same names return, {few(in_order(lower))}"
-        mend = "name the pictures in a manifest.csv with the columns path, label and group (the upper folder)"
+        columns = "path and label" if split_at is None else "path, label and split"
+        mend = f"name the pictures in a manifest.csv with the columns {columns}, and group (the upper folder) if each "
+        mend += "is one patient or the like"
     yield Problem(
         "odd_label", "", cause, f"if the lower ones are the classes, {mend}, or name one upper folder as DATA"
     )

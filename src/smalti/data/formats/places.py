@@ -17,7 +17,7 @@ from smalti.data.names import Names
 from smalti.data.source import Storage
 from smalti.errors import InputError, printable
 
-__all__ = ["OnDisk", "Place", "by_name", "last_part", "place_in"]
+__all__ = ["OnDisk", "Place", "by_name", "place_in", "stem_of"]
 
 
 class Place(Protocol):
@@ -138,16 +138,21 @@ def by_name(given: Iterable[str], paths: Iterable[str]) -> dict[str, str]:
     Returns:
         The path for each given one that is found. Empty where one name is that of two files, or of two given ones.
     """
-    names = {path: composed(last_part(path)) for path in given}
+    names = {path: composed(_last_part(path)) for path in given}
+    wanted = {*names.values()}
     places: dict[str, str] = {}
     for path in paths:
-        name = composed(last_part(path))
-        for known in {name, posixpath.splitext(name)[0]}:
+        name = composed(_last_part(path))
+        for known in wanted & {name, posixpath.splitext(name)[0]}:
             places[known] = "" if known in places else path  # "": more than one
     found = {path: places[name] for path, name in names.items() if name in places}
     return found if all(found.values()) and len({*names.values()}) == len(names) else {}
 
 
-def last_part(path: str) -> str:
-    """The last part of a path, also of one that was written on Windows."""
+def stem_of(path: str) -> str:
+    """The last part of a path without its suffix, also of a path that was written on Windows."""
+    return posixpath.splitext(_last_part(path))[0]
+
+
+def _last_part(path: str) -> str:
     return path.replace("\\", "/").rpartition("/")[2]

@@ -18,6 +18,7 @@ from smalti.data.formats.walk import Files
 from smalti.data.names import Names
 from smalti.data.source import UNASSIGNED, Source, Task
 from smalti.errors import InputError, StorageError
+from smalti.files import is_refused
 
 __all__ = ["STANDARD", "data_folder", "read_standard", "standard_name"]
 
@@ -108,7 +109,7 @@ def _refused(name: str, root: Path, download: bool, error: Exception) -> InputEr
         return InputError(
             f"{name} is not on this machine", where=root, why=why, mend="add --download, or point at a folder"
         )
-    if isinstance(error, OSError) and error.errno in (13, 28, 30):
+    if is_refused(error):
         return StorageError(
             f"{name} cannot be kept", where=root, why=why, mend="free space, or set SMALTI_DATA to another folder"
         )

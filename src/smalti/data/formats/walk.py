@@ -4,6 +4,7 @@ import errno
 import hashlib
 import os
 import stat
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,24 +71,30 @@ def read_regular(path: str | os.PathLike[str]) -> bytes:
         os.close(handle)
 
 
-def walk(root: str | os.PathLike[str], name: str = "") -> Tree:
+def walk(root: str | os.PathLike[str], name: str = "", *, at_most: int = sys.maxsize) -> Tree:
     """All files below `root`, in sorted order.
 
     Links are followed; a folder that is reached a second time, by a link that loops or doubles, is skipped and noted.
     FIFOs, sockets and devices are skipped and noted, never opened. A broken link with a picture's name stays in the
     list, so that the check reports it as unreadable.
 
+    Args:
+        root: the folder.
+        name: what the person called it, for messages.
+        at_most: how many files and folders there may be.
+
     Raises:
-        InputError: a folder cannot be read.
+        InputError: a folder cannot be read, or there are more.
     """
-    return _Walk(os.fspath(root), name or str(root)).tree()
+    return _Walk(os.fspath(root), name or str(root), at_most).tree()
 
 
 class _Walk:
     """The state of one walk: real folders first, then links, so that a link never takes the place of a real folder."""
 
-    def __init__(self, root: str, name: str) -> None:
-        self.root, self.name = root, name
+    def __init__(self, root: str, name: str, at_most: int) -> None:
+        self.root, self.name, self.at_most = root, name, at_most
+        self.seen = 0
         self.folders: list[str] = []
         self.links: list[str] = []
         self.notes: list[str] = []
@@ -125,7 +132,13 @@ class _Walk:
             if path and not path.endswith("/"):
                 yield path
                 continue
-            pending += sorted(self._entries(path), reverse=True)
+            entries = sorted(self._entries(path), reverse=True)
+            self.seen += len(entries)
+            if self.seen > self.at_most:
+                raise InputError(
+                    f"more than {self.at_most:,} files and folders", where=self.root, mend="name a smaller folder"
+                )
+            pending += entries
             if path:
                 self.folders.append(path[:-1])
             if is_picture(path[:-1]):

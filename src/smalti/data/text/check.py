@@ -8,8 +8,8 @@ import numpy as np
 
 from smalti.data.source import SPLITS, Source
 from smalti.data.split import Split
+from smalti.data.text.classes import labels_by_folder
 from smalti.data.text.corpus import Corpus, open_corpus
-from smalti.data.text.folders import labels_by_folder
 from smalti.data.text.kinds import text_kind
 from smalti.data.text.pairs import open_pairs
 from smalti.data.text.sentences import open_sentences, require_classes
@@ -17,6 +17,8 @@ from smalti.data.text.table import split_texts, texts_of
 from smalti.errors import few
 
 __all__ = ["TextCheck", "check_text"]
+
+_READ_AS = {"classify": "sentences", "seq2seq": "pairs", "next-token": "corpus", "masked-token": "corpus"}
 
 
 @dataclass(frozen=True)
@@ -46,9 +48,9 @@ class TextCheck:
 
 
 def check_text(path: str | os.PathLike[str], task: str | None = None) -> TextCheck:
-    """Opens text and says what it is, to "classify" where that is the task. Raises InputError where it cannot be read,
-    or labels are all alike."""
-    return CHECKS["sentences" if task == "classify" else text_kind(path) or "corpus"](path)
+    """Opens text and says what it is, for a task where one is named. Raises InputError where it cannot be read, or
+    labels are all alike."""
+    return CHECKS[_READ_AS.get(task or "") or text_kind(path) or "corpus"](path)
 
 
 def check_corpus(path: str | os.PathLike[str]) -> TextCheck:
@@ -56,7 +58,8 @@ def check_corpus(path: str | os.PathLike[str]) -> TextCheck:
     corpus: Corpus = open_corpus(path)
     lines, alphabet = corpus.text.count("\n"), len(set(corpus.text))
     learns = "the next character of the text; --task masked-token for hidden ones"
-    if len({label for _, label in labels_by_folder(corpus.names).values()}) > 1:
+    folders = {name.rpartition("/")[0] for name in corpus.names}
+    if len({label for _, label in labels_by_folder(folders).values()}) > 1:
         learns += ", --task classify for the folder that a text is in"
     facts = (
         ("text", f"{len(corpus):,} characters of {alphabet:,} kinds, {lines:,} lines"),

@@ -1,12 +1,13 @@
 """Which data is text: told from names and first lines, so that a command finds the task by itself."""
 
 import os
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from smalti.data.formats.table import LABEL_COLUMNS, MANIFEST_SUFFIXES, PATH_COLUMNS, first_columns
 from smalti.data.formats.tree import is_ignored, suffix_of
 from smalti.data.formats.walk import MAX_FILE_BYTES
+from smalti.data.text.classes import labels_by_folder, same_in_each_split
 from smalti.errors import InputError
 
 __all__ = ["TEXT_SUFFIXES", "TextKind", "is_text_name", "text_kind"]
@@ -43,12 +44,14 @@ def text_kind(path: str | os.PathLike[str]) -> TextKind | None:
     """What kind of text a file or folder is; None where it is none, or not there.
 
     A "corpus" is running text: a file with a suffix of text, or a folder with such files and no other ones, but for
-    what lies beside them (a licence, a Makefile). A table is "pairs" with columns source and target, "sentences" with
-    text and label (or what else that is called), and none with a path column, which names pictures.
+    what lies beside them (a licence, a Makefile). A folder is "sentences" where it has splits that hold the same two or
+    more folders of texts each: these are the classes, and what lies above them does not count. A table is "pairs" with
+    columns source and target, "sentences" with text and label (or what else that is called), and none with a path
+    column, which names pictures.
     """
     path = Path(path)
     if path.is_dir():
-        return "corpus" if _is_text_folder(path) else None
+        return _folder_kind(path)
     if not path.is_file():
         return None
     if suffix_of(path.name) in MANIFEST_SUFFIXES:
@@ -56,18 +59,27 @@ def text_kind(path: str | os.PathLike[str]) -> TextKind | None:
     return "corpus" if is_text_name(path.name) else None
 
 
-def _is_text_folder(path: Path) -> bool:
-    found = False
-    for _, folders, files in os.walk(path):
-        folders[:] = [name for name in folders if not is_ignored(name)]
-        for name in files:
-            if is_ignored(name):
-                continue
-            if is_text_name(name):
-                found = True
-            elif (suffix_of(name) or name.lower()) not in _BESIDE:
-                return False
-    return found
+def _folder_kind(path: Path) -> TextKind | None:
+    texts, others = [], []  # folders that hold texts, and those that hold what is none
+    for where, below, files in os.walk(path):
+        below[:] = [name for name in below if not is_ignored(name)]
+        names = [name for name in files if not is_ignored(name)]
+        folder = Path(where).relative_to(path).as_posix()
+        if any(map(_is_other_data, names)):
+            if not below:
+                return None  # soon said of a million pictures
+            others.append(folder)
+        if any(map(is_text_name, names)):
+            texts.append(folder)
+    labels = labels_by_folder(texts)
+    above = {parent.as_posix() for folder in labels for parent in PurePosixPath(folder).parents}.difference(labels)
+    if same_in_each_split(labels) and above.issuperset(others):
+        return "sentences"
+    return "corpus" if texts and not others else None
+
+
+def _is_other_data(name: str) -> bool:
+    return not is_text_name(name) and (suffix_of(name) or name.lower()) not in _BESIDE
 
 
 def _table_kind(path: Path) -> TextKind | None:

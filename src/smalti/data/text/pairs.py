@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from smalti.data.loader import Batch
 from smalti.data.source import Source, digest
-from smalti.data.text.rows import Known, Rows, encode_row, padded
+from smalti.data.text.rows import Known, RowBatches, encode_row, padded
 from smalti.data.text.table import Texts, read_table, texts_of
 from smalti.errors import InputError
 from smalti.tokenizers import Tokenizer
@@ -52,7 +52,7 @@ def open_pairs(path: str | os.PathLike[str]) -> PairSource:
     return PairSource(sources, table.columns["target"])
 
 
-class Pairs(Rows):
+class Pairs(RowBatches):
     """Batches of some pairs, padded with -1.
 
     A batch is a dict of int64: "source" (B, M); "tokens" (B, N), the start and then the target, which the model is
@@ -64,7 +64,7 @@ class Pairs(Rows):
         tokenizer: of both sides, with the special ids start and end.
         batch_size: pairs.
         seed: of the order.
-        shuffle: another order every epoch, as in `Rows`.
+        shuffle: another order every epoch, as in `RowBatches`.
         max_len: the longest source, and the longest target with its start; None for any, `longest` says what it is.
         known: texts that were encoded before, with their ids; those of these pairs are put there.
         device: where batches are wanted.
@@ -89,9 +89,9 @@ class Pairs(Rows):
         self.pairs, self.tokenizer, self.indices = pairs, tokenizer, np.asarray(indices, np.int64)
         if not len(self.indices):
             raise InputError("there are no pairs to make batches of", where=pairs.sources.name)
-        start, end = ([tokenizer.special(name)] for name in ("start", "end"))
+        self.start, self.end = [tokenizer.special("start")], [tokenizer.special("end")]
         texts, known = texts_of(pairs.sources), {} if known is None else known
-        self.sources, self.shown, self.wanted, self.longest = [], [], [], 0
+        self.sources, self.targets, self.longest = [], [], 0
         for i in map(int, self.indices):
             both = (texts[i], pairs.targets[i])
             source, target = (encode_row(tokenizer, text, pairs.sources, i, known) for text in both)
@@ -102,16 +102,15 @@ class Pairs(Rows):
                 raise InputError(f"{length} tokens are more than max_len {max_len}", where=where, mend=mend)
             self.longest = max(self.longest, length)
             self.sources.append(source)
-            self.shown.append(np.concatenate([start, target]))
-            self.wanted.append(np.concatenate([target, end]))
-        lengths = [len(source) + len(target) for source, target in zip(self.sources, self.wanted, strict=True)]
+            self.targets.append(target)
+        lengths = [len(source) + len(target) for source, target in zip(self.sources, self.targets, strict=True)]
         super().__init__(lengths, batch_size=batch_size, seed=seed, shuffle=shuffle, device=device)
 
     def batch(self, rows: NDArray[np.int64]) -> Batch:
         """The batch of these rows."""
         return {
             "source": padded([self.sources[i] for i in rows]),
-            "tokens": padded([self.shown[i] for i in rows]),
-            "target": padded([self.wanted[i] for i in rows]),
+            "tokens": padded([np.concatenate([self.start, self.targets[i]]) for i in rows]),
+            "target": padded([np.concatenate([self.targets[i], self.end]) for i in rows]),
             "id": torch.from_numpy(self.indices[rows]),
         }

@@ -47,13 +47,12 @@ def decoded(content: bytes, where: object, *, raw: bool = False) -> str:
     if raw:
         return content.decode("utf-8", "surrogateescape")
     if (zero := content.find(0, 0, _LOOKED_AT)) >= 0:
-        mend = "give a text file in UTF-8; --bytes learns from any file"
+        mend = "give a text file in UTF-8, or train with --bytes, which reads any file"
         raise InputError("not a text file", where=where, why=f"a zero byte at byte {zero}", mend=mend)
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError as error:
         wrong = f"0x{content[error.start]:02x} at byte {error.start}"
-        raise InputError(
-            "not UTF-8 text", where=where, why=wrong, mend="save it as UTF-8, or use its bytes as they are with --bytes"
-        ) from error
+        mend = "save it as UTF-8, or train with --bytes, which reads any file"
+        raise InputError("not UTF-8 text", where=where, why=wrong, mend=mend) from error
     return text.removeprefix(_MARK).replace("\r\n", "\n").replace("\r", "\n")

@@ -6,7 +6,7 @@ from collections.abc import Iterator, MutableMapping, Sequence
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from smalti.data.loader import Batch
@@ -15,14 +15,14 @@ from smalti.data.source import Source
 from smalti.errors import InputError
 from smalti.tokenizers import Tokenizer
 
-__all__ = ["Known", "Rows", "bucketed", "encode_of", "encode_row", "padded"]
+__all__ = ["Known", "RowBatches", "bucketed", "encode_of", "encode_row", "padded"]
 
-Known = MutableMapping[str, NDArray[np.int64]]  # texts that were encoded before, and their ids
+Known = MutableMapping[str, NDArray[np.unsignedinteger]]  # texts that were encoded before, and their ids
 
 _POOL = 50  # batches whose rows are sorted together: enough for little padding, few enough for other batches each epoch
 
 
-class Rows(ABC):
+class RowBatches(ABC):
     """Batches of n rows, each of rows of similar length.
 
     Args:
@@ -35,7 +35,7 @@ class Rows(ABC):
     """
 
     def __init__(
-        self, lengths: Sequence[int], *, batch_size: int, seed: int, shuffle: bool, device: torch.device | str
+        self, lengths: ArrayLike, *, batch_size: int, seed: int, shuffle: bool, device: torch.device | str
     ) -> None:
         if batch_size < 1:
             raise InputError(f"batch_size {batch_size} is not 1 or more")
@@ -82,7 +82,7 @@ def bucketed(lengths: NDArray[np.int64], batch_size: int, seed: int, epoch: int)
     return [batches[i] for i in permutation(hash_key(seed, "batches"), epoch, len(batches))]
 
 
-def padded(rows: Sequence[NDArray[np.int64]]) -> Tensor:
+def padded(rows: Sequence[NDArray[np.integer]]) -> Tensor:
     """B rows of ids to (B, N) int64, N that of the longest; -1 behind the shorter ones."""
     ids = np.full((len(rows), max(map(len, rows))), -1)
     for row, values in zip(ids, rows, strict=True):
@@ -90,17 +90,19 @@ def padded(rows: Sequence[NDArray[np.int64]]) -> Tensor:
     return torch.from_numpy(ids)
 
 
-def encode_row(tokenizer: Tokenizer, text: str, source: Source, index: int, known: Known) -> NDArray[np.int64]:
-    """The ids of a text of row `index`, from now on among those that are `known`. Raises InputError as the tokenizer
-    does, naming the row."""
+def encode_row(
+    tokenizer: Tokenizer, text: str, source: Source, index: int, known: Known
+) -> NDArray[np.unsignedinteger]:
+    """The ids of a text of row `index`, from now on among those that are `known`. Raises InputError as `encode_of`."""
     if text not in known:
         known[text] = encode_of(tokenizer, text, f"{source.name}, {source.names[index]}")
     return known[text]
 
 
-def encode_of(tokenizer: Tokenizer, text: str, where: str) -> NDArray[np.int64]:
-    """The ids of a text. Raises InputError as the tokenizer does, saying where the text stands."""
+def encode_of(tokenizer: Tokenizer, text: str, where: str) -> NDArray[np.unsignedinteger]:
+    """The ids (N,) of a text, in as few bytes as the vocabulary leaves them: one, for characters. Raises InputError as
+    the tokenizer does, saying where the text stands."""
     try:
-        return tokenizer.encode(text)
+        return tokenizer.encode(text).astype(np.min_scalar_type(tokenizer.vocab_size - 1))
     except InputError as error:
         raise InputError(error.what, where=where, why=error.why, mend=error.mend) from error

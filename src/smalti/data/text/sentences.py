@@ -11,7 +11,7 @@ from smalti.data.formats.labels import class_targets
 from smalti.data.loader import Batch
 from smalti.data.source import Source
 from smalti.data.text.folders import open_class_folders
-from smalti.data.text.rows import Known, Rows, encode_row, padded
+from smalti.data.text.rows import Known, RowBatches, encode_row, padded
 from smalti.data.text.table import Texts, read_table, texts_of
 from smalti.errors import InputError, few
 from smalti.tokenizers import Tokenizer, enclosed
@@ -19,15 +19,19 @@ from smalti.tokenizers import Tokenizer, enclosed
 __all__ = ["Sentences", "open_sentences", "require_classes"]
 
 
-def open_sentences(path: str | os.PathLike[str]) -> Source:
+def open_sentences(path: str | os.PathLike[str], *, raw: bool = False) -> Source:
     """The texts of a CSV, TSV or JSONL file with columns text and label (or class, or category), and split if wanted;
     of a folder as `open_class_folders`. Labels are in order as those of pictures. `split_texts` divides it.
+
+    Args:
+        path: to a table or a folder.
+        raw: every byte of the files of a folder as it is, as in `read_text`.
 
     Raises:
         InputError: a column, a text or a label is missing, or a class is only outside of train; it names the file.
     """
     if os.path.isdir(path):
-        return open_class_folders(path)
+        return open_class_folders(path, raw=raw)
     table = read_table(path, ("text", "label"))
     names = [label.strip() for label in table.columns["label"]]
     labels, targets = class_targets(names, table.splits, table.name)
@@ -35,7 +39,7 @@ def open_sentences(path: str | os.PathLike[str]) -> Source:
     return Source(table.name, "classify", labels, table.names, targets, table.splits, storage, table.groups)
 
 
-class Sentences(Rows):
+class Sentences(RowBatches):
     """Batches of some texts, padded with -1.
 
     A batch is a dict of int64: "tokens" (B, N); "target" (B,), positions in the labels; "id" (B,), positions in the
@@ -50,7 +54,7 @@ class Sentences(Rows):
             text is left out, `cut` says in how many. None for all.
         known: texts that were encoded before, with their ids; those of these texts are put there.
         seed: of the order.
-        shuffle: another order every epoch, as in `Rows`.
+        shuffle: another order every epoch, as in `RowBatches`.
         device: where batches are wanted.
 
     Raises:
@@ -70,21 +74,22 @@ class Sentences(Rows):
         shuffle: bool = False,
         device: torch.device | str = "cpu",
     ) -> None:
-        self.indices = np.asarray(indices, np.int64)
+        self.indices, self.tokenizer, self.max_len = np.asarray(indices, np.int64), tokenizer, max_len
         if not len(self.indices):
             raise InputError("there are no texts to make batches of", where=source.name)
         texts, known = texts_of(source), {} if known is None else known
-        whole = [encode_row(tokenizer, texts[i], source, i, known) for i in map(int, self.indices)]
-        self.tokens = [enclosed(tokenizer, ids, max_len) for ids in whole]
-        self.cut = sum(len(enclosed(tokenizer, ids)) > len(some) for ids, some in zip(whole, self.tokens, strict=True))
+        self.ids = [encode_row(tokenizer, texts[i], source, i, known) for i in map(int, self.indices)]
         self.targets = np.asarray(source.targets, np.int64)[self.indices]
-        lengths = [len(ids) for ids in self.tokens]
+        around = len(enclosed(tokenizer, self.ids[0][:0]))  # start and end, where it has these
+        whole = np.array([len(ids) + around for ids in self.ids])
+        lengths = whole if max_len is None else np.minimum(whole, max_len)
+        self.cut = int((lengths < whole).sum())
         super().__init__(lengths, batch_size=batch_size, seed=seed, shuffle=shuffle, device=device)
 
     def batch(self, rows: NDArray[np.int64]) -> Batch:
         """The batch of these rows."""
         return {
-            "tokens": padded([self.tokens[i] for i in rows]),
+            "tokens": padded([enclosed(self.tokenizer, self.ids[i], self.max_len) for i in rows]),
             "target": torch.from_numpy(self.targets[rows]),
             "id": torch.from_numpy(self.indices[rows]),
         }

@@ -36,7 +36,7 @@ class Streams:
 
     def __init__(
         self,
-        ids: NDArray[np.int64],
+        ids: NDArray[np.integer],
         *,
         max_len: int,
         batch_size: int,
@@ -72,7 +72,7 @@ class AllStreams:
         batch_size: B, streams, fewer in a text of fewer tokens.
     """
 
-    def __init__(self, ids: NDArray[np.int64], *, max_len: int, batch_size: int = 64) -> None:
+    def __init__(self, ids: NDArray[np.integer], *, max_len: int, batch_size: int = 64) -> None:
         if len(ids) < 2:
             raise InputError(f"{counted(len(ids), 'token')} leave nothing to predict", mend="give a longer text")
         self.ids, self.max_len = compact(ids), max_len

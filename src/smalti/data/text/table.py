@@ -74,7 +74,7 @@ def read_table(path: str | os.PathLike[str], wanted: Sequence[str]) -> TextTable
         InputError: not a table, a column is missing, or a row has nothing in one; it names file and line.
     """
     name = os.fspath(path)
-    found, parsed = parse(read_content(path), Path(path).name)
+    found, parsed = parse(read_content(path), Path(path).name.removesuffix(".gz"))
     rows = list(parsed)
     called = {column: next((c for c in OTHERWISE.get(column, (column,)) if c in found), column) for column in wanted}
     missing = [column for column in called.values() if column not in found]

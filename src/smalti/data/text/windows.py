@@ -38,7 +38,7 @@ class Windows:
 
     def __init__(
         self,
-        ids: NDArray[np.int64],
+        ids: NDArray[np.integer],
         *,
         max_len: int,
         batch_size: int,
@@ -80,7 +80,7 @@ class AllWindows:
         overlap: tokens, below N.
     """
 
-    def __init__(self, ids: NDArray[np.int64], *, max_len: int, batch_size: int = 64, overlap: int = 0) -> None:
+    def __init__(self, ids: NDArray[np.integer], *, max_len: int, batch_size: int = 64, overlap: int = 0) -> None:
         if len(ids) < 2:
             raise InputError(f"{counted(len(ids), 'token')} leave nothing to predict", mend="give a longer text")
         if not 0 <= overlap < max_len:
@@ -133,9 +133,9 @@ def phase(seed: int, epoch: int, slack: int) -> int:
     return math.floor(float(u) * (slack + 1))
 
 
-def compact(ids: NDArray[np.int64]) -> Tensor:
-    """(T,) ids in 4 bytes each."""
-    return torch.from_numpy(ids.astype(np.int32))
+def compact(ids: NDArray[np.integer]) -> Tensor:
+    """(T,) ids in a byte each, where they are given so, else in 4."""
+    return torch.from_numpy(ids if ids.dtype == np.uint8 else ids.astype(np.int32))
 
 
 def window_pairs(ids: Tensor, starts: Tensor, length: int) -> tuple[Tensor, Tensor]:

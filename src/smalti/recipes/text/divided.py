@@ -43,8 +43,8 @@ class Divided:
 
     @property
     def reason(self) -> str:
-        """Why it is split so."""
-        return self.parts.reason
+        """Why it is split so, and what was left out."""
+        return "; ".join((self.parts.reason, *self.source.notes))
 
     @property
     def is_given(self) -> bool:

@@ -7,9 +7,10 @@ from smalti.configs import demand
 from smalti.errors import InputError
 from smalti.evaluate.evaluation import match_labels
 from smalti.evaluate.page import write_report
-from smalti.evaluate.report import DataSummary, Report
+from smalti.evaluate.report import DataSummary
 from smalti.evaluate.text_evaluation import TextEvaluation
 from smalti.ready_text import TextModel, no_beams
+from smalti.recipes.evaluate import evaluation_page
 from smalti.recipes.remarks import known_as, learned_from, part_of_other_data, tell
 from smalti.recipes.text.pairs import Translation
 from smalti.recipes.text.recipe import TokensConfig
@@ -51,20 +52,6 @@ def evaluate_text(
     share = part_of_other_data(split, known, n, total, system.unit, is_given=system.is_given)
     tell((*share, *learned_from(split, known, found.n, system.unit), *cut), show)
     if report is not None:
-        page = Report(
-            title=f"{model.provenance.get('preset', 'model')} on {system.name}",
-            task=model.task,
-            metrics=found.metrics,
-            split=known,
-            model=str(model.provenance.get("preset", "")),
-            parameters=model.provenance.get("parameters") or sum(p.numel() for p in model.module.parameters()),
-            labels=system.labels,
-            confusion=found.confusion,
-            per_class=found.table,
-            mistakes=found.mistakes,
-            trained_on=model.provenance.get("data", ""),
-            data=DataSummary(system.name, {split: system.sizes.get(split, found.n)}, split_reason=system.reason),
-            unit=system.unit,
-        )
-        write_report(report, page)
+        about = DataSummary(system.name, {split: system.sizes.get(split, found.n)}, split_reason=system.reason)
+        write_report(report, evaluation_page(model, found, known, about, unit=system.unit))
     return found

@@ -12,7 +12,7 @@ from torch import nn
 from smalti.data.source import SPLITS
 from smalti.data.text import AllStreams, AllWindows, Corpus, Streams, Windows, open_corpus
 from smalti.data.text.rows import encode_of
-from smalti.errors import few
+from smalti.errors import InputError, counted, few
 from smalti.evaluate.language import (
     Carried,
     LanguageEvaluator,
@@ -58,7 +58,7 @@ class Language:
     task: str
     corpus: Corpus
     tokenizer: Tokenizer
-    ids: Mapping[str, NDArray[np.int64]]
+    ids: Mapping[str, NDArray[np.integer]]
     labels: tuple[str, ...] = ()
     needed: int = 0
 
@@ -107,7 +107,11 @@ class Language:
         return self.corpus.fingerprint()
 
     def read(self, model: nn.Module, splits: Sequence[str]) -> tuple[Choice, ...]:
-        """As `System`; nothing is left out, and the ids are there."""
+        """As `System`; nothing is left out."""
+        for split in splits:
+            if split in self.ids and (n := len(self.ids[split])) < 2:
+                where, why = f"{self.name}, {split}", f"it has {counted(n, 'token')}"
+                raise InputError("there is nothing to predict", where=where, why=why, mend="give a longer text")
         return ()
 
     def rehearsal(self, split: str, model: Any) -> Self:
@@ -157,11 +161,11 @@ class Language:
         """Where the windows begin."""
         return f"windows that begin at token {few(map(str, batch['id'].tolist()))}"
 
-    def part(self, split: str) -> NDArray[np.int64]:
+    def part(self, split: str) -> NDArray[np.integer]:
         """The ids of a split, or of "all" of the text, in its order."""
         return encode_of(self.tokenizer, self.corpus.text, self.name) if split == "all" else self.ids[split]
 
-    def pieces(self, model: Any, ids: NDArray[np.int64]) -> AllWindows | AllStreams:
+    def pieces(self, model: Any, ids: NDArray[np.integer]) -> AllWindows | AllStreams:
         """All of a part, in order."""
         if carries(model):
             return AllStreams(ids, max_len=CARRIED, batch_size=ROWS)
@@ -180,7 +184,7 @@ def carries(model: nn.Module) -> bool:
     return not hasattr(model.config, "max_len")
 
 
-def some_of(ids: NDArray[np.int64]) -> NDArray[np.int64]:
+def some_of(ids: NDArray[np.integer]) -> NDArray[np.integer]:
     """The ids (T,) of a text, or the beginnings of its fiftieths where these are enough to choose a model by."""
     if len(ids) <= CHOOSING:
         return ids

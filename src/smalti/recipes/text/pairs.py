@@ -5,16 +5,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
+import numpy as np
 from torch import nn
 
 from smalti.data.text import Pairs, PairSource, open_pairs, split_texts, texts_of
-from smalti.evaluate.intervals import wilson
+from smalti.evaluate.classify import share
+from smalti.evaluate.groups import Groups, groups_at, groups_of, in_groups
 from smalti.evaluate.language import Seq2SeqEvaluator, collect_tokens, seq2seq, seq2seq_metrics
 from smalti.evaluate.metrics import Metric
 from smalti.evaluate.outputs import device_of
 from smalti.evaluate.text_evaluation import TextEvaluation
 from smalti.evaluate.translation import has_sacrebleu, translation_metrics
-from smalti.objectives import Objective, Seq2Seq
+from smalti.objectives import Objective, TargetToken
 from smalti.ready_text import write_targets
 from smalti.recipes.recipe import Choice
 from smalti.recipes.text.divided import Divided
@@ -87,7 +89,7 @@ class Translation(Divided):
 
     def objective(self, recipe: TextRecipe, state: TrainState) -> Objective:
         """The target, token by token."""
-        return Seq2Seq()
+        return TargetToken()
 
     def evaluator(self, recipe: TextRecipe, model: nn.Module) -> Evaluator:
         """Loss on validation pairs, or on those it learns from where there are none."""
@@ -101,13 +103,14 @@ class Translation(Divided):
         if not len(indices):
             return TextEvaluation(0, {})
         outputs = collect_tokens(model, self.rows(model, split, ROWS), seq2seq)
-        metrics = seq2seq_metrics(outputs)
+        metrics = seq2seq_metrics(outputs, groups=groups_at(self.source, outputs.ids))
         if beams > 1 or has_sacrebleu():
             written = self.written(model, split, beams=beams)
             said, wanted = [written[int(i)] for i in indices], [self.targets[int(i)] for i in indices]
+            groups = groups_at(self.source, indices)
             if beams > 1:
-                metrics["sequence_accuracy"] = share_equal(said, wanted)
-            metrics |= translation_metrics(said, wanted) if has_sacrebleu() else {}
+                metrics |= share_equal(said, wanted, groups_of(groups))
+            metrics |= translation_metrics(said, wanted, groups=groups) if has_sacrebleu() else {}
         return TextEvaluation(len(indices), metrics)
 
     def examples(self, model: nn.Module) -> list[tuple[str, str]]:
@@ -134,8 +137,7 @@ class Translation(Divided):
         return Pairs(self.pairs, indices, self.tokenizer, known=self.known, **options)
 
 
-def share_equal(said: Sequence[str], wanted: Sequence[str]) -> Metric:
+def share_equal(said: Sequence[str], wanted: Sequence[str], groups: Groups) -> dict[str, Metric]:
     """How many texts are what was wanted."""
-    n, equal = len(said), sum(one == other for one, other in zip(said, wanted, strict=True))
-    low, high = wilson(equal / n, n)
-    return Metric(equal / n, float(low), float(high), n)
+    equal = np.array([one == other for one, other in zip(said, wanted, strict=True)])
+    return in_groups({"sequence_accuracy": share(equal, groups)}, groups)

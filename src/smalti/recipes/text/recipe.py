@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from torch import nn
 
-from smalti.configs import demand
+from smalti.configs import demand, demand_words
 from smalti.models.registry import FAMILIES, preset_config
 from smalti.models.registry import build as build_model
 from smalti.recipes.recipe import Composed, ModelConfig, TargetConfig
@@ -35,6 +35,7 @@ class TokensConfig:
     mask_share: float = 0.15
 
     def __post_init__(self) -> None:
+        demand_words(self, "tokens")
         demand(self.vocab_size > 256, "tokens.vocab_size", self.vocab_size, "above 256")
         demand(self.max_len is None or self.max_len >= 2, "tokens.max_len", self.max_len, "2 or more, or none")
         demand(0 < self.mask_share < 1, "tokens.mask_share", self.mask_share, "a share between 0 and 1")

@@ -15,26 +15,28 @@ from torch import nn
 from smalti.data.source import SPLITS
 from smalti.data.text import split_texts
 from smalti.data.text.sentences import require_classes
-from smalti.errors import DamagedError, InputError
+from smalti.errors import DamagedError, DivergedError, InputError
 from smalti.evaluate.metrics import Metric
 from smalti.evaluate.outputs import device_of
 from smalti.evaluate.page import write_report
 from smalti.evaluate.report import DataSummary, Report, Timing
+from smalti.evaluate.text_evaluation import TextEvaluation
 from smalti.files import write_durably
 from smalti.modelfile import ModelFile, write_model
 from smalti.nn.device import describe_device, find_device
 from smalti.nn.threads import Threads
 from smalti.ready_text import prepared
+from smalti.recipes.asked import Asked
 from smalti.recipes.pace import fastest
 from smalti.recipes.recipe import Choice, TargetConfig
 from smalti.recipes.remarks import short_name, tell
-from smalti.recipes.settings import Setting, read_settings, write_settings
+from smalti.recipes.settings import RunConfig, read_settings, write_settings
 from smalti.recipes.text.choose import choose_text
 from smalti.recipes.text.divided import Divided
 from smalti.recipes.text.recipe import TextRecipe, TokensConfig
 from smalti.recipes.text.sentences import Labelling
-from smalti.recipes.text.start import load_start, read_start
-from smalti.recipes.text.systems import System, open_system, task_of
+from smalti.recipes.text.start import load_text_start, read_text_start
+from smalti.recipes.text.systems import System, open_system, text_task
 from smalti.recipes.text.tokens import SPECIALS, choose_tokens
 from smalti.recipes.training import (
     TrainResult,
@@ -52,6 +54,7 @@ from smalti.recipes.transfer import TransferConfig, demand_unseen
 from smalti.tokenizers import Tokenizer, tokenizer_from_dict
 from smalti.train.budget import Budget
 from smalti.train.folder import RunFolder
+from smalti.train.state import TrainState
 
 __all__ = ["resume_text", "train_text"]
 
@@ -61,7 +64,7 @@ class TextRun:
     """All that a run on text is made of."""
 
     folder: RunFolder
-    setting: Setting
+    config: RunConfig
     recipe: TextRecipe
     choices: tuple[Choice, ...]
     system: System
@@ -77,8 +80,8 @@ def train_text(
     task: str | None,
     out: str | os.PathLike[str] | None,
     budget: Budget,
-    settings: Mapping[str, Any],
-    setting: Setting,
+    asked: Asked,
+    config: RunConfig,
     device: torch.device,
     threads: Threads,
     noted: tuple[Choice, ...],
@@ -88,19 +91,20 @@ def train_text(
     """Trains a model on text. Arguments as those of `smalti.recipes.run.train`, which comes here with texts.
 
     Args:
-        settings: what the person settled.
-        setting: what run.toml says of the command; what follows from the data is filled in here.
+        asked: the settings.
+        config: what run.toml says of the command; what follows from the data is filled in here.
         threads: those that compute.
         noted: what was chosen before the data was looked at.
         began: when the command began, of `time.monotonic`.
     """
+    settings = asked.settings
     start = settings.get("transfer", {}).get("start")
-    begun = read_start(start) if start else None
-    task = task_of(data, task)
+    begun = read_text_start(start) if start else None
+    task = text_task(data, task)
     tokens = choose_tokens(task, settings.get("tokens", {}))
     tokenizer = None
     if begun:
-        tokenizer = begun.preprocess.with_specials(*SPECIALS[task])
+        tokenizer = begun.processor.with_specials(*SPECIALS[task])
         tokens = kind_of_start(tokens, tokenizer, settings.get("tokens", {}))
     system = open_system(data, task, tokens, seed=int(settings.get("seed", 0)), tokenizer=tokenizer)
     if isinstance(system, Divided):
@@ -110,8 +114,30 @@ def train_text(
     if isinstance(system, Labelling):
         require_classes(system.source)
     recipe, choices = choose_text(system, budget, settings, device, begun)
-    given = {"--bad-images": setting.bad_images != "stop", "--leaks": setting.leaks != "stop"}
-    given["--workers"] = setting.workers is not None
+    demand_for_text(config, recipe, task)
+    noted = (*noted, *asked.heeded(recipe, task).noted)
+    with torch.device("meta"):
+        model = recipe.build(**system.found)
+    choices = (*noted, *choices, *system.read(model, SPLITS))  # of which one may not fit: better now than in the end
+    system.batches(recipe, model)  # of which a short text may give none: likewise
+    folder = RunFolder.create(out or RunFolder.next_free(short_name(system.name)))
+    with folder.lock():
+        tell(choices, show)
+        if budget.minutes is not None:
+            testing = judging_seconds(system, recipe.build(**system.found).to(device))
+            left = budget.minutes * 60 - (time.monotonic() - began)
+            config = replace(config, seconds=training_seconds(left, testing))
+        config = replace(config, task=system.task, fingerprint=system.fingerprint())
+        write_durably(folder.tokenizer, json.dumps(system.tokenizer.to_dict()))
+        write_settings(folder, config, recipe, choices)
+        with resumable(folder):
+            return carry_out_text(TextRun(folder, config, recipe, choices, system, device, threads, began, show))
+
+
+def demand_for_text(config: RunConfig, recipe: TextRecipe, task: str) -> None:
+    """Passes where all that the person named is for text, and for this task; else raises InputError."""
+    given = {"--bad-images": config.bad_images != "stop", "--leaks": config.leaks != "stop"}
+    given["--workers"] = config.workers is not None
     for field in ("tune", "blocks", "rank"):
         given[f"transfer.{field}"] = getattr(recipe.transfer, field) != getattr(TransferConfig(), field)
     for name in (name for name, is_given in given.items() if is_given):
@@ -119,23 +145,8 @@ def train_text(
     if recipe.target.sampling != "once":
         what = f'target.sampling = "{recipe.target.sampling}" is for pictures'
         raise InputError(what, mend="set target.class_weights=auto for rare classes")
-    if system.task != "classify" and recipe.target != TargetConfig():
-        raise InputError(f"target settings are for classes, and the task is {system.task}", mend="leave them out")
-    with torch.device("meta"):
-        model = recipe.build(**system.found)
-    choices = (*noted, *choices, *system.read(model, SPLITS))  # of which one may not fit: better now than in the end
-    folder = RunFolder.create(out or RunFolder.next_free(short_name(system.name)))
-    with folder.lock():
-        tell(choices, show)
-        if budget.minutes is not None:
-            testing = judging_seconds(system, recipe.build(**system.found).to(device))
-            left = budget.minutes * 60 - (time.monotonic() - began)
-            setting = replace(setting, seconds=training_seconds(left, testing))
-        setting = replace(setting, task=system.task, fingerprint=system.fingerprint())
-        write_durably(folder.tokenizer, json.dumps(system.tokenizer.to_dict()))
-        write_settings(folder, setting, recipe, choices)
-        with resumable(folder):
-            return carry_out(TextRun(folder, setting, recipe, choices, system, device, threads, began, show))
+    if task != "classify" and recipe.target != TargetConfig():
+        raise InputError(f"target settings are for classes, and the task is {task}", mend="leave them out")
 
 
 def judging_seconds(system: System, model: nn.Module) -> float:
@@ -164,19 +175,19 @@ def resume_text(
     began: float,
 ) -> TrainResult:
     """Goes on with a run on text; the folder is locked. As `smalti.recipes.run.resume`."""
-    setting, recipe, choices = read_settings(folder, TextRecipe)
-    setting = setting.moved(data, device)
-    place = find_device(setting.device)
+    config, recipe, choices = read_settings(folder, TextRecipe)
+    config = config.moved(data, device)
+    place = find_device(config.device)
     tokenizer = read_tokenizer(folder)
-    system = open_system(setting.data, setting.task, recipe.tokens, seed=recipe.seed, tokenizer=tokenizer)
-    if system.fingerprint() != setting.fingerprint:
+    system = open_system(config.data, config.task, recipe.tokens, seed=recipe.seed, tokenizer=tokenizer)
+    if system.fingerprint() != config.fingerprint:
         raise InputError(
-            "the data has changed since the run began", where=setting.data, mend="start a new run with smalti train"
+            "the data has changed since the run began", where=config.data, mend="start a new run with smalti train"
         )
     if data is not None or device is not None:
-        write_settings(folder, setting, recipe, choices)
-    with Threads(setting.threads) as threads:
-        return carry_out(TextRun(folder, setting, recipe, choices, system, place, threads, began, show))
+        write_settings(folder, config, recipe, choices)
+    with Threads(config.threads) as threads:
+        return carry_out_text(TextRun(folder, config, recipe, choices, system, place, threads, began, show))
 
 
 def read_tokenizer(folder: RunFolder) -> Tokenizer:
@@ -188,48 +199,25 @@ def read_tokenizer(folder: RunFolder) -> Tokenizer:
         raise DamagedError("is no tokenizer of a run", where=folder.tokenizer, why=str(error), mend=mend) from error
 
 
-def carry_out(run: TextRun) -> TrainResult:
+def carry_out_text(run: TextRun) -> TrainResult:
     """Trains, keeps the best model, judges it once on the test texts, writes the report."""
     recipe, system, folder = run.recipe, run.system, run.folder
     torch.manual_seed(recipe.seed)
     model = recipe.build(**system.found).to(run.device)
     if recipe.transfer.start and not folder.last.exists():
-        load_start(model, read_start(recipe.transfer.start), system.task, system.labels)
+        load_text_start(model, read_text_start(recipe.transfer.start), system.task, system.labels)
     state = new_state(model, recipe.optim, recipe.loop, folder)
     opened = time.monotonic()
-    diverged = run_loop(
-        state,
-        system.batches(recipe, model),
-        system.objective(recipe, state),
-        system.evaluator(recipe, model),
-        optim=recipe.optim,
-        loop=recipe.loop,
-        budget=recipe.budget,
-        seed=recipe.seed,
-        folder=folder,
-        seconds=run.setting.seconds,
-        names=system.describe,
-        show=run.show,
-        settle=run.threads.settle,
-        unit="samples",
-    )
+    diverged = learn(run, state)
     trained = time.monotonic()
+
     step = keep_best(state, folder)
     family, _ = recipe.resolve(**system.found)
     answering = prepared(family, copy.deepcopy(model))  # as `smalti evaluate` will
-    stopped = state.step if diverged else None
-    model = model.cpu()
-
-    def write(metrics: dict[str, Metric]) -> dict[str, Any]:
-        """Writes the model with all that is known of it, and returns that."""
-        about = provenance(run.setting, recipe, system.name, step, model, metrics, diverged=stopped)
-        file = ModelFile(family, model, system.task, system.labels, system.tokenizer, provenance=about)
-        write_model(folder.model, file)
-        return about
-
-    write({})  # whatever becomes of the test
+    keep = partial(write_text_model, run, model.cpu(), step, state.step if diverged else None)
+    keep({})  # whatever becomes of the test
     found = system.measure(answering, "test")
-    about = write(found.metrics)
+    about = keep(found.metrics)
     if diverged:
         raise diverged
     made = TrainResult(folder.path, folder.model, system.task, found.metrics, time.monotonic() - run.began)
@@ -241,29 +229,74 @@ def carry_out(run: TextRun) -> TrainResult:
         peak_memory=peak_memory(),
     )
     folder.write_result(result(made, about, state, timing, n=found.n, skipped=0))
-    if run.setting.report:
-        pace = dict(state.pace)
-        page = Report(
-            title=system.name,
-            task=system.task,
-            metrics=found.metrics,
-            split="test",
-            model=recipe.model.preset,
-            parameters=about["parameters"],
-            labels=system.labels,
-            confusion=found.confusion,
-            per_class=found.table,
-            mistakes=found.mistakes,
-            trained_on=system.name,
-            data=DataSummary(system.name, system.sizes, split_reason=system.reason),
-            choices=[(c.name, c.value, c.reason) for c in run.choices],
-            curves=[{**row, "seconds": pace.get(int(row["step"]))} for row in state.rows],
-            timing=timing,
-            run=str(folder.path),
-            versions=made_with(),
-            command=run.setting.command,
-            unit=system.unit,
-            texts=system.examples(answering),
-        )
-        write_report(folder.report, page)
+    if run.config.report:
+        write_report(folder.report, make_text_report(run, state, answering, found, timing, about["parameters"]))
     return made
+
+
+def learn(run: TextRun, state: TrainState) -> DivergedError | None:
+    """The loop, as `run_loop`."""
+    recipe, system, model = run.recipe, run.system, state.model
+    return run_loop(
+        state,
+        system.batches(recipe, model),
+        system.objective(recipe, state),
+        system.evaluator(recipe, model),
+        optim=recipe.optim,
+        loop=recipe.loop,
+        budget=recipe.budget,
+        seed=recipe.seed,
+        folder=run.folder,
+        seconds=run.config.seconds,
+        names=system.describe,
+        show=run.show,
+        settle=run.threads.settle,
+        unit="samples",
+    )
+
+
+def write_text_model(
+    run: TextRun, model: nn.Module, step: int, stopped: int | None, metrics: dict[str, Metric]
+) -> dict[str, Any]:
+    """Writes the model file, and returns what it says of how the model came about.
+
+    Args:
+        model: on the CPU.
+        step: that its weights are of.
+        stopped: the step at which the run diverged; None where it did not.
+        metrics: on the test texts, as far as these are known.
+    """
+    system, (family, _) = run.system, run.recipe.resolve(**run.system.found)
+    about = provenance(run.config, run.recipe, system.name, step, model, metrics, diverged=stopped)
+    file = ModelFile(family, model, system.task, system.labels, system.tokenizer, provenance=about)
+    write_model(run.folder.model, file)
+    return about
+
+
+def make_text_report(
+    run: TextRun, state: TrainState, answering: nn.Module, found: TextEvaluation, timing: Timing, parameters: int
+) -> Report:
+    """The report of a finished run, whose model reached what was `found` on the test texts."""
+    system, pace = run.system, dict(state.pace)
+    return Report(
+        title=system.name,
+        task=system.task,
+        metrics=found.metrics,
+        split="test",
+        model=run.recipe.model.preset,
+        parameters=parameters,
+        labels=system.labels,
+        confusion=found.confusion,
+        per_class=found.table,
+        mistakes=found.mistakes,
+        trained_on=system.name,
+        data=DataSummary(system.name, system.sizes, split_reason=system.reason),
+        choices=[(c.name, c.value, c.reason) for c in run.choices],
+        curves=[{**row, "seconds": pace.get(int(row["step"]))} for row in state.rows],
+        timing=timing,
+        run=str(run.folder.path),
+        versions=made_with(),
+        command=run.config.command,
+        unit=system.unit,
+        texts=system.examples(answering),
+    )

@@ -9,7 +9,6 @@ import numpy as np
 from torch import nn
 
 from smalti.data.text import Sentences, open_sentences, split_texts, texts_of
-from smalti.errors import counted
 from smalti.evaluate.evaluators import ClassifyEvaluator
 from smalti.evaluate.groups import groups_at
 from smalti.evaluate.outputs import collect, device_of, softmax
@@ -39,7 +38,7 @@ class Labelling(Divided):
         cls, data: str | os.PathLike[str], task: str, tokens: TokensConfig, *, seed: int, tokenizer: Tokenizer | None
     ) -> Self:
         """As `open_system`."""
-        source = open_sentences(data)
+        source = open_sentences(data, raw=tokens.tokenizer == "bytes")
         parts, texts = split_texts(source, seed=seed), texts_of(source)
         if tokenizer is None:
             tokenizer = make_tokenizer(tokens, texts, [texts[i] for i in map(int, parts.train)], SPECIALS["classify"])
@@ -70,7 +69,7 @@ class Labelling(Divided):
         rows = [self.rows(model, split, 1) for split in splits if len(getattr(self.parts, split))]
         cut, n, width = sum(some.cut for some in rows), sum(len(some.indices) for some in rows), model.config.max_len
         why = f"longer than the {width} tokens that are read; --set tokens.max_len=N trains a model that reads more"
-        return (Choice("cut", f"{cut:,} of {counted(n, 'text')}", why),) if cut else ()
+        return (Choice("cut", f"{cut:,} of {n:,} texts", why),) if cut else ()
 
     def batches(self, recipe: TextRecipe, model: nn.Module) -> Batches:
         """Shuffled training texts of similar length."""

@@ -11,20 +11,20 @@ from smalti.modelfile import ModelFile
 from smalti.recipes.transfer import read_any_start
 from smalti.weights import load_strictly
 
-__all__ = ["load_start", "read_start"]
+__all__ = ["load_text_start", "read_text_start"]
 
 HEADS, TABLE, PLACES = ("head.", "pre_logits."), "token_embed.weight", "positions.table"
 
 
-def read_start(start: str) -> ModelFile[Any]:
+def read_text_start(start: str) -> ModelFile[Any]:
     """The model that a run on text begins with, as `find_start` says it. Raises InputError where it is of pictures."""
     file = read_any_start(start)
-    if isinstance(file.preprocess, Preprocess):
+    if isinstance(file.processor, Preprocess):
         raise InputError("is a model of pictures, not of text", where=start, mend="name a model trained on text")
     return file
 
 
-def load_start(model: nn.Module, file: ModelFile[Any], task: str, labels: tuple[str, ...]) -> None:
+def load_text_start(model: nn.Module, file: ModelFile[Any], task: str, labels: tuple[str, ...]) -> None:
     """Gives a fresh `model` the weights of another; of one for another task or other labels, all but its head. Special
     ids that the other does not know begin fresh; positions beyond the length of the model are left out."""
     state, fresh = file.module.state_dict(), model.state_dict()

@@ -18,7 +18,7 @@ from smalti.tokenizers import Tokenizer
 from smalti.train.loop import Batches, Evaluator
 from smalti.train.state import TrainState
 
-__all__ = ["TEXT_TASKS", "System", "is_text", "open_system", "task_of"]
+__all__ = ["TEXT_TASKS", "System", "is_text", "open_system", "text_task"]
 
 SYSTEMS = {"next-token": Language, "masked-token": Language, "seq2seq": Translation, "classify": Labelling}
 KINDS = {"corpus": "next-token", "pairs": "seq2seq", "sentences": "classify"}  # the task that data suggests
@@ -94,7 +94,7 @@ def is_text(data: str | os.PathLike[str], task: str | None, *, raw: bool = False
     return task in (None, "classify") and text_kind(data) is not None
 
 
-def task_of(data: str | os.PathLike[str], task: str | None) -> str:
+def text_task(data: str | os.PathLike[str], task: str | None) -> str:
     """The task that is asked for, else what the data suggests."""
     return task or KINDS.get(text_kind(data) or "corpus", "next-token")
 
@@ -119,5 +119,5 @@ def open_system(
     Raises:
         InputError: it cannot be read, or is not for this task.
     """
-    task = task_of(data, task)
+    task = text_task(data, task)
     return SYSTEMS[task].open(data, task, tokens, seed=seed, tokenizer=tokenizer)

@@ -1,5 +1,0 @@
-"""`python -m smalti.cli` is `smalti`."""
-
-from smalti.cli import main
-
-main()

@@ -1,0 +1,123 @@
+"""From manifests to a source: their rows as samples, with their answers, splits and groups."""
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from smalti.data.formats.manifest.answers import answers
+from smalti.data.formats.manifest.pictures import found_by_name, leads_to_pictures, none_exists, notes, paths
+from smalti.data.formats.manifest.search import Found
+from smalti.data.formats.manifest.tables import AllRows, Row, Table, table_of
+from smalti.data.formats.places import OnDisk, Place
+from smalti.data.formats.table import PATH_COLUMNS, stated_split
+from smalti.data.formats.tree import Tree, is_picture, suffix_of
+from smalti.data.formats.walk import walk
+from smalti.data.names import Names
+from smalti.data.source import Problem, Source, Storage, Task
+from smalti.errors import InputError, counted, few
+
+__all__ = ["read_file", "read_tree"]
+
+_SEARCHED = 2_000_000  # files and folders: ImageNet has 1.4 million; a home folder must not be walked for ever
+
+
+def read_tree(tree: Tree, found: Found, task: Task | None) -> Source:
+    """The source that manifests inside a folder or archive describe. Raises InputError with file and line of a row."""
+    names = Names(paths(found.tables, found.place))
+    rest = _in_no_row(tree, names, found.place)
+    cause = f"{counted(len(rest), 'picture')} in no manifest: {few(rest)}"
+    left_out = Problem("left_out", "", cause, "give each a row, if it is to be used", count=len(rest))
+    said = (*tree.notes, *found.remarks)
+    storage = found.place.storage(names)
+    return _source(tree.name, found.tables, names, storage, task, said, (left_out,) if rest else ())
+
+
+def _in_no_row(tree: Tree, names: Names, place: Place) -> Names:
+    """The pictures of a tree that none of these names leads to."""
+    given = {*names}
+    others = Names(path for path in tree.paths if is_picture(path) and path not in given)
+    # absolute paths, and those through links, which may lead to one of the others
+    roundabout = {*map(place.identity, given.difference(tree.paths))} if others else set()
+    return Names(path for path in others if place.identity(path) not in roundabout) if roundabout else others
+
+
+def read_file(path: str | os.PathLike[str], name: str, task: Task | None) -> Source:
+    """The source that one manifest on disk describes; its paths start from its own folder. Raises InputError."""
+    try:
+        with open(path, "rb") as file:
+            content = file.read()
+    except OSError as error:
+        raise InputError(
+            "cannot be read", where=name, why=error.strerror or str(error), mend="give yourself the right to read it"
+        ) from error
+    table = table_of(content, name if suffix_of(name) else os.fspath(path))
+    if table.lacks:
+        mend = (
+            f"the first row must name the columns, e.g. path,label; path may be {' or '.join(PATH_COLUMNS[1:])} too; "
+            "of texts text,label or source,target"
+            if not table.path_column
+            else "name the column of the answer label, labels or target"
+        )
+        raise InputError(f"no {table.lacks}; the columns are {table.shown}", where=name, mend=mend)
+    place = OnDisk(os.path.dirname(os.path.abspath(path)))
+    if not leads_to_pictures(table, place):
+        files, unseen = _all_below(place.root)
+        table = found_by_name(table, files)
+        if not table.elsewhere:
+            raise none_exists([table], name, unseen)
+    names = Names(paths([table], place))
+    return _source(name, [table], names, place.storage(names), task, tuple(notes([table])))
+
+
+def _all_below(root: str) -> tuple[Sequence[str], str]:
+    """The files around a manifest; none where there are too many, or where folders lie beside it that are nobody's
+    business, and then why."""
+    try:
+        return walk(root, at_most=_SEARCHED).paths, ""
+    except InputError as error:
+        return (), f"{error.where}: {error.cause}"
+
+
+def _source(
+    name: str,
+    tables: Sequence[Table],
+    names: Names,
+    storage: Storage,
+    task: Task | None,
+    notes: tuple[str, ...] = (),
+    problems: tuple[Problem, ...] = (),
+) -> Source:
+    _refuse_boxes(name, tables, names)
+    rows = AllRows(tables)
+    splits = np.fromiter(map(_split, rows), np.int8, len(names))
+    groups = _groups(rows)
+    task, labels, targets = answers(name, rows, splits, task)
+    return Source(name, task, labels, names, targets, splits, storage, groups, notes, problems=problems)
+
+
+def _refuse_boxes(name: str, tables: Sequence[Table], names: Names) -> None:
+    """A row a box would pass for a row a picture, and a picture of two things for two pictures."""
+    boxed = next((table for table in tables if {"xmin", "ymin"} <= {*table.columns} or "bbox" in table.columns), None)
+    if boxed is not None and len({*names}) < len(names):
+        raise InputError(
+            "not a classification set: it holds boxes for object detection, several in a picture",
+            where=name,
+            why=f"the columns of {boxed.name} are {boxed.shown}",
+            mend="to classify the pictures, give each one row, with its label",
+        )
+
+
+def _split(row: Row) -> int:
+    text = row.text("split")
+    return stated_split(text, row.where) if text else row.table.split
+
+
+def _groups(rows: AllRows) -> np.ndarray[Any, np.dtype[np.int64]] | None:
+    """A number a group; a row without one is a group of its own."""
+    if not any("group" in table.columns for table in rows.tables):
+        return None
+    numbers: dict[object, int] = {}
+    keys = (row.text("group") or (row.table.name, row.line) for row in rows)
+    return np.fromiter((numbers.setdefault(key, len(numbers)) for key in keys), np.int64)

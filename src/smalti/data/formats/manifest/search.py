@@ -1,0 +1,180 @@
+"""Which of the tables in a folder or an archive are its manifests."""
+
+import posixpath
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from itertools import chain, islice
+from typing import Self
+
+from smalti.data.formats.labels import composed, split_of
+from smalti.data.formats.manifest.pictures import none_exists, notes, settled
+from smalti.data.formats.manifest.tables import AllRows, Table, table_of
+from smalti.data.formats.places import Place, place_in, stem_of
+from smalti.data.formats.table import LABEL_COLUMNS, MANIFEST_SUFFIXES
+from smalti.data.formats.tree import Tree, is_picture
+from smalti.data.names import Names
+from smalti.data.source import UNASSIGNED
+from smalti.errors import InputError, few, printable
+
+__all__ = ["Found", "find", "remark"]
+
+_STEMS = {"metadata", "manifest", "labels", "_classes"}
+_LOOKED_INTO = 5  # of the tables that are not read
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a tree holds in the way of manifests.
+
+    Args:
+        tables: those that are read.
+        place: where their pictures lie.
+        remarks: on those that cannot be read.
+        notes: on other tables, and on how pictures were found.
+    """
+
+    tables: tuple[Table, ...]
+    place: Place
+    remarks: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def find(tree: Tree) -> Found:
+    """Looks for metadata, manifest or labels (.csv, .tsv, .jsonl), in a folder around all pictures or in a split's
+    folder there, or for train.csv etc. The outermost such folder counts in which one leads to pictures.
+
+    A file without a path column is no manifest, nor is one that says what class folders say, of pictures that are not
+    there. Raises InputError where two would do, or where none of the pictures is there.
+    """
+    place, tables = place_in(tree), _Tables.of(tree)
+    used: list[Table] = []
+    astray: list[list[Table]] = []  # those that lead nowhere, level by level
+    unread = [*tables.others]
+    for level in sorted(tables.levels, key=len):
+        here = tables.levels[level]
+        if used:
+            unread += here
+        elif used := settled([*here.values()], place, tree.paths):
+            _demand_one_a_split(tree.name, used)
+        else:
+            astray.append([*here.values()])
+    if astray and not used and not _as_the_folders(tree, astray[0]):
+        raise none_exists(astray[0], tree.name)
+    passed_over = [
+        f"{printable(table.name)} is not read: none of its pictures is there" for table in chain.from_iterable(astray)
+    ]
+    return Found(tuple(used), place, (*tables.remarks, *passed_over), (*notes(used), *_unread(tree, unread)))
+
+
+@dataclass(frozen=True)
+class _Tables:
+    """The tables of a tree.
+
+    Args:
+        levels: those that would do, by their paths, for each folder that they, or the folders of their splits, lie in.
+        remarks: on those that lack something.
+        others: the paths of those that lie or are called otherwise.
+    """
+
+    levels: dict[str, dict[str, Table]] = field(default_factory=dict)
+    remarks: list[str] = field(default_factory=list)
+    others: list[str] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, tree: Tree) -> Self:
+        tables, around = cls(), _around(tree.paths)
+        for path in tree.paths:
+            if path.lower().endswith(MANIFEST_SUFFIXES):
+                tables.add(tree, path, _level(path, around))
+        return tables
+
+    def add(self, tree: Tree, path: str, place: tuple[str, int] | None) -> None:
+        if place is None:
+            self.others.append(path)
+            return
+        level, split = place
+        table = table_of(tree.content(path), f"{tree.name}/{path}", posixpath.dirname(path), split)
+        if table.lacks:
+            self.remarks.append(_lacking(path, table))
+        elif not table.answers and stem_of(path).lower() == "metadata":  # more likely what else is known of pictures
+            said = "has columns of 0 and 1; if these are the labels, call it manifest.csv"
+            self.remarks.append(f"{printable(path)} {said}")
+        else:
+            self.levels.setdefault(level, {})[path] = table
+
+
+def _around(paths: Names) -> str:
+    """The folder around all pictures; around all files, where there are none. Paths are sorted, so the first and the
+    last tell."""
+    ends = [next(filter(is_picture, order), "") for order in (paths, reversed(paths))]
+    if not all(ends) and len(paths):
+        ends = [paths[0], paths[-1]]
+    return posixpath.commonpath([posixpath.dirname(path) for path in ends])
+
+
+def _level(path: str, around: str) -> tuple[str, int] | None:
+    """The folder that a table is a manifest of, and the split that its name or its folder means; None where it is none.
+
+    Args:
+        path: the table's.
+        around: the folder around all pictures.
+    """
+    stem, folder = stem_of(path), posixpath.dirname(path)
+    above, last = posixpath.split(folder)
+    if stem.lower() in _STEMS and _holds(above, around) and (split := split_of(last)) is not None:
+        return above, split
+    split = split_of(stem)
+    if _holds(folder, around) and (split is not None or stem.lower() in _STEMS):
+        return folder, UNASSIGNED if split is None else split
+    return None
+
+
+def _holds(folder: str, path: str) -> bool:
+    return not folder or f"{path}/".startswith(f"{folder}/")
+
+
+def _demand_one_a_split(name: str, tables: Sequence[Table]) -> None:
+    splits = [table.split for table in tables]
+    if len(tables) > 1 and (UNASSIGNED in splits or len({*splits}) < len(splits)):
+        raise InputError(
+            f"{len(tables)} manifests",
+            where=name,
+            why=few(table.name for table in tables),
+            mend="name the one to use as DATA",
+        )
+
+
+def _as_the_folders(tree: Tree, tables: Sequence[Table]) -> bool:
+    """Whether all labels are names of folders, so that tables which lead nowhere say nothing that folders do not."""
+    folders = {_alike(part) for folder in tree.folders for part in folder.split("/")}
+    columns = {table.answers for table in tables}
+    return columns <= {(c,) for c in LABEL_COLUMNS} and all(
+        _alike(row.text(*row.table.answers)) in folders for row in AllRows(tables)
+    )
+
+
+def _alike(name: str) -> str:
+    return composed(name).casefold()
+
+
+def _unread(tree: Tree, paths: Sequence[str]) -> Iterator[str]:
+    for path in islice(paths, _LOOKED_INTO):
+        with suppress(InputError):  # no table at all
+            if not table_of(tree.content(path), path).lacks:
+                yield (
+                    f"{printable(path)} has the columns of a manifest, but is not read: metadata, manifest and labels "
+                    "are, in the outermost folder around all pictures or a split's folder there"
+                )
+
+
+def remark(tree: Tree, path: str) -> str:
+    """What is to be said of a table that is no manifest; empty where it would do. Raises InputError for no table."""
+    table = table_of(tree.content(path), f"{tree.name}/{path}", posixpath.dirname(path))
+    if table.lacks:
+        return _lacking(path, table)
+    return "" if settled([table], place_in(tree), tree.paths) else str(none_exists([table], path))
+
+
+def _lacking(path: str, table: Table) -> str:
+    return f"{printable(path)} has no {table.lacks}; its columns are {table.shown}"
