@@ -133,7 +133,7 @@ def test_positions_are_of_the_grid_of_the_preset_or_the_folder(named, monkeypatc
 
 @pytest.mark.parametrize(
     ("cut", "size", "asked"),
-    [((28, 42), (28, 42), {}), ((30, 42), (28, 42), {}), ((28, 42), (70, 70), {"img_size": 70})],
+    [((28, 42), (28, 42), {}), ((30, 42), (56, 56), {}), ((28, 42), (70, 70), {"img_size": 70})],
 )
 def test_a_dinov2_takes_pictures_as_its_preprocessor_makes_them(cut, size, asked, monkeypatch, tmp_path):
     module = smalti.create_model(small(monkeypatch, "vit_small_patch14_dinov2", **SMALL), img_size=56)
@@ -334,10 +334,12 @@ def test_a_model_of_timm_that_pools_nothing_gives_features(tmp_path):
         published_model(tmp_path)
 
 
-def test_what_patches_do_not_fill_is_left_out_as_in_timm(tmp_path):
+def test_pictures_that_patches_do_not_fill_are_refused_until_a_size_is_named(tmp_path):
     theirs = written_by_timm(tmp_path, "vit_tiny_patch16_224", **SMALL, img_size=40)
-    made = published_model(tmp_path)
-    assert "pictures are 40 x 40 there, which patches do not fill" in " ".join(made.remarks)
+    seen = "pictures are 40 x 40 there, of which patches of 16 see the upper left 32 x 32; add --img-size 32"
+    with pytest.raises(InputError, match=seen):
+        published_model(tmp_path)
+    made = published_model(tmp_path, img_size=32)
     images = torch.randn(2, 3, 40, 40)
     with torch.no_grad():
         found = made.model.module(images[..., :32, :32])

@@ -62,7 +62,7 @@ def check(
         download: whether a standard set may be fetched.
         show: whether to show progress on stderr.
     """
-    fit(task, AnyTask | None, "task")
+    task = fit(task, AnyTask | None, "task")
     if is_text(data, task):
         return check_text(data, task)
     return checked(opening.open(data, download=download, task=task), show=show)  # type: ignore[arg-type]
@@ -142,7 +142,7 @@ def probe(
     Raises:
         InputError: the data cannot be read, or a part of it is empty.
     """
-    fit(task, Task | None, "task")
+    task = fit(task, Task | None, "task")
     if k < 1:
         raise InputError(f"-k {k} is not 1 or more", mend="give a number above 0")
     ready = opened(model, device=device)

@@ -100,7 +100,6 @@ def test_that_pictures_are_cut_to_another_shape_is_said(told):
         ({"crop_mode": "border"}, "pad", 0.9, "the middle 0.9 of the long side, with a border, bicubic"),
         ({"crop_mode": "squash", "crop_pct": 1.0}, "squash", 1.0, ""),
         ({"crop_mode": "border", "crop_pct": 0.875}, "pad", 0.875, ""),
-        ({"input_size": [3, 225, 225], "crop_pct": 0.9}, "crop", 0.9 * 224 / 225, ""),
     ],
 )
 def test_what_timm_sees_of_pictures_is_told_in_its_words(told, fit, share, said):

@@ -54,11 +54,37 @@ def test_what_was_typed_is_refused_where_it_means_nothing():
 def test_what_a_file_says_in_vain_is_left_out_and_told():
     """run.toml of another run states every value, so the usual ones are no matter."""
     asked = ask(RECIPE.to_dict(), {"optim.name": "adamw"}, where="run.toml").heeded(ADAMW, "classify")
-    (told,) = asked.noted
-    assert (told.name, told.value) == ("left out", "optim.momentum")
-    assert told.reason == 'of run.toml: its optim.name is "adamw"'
-    assert ADAMW.with_settings(asked.settings) == replace(ADAMW, optim=replace(ADAMW.optim, weight_decay=0.05))
+    assert [(told.name, told.value, told.reason) for told in asked.noted] == [
+        ("left out", "optim.lr, optim.weight_decay", 'run.toml has them for "sgd"'),
+        ("left out", "optim.momentum", 'of run.toml: its optim.name is "adamw"'),
+    ]
+    assert replace(ADAMW, optim=replace(ADAMW.optim, momentum=0.98)).with_settings(asked.settings) == ADAMW
     assert ask(RECIPE.to_dict(), None).heeded(RECIPE, "classify").noted == ()
+
+
+def test_a_rate_is_of_its_optimiser():
+    file = {"optim": {"name": "sgd", "lr": 0.1, "weight_decay": 5e-4, "grad_clip": 2.0}}
+    other = ask(file, {"optim.name": "adamw", "optim.weight_decay": 0.02}, where="run.toml")
+    assert other.settings["optim"] == {"name": "adamw", "weight_decay": 0.02, "grad_clip": 2.0}
+    same = ask(file, {"optim.name": "sgd"}, where="run.toml")
+    assert (same.settings["optim"], same.noted) == (file["optim"], ())
+
+
+def test_options_of_a_model_are_not_those_of_another():
+    file = {"model": {"preset": "cct_mini_patch4_32", "options": {"drop_path_rate": 0.1}}}
+    asked = ask(file, None, where="run.toml", model="cnn_small_32")
+    assert asked.settings["model"] == {"preset": "cnn_small_32"}
+    assert asked.noted[0].reason == 'run.toml has it for "cct_mini_patch4_32"'
+    assert ask(file, None, model="cct_mini_patch4_32").settings == file
+
+
+def test_a_loss_of_another_task_is_left_out():
+    file = {"target": {"loss": "cross_entropy", "smoothing": 0.1}}
+    asked = ask(file, None, where="run.toml").for_task("multilabel")
+    assert asked.settings["target"] == {"smoothing": 0.1}
+    assert 'of run.toml: "cross_entropy" is no loss of the task multilabel' in asked.noted[0].reason
+    typed = ask({}, {"target.loss": "cross_entropy"})
+    assert typed.for_task("multilabel") is typed  # and refused by the rule
 
 
 def test_a_run_on_text_refuses_what_means_nothing_to_it_too(tmp_path):

@@ -78,4 +78,9 @@ def test_numbers_have_no_classes():
 
 def test_a_recipe_of_text_has_fewer_sections():
     recipe = TextRecipe(ModelConfig("gpt_char_mini"), TokensConfig(), Budget(steps=1), optim=OptimConfig("muon"))
-    assert {name.partition(".")[0] for name in reasons(recipe, "next-token")} == {"optim", "target", "transfer"}
+    found = reasons(recipe, "next-token")
+    assert {name.partition(".")[0] for name in found} == {"optim", "target", "transfer", "tokens"}
+    assert found["tokens.mask_share"] == "its task is next-token; "
+    assert "tokens.mask_share" not in reasons(recipe, "masked-token")
+    assert found["target.gamma"] == found["target.smoothing"] == "target settings are for classes; "
+    assert found["transfer.rank"] == "that is for pictures; "

@@ -219,7 +219,7 @@ def remarks(file: ModelFile[Any], format: Format) -> tuple[str, ...]:  # noqa: A
         told.append(f"pixels of 16 bits, of which {rule.white:g} is white here, are not part of what is told there")
     if rule.in_chans == 1:
         told.append("smalti makes pictures in colour grey; there they have to be grey already")
-    if rule.fit == "pad":
+    if rule.fit == "pad" and format == "hf":
         told.append("the padding of pictures to a square is not part of what is told there")
     if rule.fit == "crop" and len({*rule.img_size}) > 1:
         told.append("pictures are cut to a shape that is no square: what is cut off there may differ")

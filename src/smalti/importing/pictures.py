@@ -51,7 +51,7 @@ def picture_model(published: Published, wanted: Wanted) -> Translated:
         remarks.append(f"its sizes are those of its config.json, else it is as {preset}")
 
     there = as_published(published, preset, sizes, state, wanted.in_chans)
-    size = find_size(published, there, wanted, remarks)
+    size = find_size(published, there, wanted)
     config = replace(there, **fitted(type(there), {"img_size": size}))
     module = with_weights(published, state, family, there, config, remarks)
     remarks += differences(published, preset, names, config)
@@ -103,24 +103,28 @@ def as_published(
     return preset_config(preset, **{**told, **sizes, **seen, **channels})[1]
 
 
-def find_size(published: Published, config: Any, wanted: Wanted, remarks: list[str]) -> Any:
-    """The size of pictures that the model shall take.
+def find_size(published: Published, config: Any, wanted: Wanted) -> Any:
+    """The size of pictures that the model shall take. Raises InputError where patches do not fill that of the folder.
 
     Args:
         published: the weights.
         config: of the model as it was published.
         wanted: a preset that a person names says the size too.
-        remarks: where patches do not fill the pictures of the folder is added to them.
     """
     if wanted.img_size is not None:
         return wanted.img_size
     if wanted.preset:
         return preset_config(wanted.preset)[1].img_size
-    H, W = given_size(published) or config.size
-    h, w = (whole(side, config) for side in (H, W))
+    given = given_size(published)
+    if given and given == whole(given, config):
+        return given
+    H, W = config.size
+    h, w = whole((H, W), config)
     if (h, w) != (H, W):
-        remarks.append(f"pictures are {H} x {W} there, which patches do not fill: what they see of them is {h} x {w}")
-    return h, w
+        what = f"pictures are {H} x {W} there, of which patches of {config.patch_size} see the upper left {h} x {w}"
+        mend = f"add --img-size {h}" if h == w else f"give img_size=({h}, {w}) to smalti.import_weights"
+        raise InputError(what, where=published.origin or published.path, mend=f"{mend} to see all of smaller ones")
+    return H, W
 
 
 def read_off(published: Published, state: Mapping[str, Tensor], pool: str | None, config: Any) -> dict[str, Any]:
@@ -166,8 +170,7 @@ def with_weights(
     with Blank():
         module = build(family, config).eval()
     with Blank(), torch.device("meta"):
-        height, width = there.size
-        learned = build(family, replace(there, img_size=(whole(height, there), whole(width, there))))
+        learned = build(family, replace(there, img_size=whole(there.size, there)))
     state = {name: tensor for name, tensor in state.items() if tensor.numel()}  # a DINOv3 may have 0 registers
     if beside := sorted(published.outside & state.keys() - module.state_dict().keys()):
         remarks.append(f"what lies beside the model there is left out: {few(beside)}")

@@ -20,13 +20,19 @@ IMAGENET: Normalisation = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 HALF: Normalisation = (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)
 CLIP: Normalisation = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 
+
+def in_words(by: Normalisation) -> dict[str, Any]:
+    """Mean and deviation in the words of transformers."""
+    return {"image_mean": by[0], "image_std": by[1]}
+
+
 RESAMPLE = dict(enumerate(("nearest", "lanczos", "bilinear", "bicubic", "box", "hamming")))  # Pillow's numbers
 PROCESSORS: dict[str, dict[str, Any]] = {  # of transformers, by what their names begin with: where their file is silent
-    "ViT": {"size": 224, "resample": 2},
-    "DINOv3ViT": {"size": 224, "resample": 2},
-    "Beit": {"size": 224, "resample": 3},
-    "DeiT": {"size": 256, "resample": 3, "crop_size": 224, "do_center_crop": True},
-    "Bit": {"size": {"shortest_edge": 224}, "resample": 3, "crop_size": 224, "do_center_crop": True},
+    "ViT": {"size": 224, "resample": 2, **in_words(HALF)},
+    "DINOv3ViT": {"size": 224, "resample": 2, **in_words(IMAGENET)},
+    "Beit": {"size": 224, "resample": 3, **in_words(HALF)},
+    "DeiT": {"size": 256, "resample": 3, "crop_size": 224, "do_center_crop": True, **in_words(HALF)},
+    "Bit": {"size": {"shortest_edge": 224}, "resample": 3, "crop_size": 224, "do_center_crop": True, **in_words(CLIP)},
 }
 USUAL = {  # which of them a "model_type" has
     "deit": "DeiT",
@@ -81,10 +87,10 @@ def find_normalisation(
 ) -> Normalisation:
     """Mean and deviation: as the person says, as the folder says, as the published models have them."""
     told = {**published.config.get("pretrained_cfg", {})}
-    about = published.preprocessor
+    about = rule_of_transformers(published) if published.preprocessor else {}
     if not about.get("do_normalize", True):
         told["mean"], told["std"] = AS_STORED
-    elif "image_mean" in about and "image_std" in about:
+    elif about:
         told = {"mean": about["image_mean"], "std": about["image_std"]}
     if "mean" not in told or "std" not in told:
         # the authors of ViT, FlexiViT and BEiT scale pixels to [-1, 1], those of EVA-02 as CLIP does, all others use
@@ -131,7 +137,7 @@ def fit_of_transformers(published: Published, config: Any, remarks: list[str]) -
         remarks.append("what is seen of pictures may differ: its preprocessor cuts them to another shape")
     return {
         "fit": "crop" if keeps_shape else "squash",
-        "crop_pct": min(1.0, whole(side_of(seen), config) / side_of(scaled)),
+        "crop_pct": min(1.0, side_of(seen) / side_of(scaled)),
         "crop_rounding": "down",
         "interpolation": find_filter(about["resample"], remarks),
     }
@@ -161,8 +167,7 @@ def fit_of_timm(published: Published, config: Any, of_torchvision: float | None,
     if not told.get("crop_pct"):
         part = "all" if kept == 1 else f"the middle {kept:.3g}"
         remarks.append(f"what is seen of pictures is taken to be {part} {SEEN[fit]}, {interpolation}")
-    side = (told.get("input_size") or config.size)[-1]
-    return {"fit": fit, "crop_pct": kept * (whole(side, config) / side), "interpolation": interpolation}
+    return {"fit": fit, "crop_pct": kept, "interpolation": interpolation}
 
 
 def find_filter(told: object, remarks: list[str]) -> str:
@@ -187,10 +192,11 @@ def given_size(published: Published) -> tuple[int, int] | None:
     return None
 
 
-def whole(side: int, config: Any) -> int:
-    """As many pixels of a side as patches fill. What remains is read by no ViT there, and padded by others."""
+def whole(size: tuple[int, int], config: Any) -> tuple[int, int]:
+    """What of a size patches fill."""
     patch = config.patch_size if isinstance(config, ViTConfig) else 1
-    return side - side % patch if side >= patch else side
+    H, W = (side - side % patch if side >= patch else side for side in size)
+    return H, W
 
 
 def sides_of(size: Any) -> tuple[Any, Any]:

@@ -21,9 +21,10 @@ HEADLESS = "it has no head: the one that guesses hidden tokens begins anew here 
 
 def text_model(published: Published, wanted: Wanted) -> Translated:
     """The model that a folder of GPT-2 or BERT holds. Raises InputError where what is wanted is for pictures."""
+    where = published.origin or published.path
     for name in (one.name for one in fields(Wanted) if one.name not in ("preset", "labels")):
         if getattr(wanted, name) is not None:
-            raise InputError(f"{name} is for models of pictures", where=published.path, mend="leave it out")
+            raise InputError(f"{name} is for models of pictures", where=where, mend="leave it out")
     family, options = options_of(published.config, published.state)
     tokenizer = read_published_tokenizer(published.path)
     names, state = to_ours(published.state, family)
@@ -31,7 +32,7 @@ def text_model(published: Published, wanted: Wanted) -> Translated:
     spare = options["vocab_size"] - tokenizer.vocab_size
     if spare < 0:
         what = f"its tokenizer has {tokenizer.vocab_size} ids, its weights {options['vocab_size']}"
-        raise InputError(what, where=published.path, mend="get the tokenizer that belongs to the weights")
+        raise InputError(what, where=where, mend="get the tokenizer that belongs to the weights")
     if spare:
         remarks.append(f"{spare} ids beyond the tokenizer's are left out")
     for name in ("token_embed.weight", "head.bias"):
@@ -43,7 +44,7 @@ def text_model(published: Published, wanted: Wanted) -> Translated:
         remarks.append(HEADLESS)
     with Blank():
         module = build(family, config)
-    load_strictly(module, state, where=published.path)
+    load_strictly(module, state, where=where)
     classes = options.get("num_classes", 0)
     model = ModelFile(
         family,

@@ -51,12 +51,12 @@ class ResNet(nn.Module):
         self.config = config
         net: Any = getattr(torchvision.models, config.arch)()
         conv, pool = STEMS[config.stem]
-        self.conv1 = nn.Conv2d(config.in_chans, net.conv1.out_channels, bias=False, **conv)
-        nn.init.kaiming_normal_(self.conv1.weight, mode="fan_out", nonlinearity="relu")  # as torchvision does
+        net.conv1 = nn.Conv2d(config.in_chans, net.conv1.out_channels, bias=False, **conv)
+        nn.init.kaiming_normal_(net.conv1.weight, mode="fan_out", nonlinearity="relu")  # as torchvision does
         for name, layer in [*net.named_modules()]:
             if isinstance(layer, nn.Conv2d) and layer.stride > (1, 1) and layer.kernel_size > (1, 1):
                 net.set_submodule(name, StridedConv2d.of(layer))
-        self.bn1, self.relu = net.bn1, net.relu
+        self.conv1, self.bn1, self.relu = net.conv1, net.bn1, net.relu
         self.maxpool = net.maxpool if pool else nn.Identity()
         self.layer1, self.layer2, self.layer3, self.layer4 = net.layer1, net.layer2, net.layer3, net.layer4
         self.avgpool = net.avgpool

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from smalti.errors import InputError
+from smalti.objectives.losses import LOSSES
 from smalti.recipes.recipe import Choice, Composed, ModelConfig, Recipe, field_names, merged, parse_settings, settle
 from smalti.recipes.teacher import AUTO
 from smalti.recipes.unread import unread
@@ -13,6 +14,7 @@ from smalti.recipes.unread import unread
 __all__ = ["Asked", "ask", "reads_bytes"]
 
 FACTS = ("in_chans", "mean", "std", "white")  # of a Preprocess: what the check of the data finds
+OF_A_KIND = {("optim", "name"): ("lr", "weight_decay"), ("model", "preset"): ("options",)}  # mean nothing to another
 
 
 @dataclass(frozen=True)
@@ -48,21 +50,30 @@ class Asked:
         return self.without([("preprocess", name) for name in facts], told if facts else None)
 
     def heeded(self, recipe: Composed, task: str) -> "Asked":
-        """The same without what of the file a run with this recipe does not read. Raises InputError where a setting
-        that was typed means nothing to it."""
-        vain: set[tuple[str, str]] = set()
+        """The same with the usual in place of what the file says and a run with this recipe does not read. Raises
+        InputError where a setting that was typed means nothing to it."""
+        plain: dict[str, dict[str, Any]] = {}
         reasons: dict[str, str] = {}
         for section, field, why, mend in unread(recipe, task):
             if field in self.typed.get(section, {}):
                 what = f"{section}.{field} = {self.typed[section][field]!r} means nothing to this run: {why}"
                 raise InputError(what, mend=f"leave it out, or {mend}" if mend else "leave it out")
-            vain.add((section, field))
             usual = getattr(type(getattr(recipe, section)), field)
+            plain.setdefault(section, {})[field] = usual
             if self.settings.get(section, {}).get(field, usual) != usual:
                 reasons.setdefault(f"{section}.{field}", why)
-        whys = "; ".join(dict.fromkeys(reasons.values()))
-        told = Choice("left out", ", ".join(reasons), f"of {self.file}: {whys}")
-        return self.without(vain, told if reasons else None)
+        if not reasons:
+            return self
+        told = Choice("left out", ", ".join(reasons), f"of {self.file}: {'; '.join(dict.fromkeys(reasons.values()))}")
+        return replace(self, settings=merged(self.settings, plain), noted=(*self.noted, told))
+
+    def for_task(self, task: str) -> "Asked":
+        """The same without the loss of the file, where it is none of this task: a run writes down which one it had."""
+        loss = self.settings.get("target", {}).get("loss", "auto")
+        if loss in ("auto", *LOSSES[task]) or "loss" in self.typed.get("target", {}):
+            return self
+        told = Choice("left out", "target.loss", f'of {self.file}: "{loss}" is no loss of the task {task}')
+        return self.without([("target", "loss")], told)
 
     def without(self, names: Collection[tuple[str, str]], told: Choice | None) -> "Asked":
         """The same without the fields (section, name), and with what there is to say of it."""
@@ -100,11 +111,11 @@ def ask(
     run = run if isinstance(run, dict) else {}
     typed = settle(parse_settings(overrides or {}), "--set", recipe)
     typed = merged(typed, settle(named_settings(recipe, **named), "", recipe))
-    noted: tuple[Choice, ...] = ()
+    filed, noted = without_other_kinds(filed, typed, where)
     if isinstance(run.get("fraction"), float) and "fraction" in filed and "fraction" not in typed:
         why = f"the {filed['fraction']:.3g} of {where} was what its clock left time for"
         filed = {**filed, "fraction": run["fraction"]}
-        noted = (Choice("fraction", f"{run['fraction']:g}", why),)
+        noted = (*noted, Choice("fraction", f"{run['fraction']:g}", why))
     settings = merged(filed, typed)
     if "model" in typed and "preset" in typed["model"]:
         ModelConfig(**settings["model"])  # raises where there is no such preset, or it has no such options
@@ -114,6 +125,22 @@ def ask(
     if not transfer.get("start") and transfer.get("tune", "all") != "all":
         raise InputError(f"transfer.tune = {transfer['tune']!r} tunes nothing", mend="add --from MODEL")
     return Asked(settings, typed, os.fspath(where), str(run.get("fingerprint", "")), noted)
+
+
+def without_other_kinds(
+    filed: dict[str, Any], typed: Mapping[str, Any], where: str | os.PathLike[str]
+) -> tuple[dict[str, Any], tuple[Choice, ...]]:
+    """The settings of a file without those of its optimiser and its model, where another one was typed: a rate is of
+    its optimiser. And what there is to say of it."""
+    noted: tuple[Choice, ...] = ()
+    for (section, kind), names in OF_A_KIND.items():
+        was, now = (settings.get(section, {}).get(kind) for settings in (filed, typed))
+        vain = [name for name in names if filed.get(section, {}).get(name)]
+        if was and now and was != now and vain:
+            filed = {**filed, section: {name: one for name, one in filed[section].items() if name not in vain}}
+            what = ", ".join(f"{section}.{name}" for name in vain)
+            noted = (*noted, Choice("left out", what, f'{where} has {"it" if len(vain) == 1 else "them"} for "{was}"'))
+    return filed, noted
 
 
 def named_settings(recipe: type[Composed], **named: Any) -> dict[str, Any]:

@@ -187,7 +187,7 @@ def choose_teacher(given: Given, model: ModelConfig, tune: Tune, note: Note) -> 
     usual = TeacherConfig(**(TWO_HEADS if family == "deit" else {}))
     config = replace(usual, **given.settings.get("teacher", {}))
     if not config.model:
-        return config
+        return TeacherConfig()
     if given.source.task != "classify":
         raise InputError(f"a teacher teaches classes, and the task is {given.source.task}", mend="leave out --teacher")
     if tune == "head":

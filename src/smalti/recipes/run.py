@@ -150,7 +150,7 @@ def train(
         demand(workers >= 0, "--workers", workers, "0 or more")
     if threads is not None:
         demand(threads >= 1, "--threads", threads, "1 or more")
-    fit(task, AnyTask | None, "task")
+    task = fit(task, AnyTask | None, "task")
     fit(bad_images, Literal["stop", "skip"], "bad_images")
     fit(leaks, Literal["stop", "drop"], "leaks")
     file = {} if config is None else read_toml(Path(config))
@@ -252,7 +252,7 @@ def train_pictures(
     taught_by = read_model(teacher) if teacher and teacher != AUTO else None
     for known in filter(None, (begun, taught_by)):
         demand_unseen(known, source.fingerprint, parts, partial(split, source, found.facts))
-    asked = asked.without_facts(source.fingerprint)
+    asked = asked.without_facts(source.fingerprint).for_task(source.task)
     checksum = taught_by.checksum if taught_by else ""
     config = replace(config, task=source.task, fingerprint=source.fingerprint, teacher=checksum)
 

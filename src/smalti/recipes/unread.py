@@ -18,6 +18,7 @@ READ = (  # section, the field that names a kind, the kinds, what these alone re
     ("augment", "auto", ("rand",), ("auto_ops", "auto_magnitude")),
     ("transfer", "tune", ("last",), ("blocks",)),
     ("transfer", "tune", ("lora",), ("rank",)),
+    ("tokens", "tokenizer", ("bpe",), ("vocab_size",)),
     ("teacher", "kind", ("soft",), ("temperature",)),
     ("teacher", "model", (AUTO,), ("budget_share",)),
 )
@@ -35,6 +36,8 @@ class Unread(NamedTuple):
 def unread(recipe: Composed, task: str) -> Iterator[Unread]:
     """The settings that mean nothing to a run with this recipe; one may come twice, the plainer reason first."""
     about: Any = recipe
+    if hasattr(about, "tokens"):
+        yield from unread_by_text(about, task)
     if about.transfer.tune == "head":
         for section in ("target", "optim"):
             for field in fields(getattr(about, section)):
@@ -51,3 +54,14 @@ def unread(recipe: Composed, task: str) -> Iterator[Unread]:
         if hasattr(about, section) and (chosen := getattr(getattr(about, section), kind)) not in kinds:
             why, mend = f'its {section}.{kind} is "{chosen}"', f"set {section}.{kind} to {' or '.join(kinds)}"
             yield from (Unread(section, name, why, mend) for name in names)
+
+
+def unread_by_text(recipe: Any, task: str) -> Iterator[Unread]:
+    """The same of a run on text, where other ways of it would read none of them either."""
+    for name in ("tune", "blocks", "rank"):
+        yield Unread("transfer", name, "that is for pictures", "")
+    if task != "masked-token":
+        yield Unread("tokens", "mask_share", f"its task is {task}", "")
+    if task != "classify":
+        for field in fields(recipe.target):
+            yield Unread("target", field.name, "target settings are for classes", "")

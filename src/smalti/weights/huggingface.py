@@ -178,7 +178,9 @@ def sizes_of(told: Mapping[str, Any]) -> tuple[str, dict[str, Any]] | None:
     sizes, base = read_sizes(told), next(iter(list_models(KINDS.get(kind_of(told), ""))), None)
     if base is None or None in sizes.values():
         return None
-    if inner := inner_width(told):
+    if "depths" in told:  # each stage rounds for itself
+        sizes |= {"mlp_ratio": told["mlp_ratio"]} if told.get("mlp_ratio") else {}
+    elif inner := inner_width(told):
         sizes["mlp_ratio"] = ratio_of(inner, sizes["embed_dim"])
     if is_gated(told):
         sizes["mlp"] = "swiglu"

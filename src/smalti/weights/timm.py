@@ -4,6 +4,7 @@ DINOv3 have the same, but for a few.
 """
 
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -68,6 +69,7 @@ EVA_02_APART = Names(  # base and large
 )
 SWINS = {"swin": SWIN, "swinv2": SWIN_V2}
 CONVNEXT_BLOCK = {"0": "conv_dw", "2": "norm", "3": "mlp.fc1", "5": "mlp.fc2"}  # torchvision's number in it, and timm's
+MAP_GATE = re.compile(r"stages\.\d+\.blocks\.\d+\.gamma")
 CONVNEXT = Names(
     (
         ("features.0.{i}.{p}", "stem.{i}.{p}"),
@@ -128,9 +130,8 @@ def options_from_timm(told: Mapping[str, Any]) -> dict[str, Any]:
     """
     channels, *sides = told.get("pretrained_cfg", {}).get("input_size") or (None,)
     options = {name: value for name, value in {"in_chans": channels, "img_size": sides}.items() if value}
-    pooled = (
-        {"global_pool": pool} if (pool := told.get("global_pool")) is not None else {}
-    )  # of older files, here alone
+    pool = told.get("global_pool")  # of older files, here alone
+    pooled = {} if pool is None else {"global_pool": pool}
     for theirs, value in (pooled | told.get("model_args", {})).items():
         if theirs in IDLE or theirs.endswith("_rate"):
             continue
@@ -236,11 +237,17 @@ def is_packed(state: Mapping[str, Tensor]) -> bool:
 
 def from_timm(state: Mapping[str, Tensor], family: str) -> dict[str, Tensor]:
     """A state dict of timm's for a model of `family`, under our names."""
-    return timm_names(state, family).to_ours(state)
+    return timm_names(state, family).to_ours(gates_of_maps(state))
+
+
+def gates_of_maps(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Gates of a ConvNeXt of timm in the shape for maps, (D, 1, 1), where they are stored as (D,)."""
+    return {name: t.view(-1, 1, 1) if MAP_GATE.fullmatch(name) else t for name, t in state.items()}
 
 
 def to_timm(state: Mapping[str, Tensor], family: str) -> dict[str, Tensor]:
     """Our state dict for a model of `family` under timm's names; what `from_timm` undoes, but for a bias on keys where
     timm has none, which changes no answer.
     """
-    return timm_names(state, family).to_theirs(state)
+    made = timm_names(state, family).to_theirs(state)
+    return {name: t.flatten() if MAP_GATE.fullmatch(name) else t for name, t in made.items()}

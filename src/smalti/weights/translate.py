@@ -9,7 +9,7 @@ from smalti.errors import InputError
 from smalti.weights.huggingface import HUGGINGFACE, KINDS
 from smalti.weights.names import Names
 from smalti.weights.text import TEXT, text_from_huggingface
-from smalti.weights.timm import authors_names, timm_names
+from smalti.weights.timm import authors_names, gates_of_maps, timm_names
 
 __all__ = ["to_ours"]
 
@@ -21,12 +21,9 @@ def to_ours(state: Mapping[str, Tensor], family: str) -> tuple[str, dict[str, Te
     for kind in KINDS:
         state = {name.removeprefix(f"{kind}."): tensor for name, tensor in state.items()}
     publisher, names = find_names(state, family)
-    return publisher, with_counts(spread_bias(gates_of_maps(names.to_ours(state))))
-
-
-def gates_of_maps(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Gates of a ConvNeXt in the shape for maps, (D, 1, 1), where they are stored as (D,)."""
-    return {name: t.view(-1, 1, 1) if name.endswith(".layer_scale") else t for name, t in state.items()}
+    if family == "convnext":
+        state = gates_of_maps(state)
+    return publisher, with_counts(spread_bias(names.to_ours(state)))
 
 
 def spread_bias(state: Mapping[str, Tensor]) -> dict[str, Tensor]:

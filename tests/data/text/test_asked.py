@@ -30,12 +30,15 @@ def test_the_name_of_a_file_stands_for_its_texts(folder: Path):
 def test_one_bad_file_does_not_stop_the_others(folder: Path):
     (folder / "good.txt").write_text("fine\n")
     (folder / "latin.txt").write_bytes("für\n".encode("latin-1"))
-    (folder / "cut.csv").write_text("text,label\n,a\n")
+    (folder / "cut.csv").write_text("text,split\n,a\nrest,fold1\n")
+    (folder / "PACKED.CSV.GZ").write_bytes(gzip.compress(b"text,id\nhi,1\n"))
     (folder / "other.csv").write_text("note,label\nx,a\n")
     (folder / "empty.txt").touch()
     asked = ["report.txr", "good.txt", "latin.txt", "cut.csv", "other.csv", "empty.txt", ".", Path("none"), "fine"]
+    asked += ["PACKED.CSV.GZ", float("nan")]
     found = list(asked_texts(asked, "text"))
-    assert [one for one in found if isinstance(one, str)] == ["fine", "fine"]
+    assert [one for one in found if isinstance(one, str)] == ["fine", "rest", "fine", "hi"]
+    assert isinstance(found.pop(), float)  # which the model says is no text
     told = {one.where: one.cause for one in found if isinstance(one, InputError)}
     assert told == {
         "report.txr": "cannot be read (no such file)",
@@ -53,7 +56,7 @@ def test_one_bad_file_does_not_stop_the_others(folder: Path):
 
 def test_what_looks_like_the_name_of_a_file_is_one(folder: Path):
     (folder / "texts").mkdir()
-    for name in ("report.txr", "data.csv.gz", "texts/new", "texts/my new.txt", "/none", "away/report.txt", "texts"):
+    for name in ("report.txr", "data.csv.gz", "texts/new", "texts/my new.txt", "main.c", "away/report.txt", "texts"):
         assert is_file_name(name), name
     for text in (
         "The cat sat.",
@@ -66,6 +69,11 @@ def test_what_looks_like_the_name_of_a_file_is_one(folder: Path):
         "What is in report.txt",
         "https://example.org/a.html",
         "wait...",
+        "e.g",
+        "U.S.A",
+        "/shrug",
+        "../x",
+        "me@example.com",
         "",
         "\0",
         "line\nreport.txt",

@@ -23,6 +23,8 @@ def test_what_a_folder_stands_for(folders: list[str], labels: dict[str, tuple[in
     ("folders", "same"),
     [
         (["train/a", "train/b", "test/a", "test/b"], True),
+        (["train/gr\u00fcn", "train/rot", "test/gru\u0308n", "test/rot"], True),
+        (["train/part1", "train/part2", "test/part1", "test/part2"], False),
         (["train/a", "train/b", "test/a"], False),
         (["train/a", "test/a"], False),
         (["a", "b"], False),

@@ -82,6 +82,8 @@ CLASSES = tuple(f"{split}/{label}/1.txt" for split in ("train", "test") for labe
         ((*CLASSES, "train/pos/more/1.txt", "test/pos/more/1.txt", "train/pos/1.feat"), None),
         ((*CLASSES, "pictures/1.jpg"), None),
         ((*CLASSES, "pictures/1.jpg", "pictures/more/1.txt"), None),
+        ((*CLASSES, "cover.png"), None),
+        ((*CLASSES, "train/1.jpg", "manifest.csv"), None),
         (CLASSES[:3], "corpus"),  # test lacks one
         ((*CLASSES[:3], "set.vocab"), None),
         (("pos/1.txt", "neg/1.txt"), "corpus"),

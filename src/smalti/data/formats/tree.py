@@ -16,7 +16,7 @@ from smalti.errors import InputError
 
 __all__ = ["FileStorage", "Tree", "is_ignored", "is_picture", "is_unread_picture", "suffix_of"]
 
-_IGNORED = frozenset({"__macosx", "thumbs.db", "desktop.ini", "@eadir"})  # what systems leave behind
+_IGNORED = frozenset({"__macosx", "thumbs.db", "desktop.ini", "@eadir", "__pycache__"})  # what systems leave behind
 
 
 class FileStorage(Protocol):

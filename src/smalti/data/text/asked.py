@@ -2,18 +2,18 @@
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 from smalti.data.formats.table import MANIFEST_SUFFIXES
 from smalti.data.formats.tree import suffix_of
-from smalti.data.text.reading import read_text
-from smalti.data.text.table import read_table
+from smalti.data.text.reading import read_text, without_gz
+from smalti.data.text.table import read_column
 from smalti.errors import InputError
 
 __all__ = ["asked_texts", "is_file_name"]
 
-SUFFIX = re.compile(r"[^\s/\\.]\.[a-z][a-z0-9]{0,8}$", re.IGNORECASE)
-LOOSE = re.compile(r"\s|://")
+SUFFIX = re.compile(r"[^\s/\\.]\.(?:[a-z][a-z0-9]{1,8}|[chr])$", re.IGNORECASE)  # "e.g" has none
+LOOSE = re.compile(r"\s|://|@")
 
 
 def asked_texts(
@@ -23,15 +23,16 @@ def asked_texts(
     for its lines, blank ones left out.
 
     Args:
-        inputs: texts, and names of files as `is_file_name` knows them; what is no str is one anyway.
+        inputs: texts, and names of files as `is_file_name` knows them; a path is one anyway.
         column: of tables.
         raw: a file that is no UTF-8 is read as well, byte by byte.
 
     Yields:
-        A text; or why a file cannot be read, in its place, so that one bad file does not stop the others.
+        A text; or why a file or a row cannot be read, in its place, so that one does not stop the others. What is no
+        text stays as it is.
     """
     for asked in inputs:
-        if isinstance(asked, str) and not is_file_name(asked):
+        if not isinstance(asked, os.PathLike) and not (isinstance(asked, str) and is_file_name(asked)):
             yield asked
             continue
         try:
@@ -42,16 +43,17 @@ def asked_texts(
 
 def is_file_name(text: str) -> bool:
     """Whether a text is the name of a file. What is there is one. What is not has two of three signs: a suffix, a
-    folder that is there, nothing that texts alone have (spaces, "://"). So a mistyped name is not taken for a text, and
-    3/5/1987, and/or and 1.5 are not taken for names.
+    folder that is there (the top one says nothing), nothing that texts alone have (spaces, "://", "@"). So a mistyped
+    name is not taken for a text, and 3/5/1987, and/or and 1.5 are not taken for names.
     """
     path = os.path.expanduser(text)
     folder = os.path.dirname(path)
-    signs = SUFFIX.search(path) is not None, folder != "" and os.path.isdir(folder), LOOSE.search(path) is None
+    in_folder = folder.strip("/.") != "" and os.path.isdir(folder)
+    signs = SUFFIX.search(path) is not None, in_folder, LOOSE.search(path) is None
     return os.path.exists(path) or sum(signs) >= 2
 
 
-def texts_in(name: str, column: str, raw: bool) -> Sequence[str]:
+def texts_in(name: str, column: str, raw: bool) -> Iterable[str | InputError]:
     """The texts in a file. Raises InputError where it cannot be read."""
     path = os.path.expanduser(name)
     if not os.path.isfile(path):
@@ -59,8 +61,8 @@ def texts_in(name: str, column: str, raw: bool) -> Sequence[str]:
         if os.path.exists(path):
             why, mend = "a folder" if os.path.isdir(path) else "not a regular file", "name a file of texts"
         raise InputError("cannot be read", where=name, why=why, mend=f"{mend}, or add --texts if it is a text")
-    if suffix_of(path.removesuffix(".gz")) in MANIFEST_SUFFIXES:
-        return read_table(path, (column,)).columns[column]
+    if suffix_of(without_gz(path)) in MANIFEST_SUFFIXES:
+        return read_column(path, column)
     try:
         text = read_text(path)
     except InputError:

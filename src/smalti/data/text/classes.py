@@ -1,9 +1,10 @@
 """Which class a folder of texts stands for, told from the names of all that hold texts."""
 
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
 
-from smalti.data.formats.labels import split_of
+from smalti.data.formats.labels import composed, split_of
 from smalti.data.source import UNASSIGNED
 
 __all__ = ["has_no_class", "labels_by_folder", "same_in_each_split"]
@@ -35,9 +36,11 @@ def labels_by_folder(folders: Iterable[str]) -> dict[str, tuple[int, str]]:
 
 
 def same_in_each_split(labels: Mapping[str, tuple[int, str]]) -> bool:
-    """Whether there are splits, and the same two or more classes in each of them: what nobody calls so by chance."""
+    """Whether there are splits, and the same two or more classes in each of them, which are no numbered parts: what
+    nobody calls so by chance."""
     classes: dict[int, set[str]] = {}
     for split, label in labels.values():
-        classes.setdefault(split, set()).add(label)
+        classes.setdefault(split, set()).add(composed(label))
     first = next(iter(classes.values()), set())
-    return len(first) > 1 and len(classes) > 1 and all(some == first for some in classes.values())
+    words = {re.sub(r"\d+", "", label) for label in first}
+    return len(words) > 1 and len(classes) > 1 and all(some == first for some in classes.values())

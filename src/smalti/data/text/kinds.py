@@ -5,7 +5,7 @@ from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from smalti.data.formats.table import LABEL_COLUMNS, MANIFEST_SUFFIXES, PATH_COLUMNS, first_columns
-from smalti.data.formats.tree import is_ignored, suffix_of
+from smalti.data.formats.tree import is_ignored, is_picture, suffix_of
 from smalti.data.formats.walk import MAX_FILE_BYTES
 from smalti.data.text.classes import labels_by_folder, same_in_each_split
 from smalti.errors import InputError
@@ -44,10 +44,10 @@ def text_kind(path: str | os.PathLike[str]) -> TextKind | None:
     """What kind of text a file or folder is; None where it is none, or not there.
 
     A "corpus" is running text: a file with a suffix of text, or a folder with such files and no other ones, but for
-    what lies beside them (a licence, a Makefile). A folder is "sentences" where it has splits that hold the same two or
-    more folders of texts each: these are the classes, and what lies above them does not count. A table is "pairs" with
-    columns source and target, "sentences" with text and label (or what else that is called), and none with a path
-    column, which names pictures.
+    what lies beside them (a licence, a Makefile). A folder is "sentences" where it has no picture, and splits that hold
+    the same two or more folders of texts each: these are the classes, and what lies above them does not count. A table
+    is "pairs" with columns source and target, "sentences" with text and label (or what else that is called), and none
+    with a path column, which names pictures.
     """
     path = Path(path)
     if path.is_dir():
@@ -65,9 +65,11 @@ def _folder_kind(path: Path) -> TextKind | None:
         below[:] = [name for name in below if not is_ignored(name)]
         names = [name for name in files if not is_ignored(name)]
         folder = Path(where).relative_to(path).as_posix()
+        if any(map(is_picture, names)):
+            return None  # which may have captions, class by class
         if any(map(_is_other_data, names)):
             if not below:
-                return None  # soon said of a million pictures
+                return None  # soon said of a million files
             others.append(folder)
         if any(map(is_text_name, names)):
             texts.append(folder)

@@ -9,7 +9,7 @@ from pathlib import Path
 from smalti.data.formats.walk import read_regular
 from smalti.errors import InputError
 
-__all__ = ["decoded", "read_content", "read_text"]
+__all__ = ["decoded", "read_content", "read_text", "without_gz"]
 
 _LOOKED_AT = 1 << 16  # bytes in which a zero byte says that a file is not text
 _MARK = "\ufeff"  # the byte order mark
@@ -38,6 +38,11 @@ def read_content(path: str | os.PathLike[str]) -> bytes:
         large = isinstance(error, OSError) and error.errno == errno.EFBIG
         mend = "divide it into smaller files" if large else "check the path, or copy the file again"
         raise InputError("cannot be read", where=path, why=why, mend=mend) from error
+
+
+def without_gz(name: str) -> str:
+    """The name of what is packed in a file; of any other file, its own."""
+    return name[:-3] if name.lower().endswith(".gz") else name
 
 
 def decoded(content: bytes, where: object, *, raw: bool = False) -> str:

@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,10 +14,10 @@ from smalti.data.facts import Contents
 from smalti.data.formats.table import LABEL_COLUMNS, Row, parse, stated_split
 from smalti.data.source import UNASSIGNED, Source
 from smalti.data.split import Split, split
-from smalti.data.text.reading import read_content
+from smalti.data.text.reading import read_content, without_gz
 from smalti.errors import InputError, few, printable
 
-__all__ = ["TextTable", "Texts", "read_table", "split_texts", "texts_of"]
+__all__ = ["TextTable", "Texts", "read_column", "read_table", "split_texts", "texts_of"]
 
 OTHERWISE = {"label": LABEL_COLUMNS}  # a column: what it may be called
 
@@ -74,7 +74,7 @@ def read_table(path: str | os.PathLike[str], wanted: Sequence[str]) -> TextTable
         InputError: not a table, a column is missing, or a row has nothing in one; it names file and line.
     """
     name = os.fspath(path)
-    found, parsed = parse(read_content(path), Path(path).name.removesuffix(".gz"))
+    found, parsed = parse(read_content(path), without_gz(Path(path).name))
     rows = list(parsed)
     called = {column: next((c for c in OTHERWISE.get(column, (column,)) if c in found), column) for column in wanted}
     missing = [column for column in called.values() if column not in found]
@@ -92,6 +92,27 @@ def read_table(path: str | os.PathLike[str], wanted: Sequence[str]) -> TextTable
         stated_split(s, f"{name}, line {row[0]}") if s else UNASSIGNED for s, row in zip(stated, rows, strict=True)
     ]
     return TextTable(name, [f"line {line}" for line, _ in rows], columns, np.array(splits, np.int8), _groups(rows))
+
+
+def read_column(path: str | os.PathLike[str], column: str) -> Iterator[str | InputError]:
+    """One column of a table, row by row, other columns whatever they hold: the text, or why there is none.
+
+    Raises:
+        InputError: not a table, without rows, or the column is missing.
+    """
+    name = os.fspath(path)
+    found, rows = parse(read_content(path), without_gz(Path(path).name))
+    if column not in found:
+        what = f"no column {column}; the columns are {few(found, 12)}"
+        raise InputError(what, where=name, mend=f"name the column of texts {column}")
+    line = 0
+    for line, values in rows:
+        try:
+            yield _required(values, column, f"{name}, line {line}")
+        except InputError as error:
+            yield error
+    if not line:
+        raise InputError("no rows", where=name, mend="write one row a text")
 
 
 def _required(values: dict[str, Any], column: str, where: str) -> str:

@@ -28,7 +28,7 @@ from smalti.nn.threads import Threads
 from smalti.ready_text import prepared
 from smalti.recipes.asked import Asked
 from smalti.recipes.pace import fastest
-from smalti.recipes.recipe import Choice, TargetConfig
+from smalti.recipes.recipe import Choice
 from smalti.recipes.remarks import short_name, tell
 from smalti.recipes.settings import RunConfig, read_settings, write_settings
 from smalti.recipes.text.choose import choose_text
@@ -50,7 +50,7 @@ from smalti.recipes.training import (
     run_loop,
     training_seconds,
 )
-from smalti.recipes.transfer import TransferConfig, demand_unseen
+from smalti.recipes.transfer import demand_unseen
 from smalti.tokenizers import Tokenizer, tokenizer_from_dict
 from smalti.train.budget import Budget
 from smalti.train.folder import RunFolder
@@ -114,8 +114,10 @@ def train_text(
     if isinstance(system, Labelling):
         require_classes(system.source)
     recipe, choices = choose_text(system, budget, settings, device, begun)
-    demand_for_text(config, recipe, task)
-    noted = (*noted, *asked.heeded(recipe, task).noted)
+    asked = asked.heeded(recipe, task)
+    recipe = recipe.with_settings(asked.settings)
+    demand_for_text(config, recipe)
+    noted = (*noted, *asked.noted)
     with torch.device("meta"):
         model = recipe.build(**system.found)
     choices = (*noted, *choices, *system.read(model, SPLITS))  # of which one may not fit: better now than in the end
@@ -134,19 +136,15 @@ def train_text(
             return carry_out_text(TextRun(folder, config, recipe, choices, system, device, threads, began, show))
 
 
-def demand_for_text(config: RunConfig, recipe: TextRecipe, task: str) -> None:
-    """Passes where all that the person named is for text, and for this task; else raises InputError."""
+def demand_for_text(config: RunConfig, recipe: TextRecipe) -> None:
+    """Passes where all that the person named is for text; else raises InputError."""
     given = {"--bad-images": config.bad_images != "stop", "--leaks": config.leaks != "stop"}
     given["--workers"] = config.workers is not None
-    for field in ("tune", "blocks", "rank"):
-        given[f"transfer.{field}"] = getattr(recipe.transfer, field) != getattr(TransferConfig(), field)
     for name in (name for name, is_given in given.items() if is_given):
         raise InputError(f"{name} is for pictures", mend="leave it out")
     if recipe.target.sampling != "once":
         what = f'target.sampling = "{recipe.target.sampling}" is for pictures'
         raise InputError(what, mend="set target.class_weights=auto for rare classes")
-    if task != "classify" and recipe.target != TargetConfig():
-        raise InputError(f"target settings are for classes, and the task is {task}", mend="leave them out")
 
 
 def judging_seconds(system: System, model: nn.Module) -> float:
