@@ -48,6 +48,17 @@ def test_one_manifest_a_split(folder: Path) -> None:
     }  # fmt: skip
 
 
+def test_a_manifest_that_leads_nowhere_does_not_hide_those_of_the_splits(folder: Path) -> None:
+    for split in ("train", "test"):
+        (folder / split).mkdir()
+        (folder / split / "x.png").write_bytes(split.encode())
+        write(folder / split, "file_name,label\nx.png,a\n", "metadata.csv")
+    write(folder, "path,label\naway/none.png,a\n", "labels.csv")
+    source = opening.open(folder)
+    assert sorted(source.names) == ["test/x.png", "train/x.png"]
+    assert any("labels.csv is not read: none of its pictures is there" in note for note in source.notes)
+
+
 def test_two_manifests_that_would_do(folder: Path) -> None:
     write(folder, "path,label\nimages/0.png,a\n", "metadata.csv")
     write(folder, "path,label\nimages/0.png,b\n", "labels.csv")

@@ -8,7 +8,7 @@ from itertools import chain, islice
 from typing import Self
 
 from smalti.data.formats.labels import composed, split_of
-from smalti.data.formats.manifest.pictures import none_exists, notes, settled
+from smalti.data.formats.manifest.pictures import leads_to_pictures, none_exists, notes, settled
 from smalti.data.formats.manifest.tables import AllRows, Table, table_of
 from smalti.data.formats.places import Place, place_in, stem_of
 from smalti.data.formats.table import LABEL_COLUMNS, MANIFEST_SUFFIXES
@@ -56,6 +56,9 @@ def find(tree: Tree) -> Found:
         if used:
             unread += here
         elif used := settled([*here.values()], place, tree.paths):
+            if not _one_a_split(used):
+                used, idle = _parted(used, place)
+                astray.append(idle)
             _demand_one_a_split(tree.name, used)
         else:
             astray.append([*here.values()])
@@ -134,9 +137,22 @@ def _holds(folder: str, path: str) -> bool:
     return not folder or f"{path}/".startswith(f"{folder}/")
 
 
-def _demand_one_a_split(name: str, tables: Sequence[Table]) -> None:
+def _one_a_split(tables: Sequence[Table]) -> bool:
+    """Whether there is a single table, or one a split."""
     splits = [table.split for table in tables]
-    if len(tables) > 1 and (UNASSIGNED in splits or len({*splits}) < len(splits)):
+    return len(tables) == 1 or (UNASSIGNED not in splits and len({*splits}) == len(splits))
+
+
+def _parted(tables: Sequence[Table], place: Place) -> tuple[list[Table], list[Table]]:
+    """Those that lead to pictures, and those that do not."""
+    leading, idle = [], []
+    for table in tables:
+        (leading if table.elsewhere or leads_to_pictures(table, place) else idle).append(table)
+    return leading, idle
+
+
+def _demand_one_a_split(name: str, tables: Sequence[Table]) -> None:
+    if not _one_a_split(tables):
         raise InputError(
             f"{len(tables)} manifests",
             where=name,
