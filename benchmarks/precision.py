@@ -25,6 +25,7 @@ def draw(study: Study, path: Path) -> None:
 
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
+    from matplotlib.ticker import LogLocator, NullFormatter
 
     n = len(study.cases)
     figure, axes = plt.subplots(1, n, figsize=(4 * n, 3.5), layout="constrained", squeeze=False)
@@ -35,6 +36,9 @@ def draw(study: Study, path: Path) -> None:
                 wrong, label = [100 - 100 * one for one in right], None if nth else arm.title
                 plot.plot(steps, wrong, color=f"C{number}", alpha=0.7, label=label)
         plot.set(title=case.title, xlabel="step", ylabel="validation errors, %", yscale="log")
+        plot.yaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2.2, 3.3, 5)))
+        plot.yaxis.set_major_formatter("{x:g}")
+        plot.yaxis.set_minor_formatter(NullFormatter())
         plot.grid(alpha=0.3, which="both")
     axes[0][0].legend(frameon=False)
     path.parent.mkdir(parents=True, exist_ok=True)
