@@ -13,6 +13,7 @@ import json
 import re
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from smalti._torchvision import torchvision  # timm and transformers import it; the guard comes first
 
@@ -59,7 +60,7 @@ def main() -> None:
     lines = ["| family | timm | transformers | torchvision |", "|---|---|---|---|"]
     for title, (preset, options, theirs) in CASES.items():
         torch.manual_seed(0)
-        module = create_model(preset, **options).eval()
+        module: Any = create_model(preset, **options).eval()
         for parameter in module.parameters():
             torch.nn.init.normal_(parameter, std=0.2)
         images = torch.randn(8, 3, *module.config.size)

@@ -13,6 +13,7 @@ import json
 import tempfile
 from pathlib import Path
 from statistics import mean, stdev
+from typing import Any
 
 import numpy as np
 import torch
@@ -34,7 +35,7 @@ FIGURES = ("accuracy", "balanced_accuracy", "macro_f1")
 
 def write_uneven(path: Path) -> None:
     """The digits with a train split of 100 * 0.7^k pictures of digit k."""
-    digits = load_digits()
+    digits: Any = load_digits()
     pictures = np.rint(digits.images * (255 / 16)).astype(np.uint8)
     train, test = train_test_split(np.arange(len(pictures)), test_size=0.4, stratify=digits.target, random_state=0)
     kept = [train[digits.target[train] == k][: round(100 * 0.7**k)] for k in range(10)]

@@ -17,7 +17,7 @@ from smalti import data
 from smalti.data.check import check
 from smalti.data.split import split
 from smalti.nn import attention_maps
-from smalti.ready import Model
+from smalti.ready import Model, load
 
 RATE = {"optim.lr": 0.002}  # named, so that no time goes into finding one
 
@@ -35,7 +35,7 @@ def main(figure_path: Path, steps: int = 150, count: int = 5) -> Path:
     with tempfile.TemporaryDirectory() as run:
         settings = {"model": "vit_mini_patch2_8", "steps": steps, "overrides": RATE, "report": False}
         result = smalti.train("digits", out=Path(run) / "run", **settings)
-        model = smalti.load(result.model, device="cpu")
+        model = load(result.model, device="cpu")
 
     source = data.open("digits")
     unseen = split(source, check(source).facts).test[:count]

@@ -7,6 +7,7 @@ other folder. Run it with `python examples/train_on_a_folder.py`; about 15 secon
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -17,7 +18,7 @@ import smalti
 
 def make_folder(folder: Path, pictures: int = 600) -> None:
     """Writes `folder/<digit>/<number>.png`."""
-    digits = load_digits()
+    digits: Any = load_digits()
     for number, (image, digit) in enumerate(zip(digits.images[:pictures], digits.target, strict=False)):
         path = folder / str(digit) / f"{number:04d}.png"
         path.parent.mkdir(parents=True, exist_ok=True)

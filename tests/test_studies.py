@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import runpy
 import sys
 from functools import partial
 from pathlib import Path
@@ -9,6 +10,23 @@ from pathlib import Path
 import pytest
 
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
+
+
+SCRIPTS = sorted(path.relative_to(BENCHMARKS).as_posix() for path in BENCHMARKS.rglob("*.py"))
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_what_a_script_imports_is_there(script: str, monkeypatch: pytest.MonkeyPatch):
+    """Measured rarely, so nobody would see that a name of the package has changed."""
+    path = BENCHMARKS / script
+    monkeypatch.syspath_prepend(str(path.parent))
+    known = set(sys.modules)
+    try:
+        runpy.run_path(str(path), run_name="read")
+    finally:
+        for one in path.parent.glob("*.py"):  # such plain names must not stay
+            if one.stem not in known:
+                sys.modules.pop(one.stem, None)
 
 
 @pytest.fixture(scope="module")

@@ -17,6 +17,7 @@ import numpy as np
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from smalti.errors import counted
 
@@ -191,7 +192,7 @@ def logarithmic(axes: Axes, x: str, y: str) -> None:
     axes.minorticks_off()
 
 
-def save(figure: plt.Figure, axis: str) -> None:
+def save(figure: Figure, axis: str) -> None:
     figure.savefig(ROOT / "docs" / "images" / f"growth-{axis}.png", dpi=110)
     plt.close(figure)
 

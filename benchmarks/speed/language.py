@@ -7,6 +7,7 @@ smalti runs `train_step` and `generate`, as its commands do; the peers run the s
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -127,6 +128,7 @@ class PlainGPT(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         x = self.tokens(tokens) + self.places(torch.arange(tokens.shape[1]))
+        block: Any
         for block in self.blocks:
             q, k, v = block["qkv"](block["norm1"](x)).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
             seen = F.scaled_dot_product_attention(q, k, v, is_causal=True)

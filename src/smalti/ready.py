@@ -98,7 +98,7 @@ class Model:
         provenance: dict[str, Any] | None = None,
         checksum: str = "",
     ) -> None:
-        self.module = module.eval()
+        self.module: Any = module.eval()
         self.task = task
         self.labels = tuple(labels)
         self.preprocess = preprocess
@@ -118,12 +118,12 @@ class Model:
         """Features (B, D) before the last layer, for search and probes. `inputs` as in `predict`; all must be
         readable.
         """
-        module: Any = self.module
-        place = {"device": next(module.parameters()).device, "dtype": getattr(module, "dtype", torch.float32)}
+        dtype = getattr(self.module, "dtype", torch.float32)
+        place = {"device": next(self.module.parameters()).device, "dtype": dtype}
         found = []
         for loaded in self._batches(as_pictures(inputs), EMBEDDED):
             images = self.preprocess.normalize(torch.stack([readable(*one) for one in loaded]))
-            found.append(module.forward_pooled(images.to(**place)).float().cpu())
+            found.append(self.module.forward_pooled(images.to(**place)).float().cpu())
         if not found:
             raise InputError("there are no pictures to embed", mend="name picture files, or folders that hold some")
         return torch.cat(found)
