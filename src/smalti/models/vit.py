@@ -368,7 +368,8 @@ TRUNKS: dict[str, dict[str, Any]] = {  # of every published family
 SMALL: dict[str, dict[str, Any]] = {  # for pictures of 8 to 128 pixels
     "nano": {"embed_dim": 64, "depth": 6, "num_heads": 4, "mlp_ratio": 2.0},
     "mini": {"embed_dim": 128, "depth": 4, "num_heads": 4, "mlp_ratio": 2.0},
-    "midi": {"embed_dim": 192, "depth": 9, "num_heads": 3, "mlp_ratio": 4.0},
+    "midi": {"embed_dim": 192, "depth": 6, "num_heads": 6, "mlp_ratio": 2.0},
+    "maxi": {"embed_dim": 192, "depth": 9, "num_heads": 3, "mlp_ratio": 4.0},
 }
 
 

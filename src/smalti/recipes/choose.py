@@ -35,7 +35,7 @@ LOSS_REASONS = {
     "multilabel": "each label is there or not",
     "regress": "quadratic near and linear far, so that a few wild numbers do not rule",
 }
-TUNED = "cct_mini"  # presets the rule's learning rate was measured for
+TUNED = ("cct_mini", "cct_midi")  # presets the rule's learning rate was measured for
 FRESH_LR = 3e-3  # of Muon, for 64 pictures a step
 FEW_STEPS = 3  # of Muon's iteration, enough for the presets it was measured for
 TUNE_LR = 3e-3  # of AdamW, likewise, for a model that knows something already
@@ -233,7 +233,7 @@ def choose_optim(given: Given, batch_size: int, note: Note) -> OptimConfig:
     """Muon with a rate that follows the root of the pictures a step."""
     name, named_lr = given.setting("optim", "name") or "muon", given.setting("optim", "lr")
     lr = named_lr or FRESH_LR * math.sqrt(step_size(len(given.split.train), batch_size) / 64)
-    measured = is_measured(name, given.setting("model", "preset") or TUNED)
+    measured = is_measured(name, given.setting("model", "preset") or TUNED[0])
     steps = given.setting("optim", "ns_steps") or (FEW_STEPS if measured else OptimConfig.ns_steps)
     note("optimiser", name, f"Muon ({steps} steps of Newton-Schulz) for the blocks and kernels of stems, else AdamW")
     if named_lr is not None or measured:
