@@ -12,7 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from smalti.data.augment import AugmentConfig
-from smalti.data.loader import Batches, Pictures
+from smalti.data.batches import Batches
+from smalti.data.pictures import Pictures
 from smalti.data.preprocess import Preprocess
 from smalti.data.source import Source
 from smalti.data.split import Split

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from smalti import data
+from smalti.data.batches import Batches
 from smalti.data.check import check
-from smalti.data.loader import Batches, Pictures
+from smalti.data.pictures import Pictures
 from smalti.data.preprocess import Preprocess
 from smalti.data.split import split
 from smalti.evaluate.evaluators import ClassifyEvaluator

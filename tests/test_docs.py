@@ -8,7 +8,7 @@ from pathlib import Path
 import smalti
 from smalti import errors
 from smalti.data.formats.standard import STANDARD
-from smalti.data.problems import KINDS
+from smalti.data.problems.finding import KINDS
 from smalti.recipes.recipe import Recipe
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"

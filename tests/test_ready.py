@@ -20,7 +20,8 @@ from torch import Tensor, nn
 import smalti
 from smalti import data, modelfile, ready
 from smalti.api import predict
-from smalti.data.loader import Batches, Pictures
+from smalti.data.batches import Batches
+from smalti.data.pictures import Pictures
 from smalti.data.preprocess import Preprocess
 from smalti.data.views import Views
 from smalti.errors import InputError
@@ -181,7 +182,7 @@ def test_a_picture_in_memory_is_turned_as_its_file_is(tmp_path: Path, model: Mod
 
 
 def test_the_network_sees_the_same_pixels_on_every_route(tmp_path: Path):
-    """The loader's evaluation batches (with a margin kept for crops), evaluate, predict and the Preprocess itself."""
+    """The evaluation batches (with a margin kept for crops), evaluate, predict and the Preprocess itself."""
     shapes = [(11, 14, 3), (8, 8, 3), (30, 9, 3), (5, 6), (64, 64, 3), (8, 16)]
     paths = [save(tmp_path / "ab"[i % 2] / f"{i}.png", i, shape) for i, shape in enumerate(shapes)]
     source = data.open(tmp_path)

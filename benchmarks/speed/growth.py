@@ -217,20 +217,21 @@ def counted(name: str, work: Callable, found: dict[str, float]):
 def epochs(work: str) -> list[float]:
     """MiB resident after each epoch of `smalti.train`, with all pictures in memory or read anew by two workers."""
     import smalti
-    from smalti.data import loader
+    from smalti.data import pictures
+    from smalti.data.batches import Batches
 
     set_start_method("fork", force=True)  # workers as a run has them, not as `alone` starts processes
     seen: list[float] = []
-    batches_of = loader.Batches.epoch
+    batches_of = Batches.epoch
 
-    def noting(self: loader.Batches, epoch: int, start: int = 0):
+    def noting(self: Batches, epoch: int, start: int = 0):
         yield from batches_of(self, epoch, start)
         if self.augment:  # not when it judges
             seen.append(resident("VmRSS"))
 
-    loader.Batches.epoch = noting  # type: ignore[method-assign]
+    Batches.epoch = noting  # type: ignore[method-assign]
     if work == "streamed":
-        loader.default_memory_limit = lambda: 0
+        pictures.default_memory_limit = lambda: 0
     with tempfile.TemporaryDirectory() as top:
         os.environ["SMALTI_CACHE"] = top
         folder = make_sets(Path(top), 2_000)["folder"]

@@ -18,7 +18,7 @@ from PIL import ImageOps
 from torch import Tensor, nn
 
 from smalti.configs import fit
-from smalti.data.decode import white_of
+from smalti.data.decoding.depth import white_of
 from smalti.data.inputs import find_pictures
 from smalti.data.preprocess import Preprocess
 from smalti.data.source import Raw

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin
 
-from smalti.data import decode as decode_module
 from smalti.data import facts as facts_module
+from smalti.data.decoding import decode as decode_module
 from smalti.data.facts import gather
 from smalti.data.formats.walk import Files
 from smalti.data.names import Names

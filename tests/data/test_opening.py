@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import smalti.data
-from smalti.data.decode import decode
+from smalti.data.decoding.decode import decode
 from smalti.data.opening import open as open_data
 from smalti.data.source import Source
 from smalti.errors import InputError

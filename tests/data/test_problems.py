@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from smalti.data import problems as problems_module
 from smalti.data.check import Check, check
 from smalti.data.formats.arrays import array_source
-from smalti.data.problems import KINDS, Problem
-from smalti.data.source import UNASSIGNED, Source
+from smalti.data.problems import finding
+from smalti.data.problems.finding import KINDS
+from smalti.data.source import UNASSIGNED, Problem, Source
 from smalti.data.split import split
 
 TRAIN, VAL, TEST = range(3)
@@ -234,7 +234,7 @@ def test_unreadable_pictures_are_named():
 
 
 def test_thousands_of_problems_stay_countable(monkeypatch):
-    monkeypatch.setattr(problems_module, "_LISTED", 5)
+    monkeypatch.setattr(finding, "_LISTED", 5)
     found = look([*noise(8), *[b""] * 20])
     assert kinds(found) == ["unreadable"] * 5
     assert found.omitted == {"unreadable": 15}

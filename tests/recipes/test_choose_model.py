@@ -85,23 +85,23 @@ def test_patches_are_fine_where_there_are_steps_for_them(side, coarse):
 
 
 @pytest.mark.parametrize(
-    ("pictures", "steps", "settings", "preset"),
+    ("pictures", "epochs", "settings", "preset"),
     [
-        (400, 9000, {}, "cct_midi_patch8_32"),
-        (400, 8999, {}, "cct_mini_patch4_32"),
-        (300, 9000, {}, "cct_mini_patch4_32"),
-        (400, 100, {}, "cct_mini_patch8_32"),
-        (400, 9000, {"preprocess": {"img_size": 36}}, "cct_mini_patch4_32"),  # no whole patches of 8
-        (400, 9000, {"model": {"preset": "cct_mini_patch4_32"}}, "cct_mini_patch4_32"),
+        (400, 600, {}, "cct_midi_patch8_32"),
+        (400, 599, {}, "cct_mini_patch4_32"),
+        (300, 800, {}, "cct_mini_patch4_32"),
+        (400, 10, {}, "cct_mini_patch8_32"),
+        (400, 600, {"preprocess": {"img_size": 36}}, "cct_mini_patch4_32"),  # no whole patches of 8
+        (400, 600, {"model": {"preset": "cct_mini_patch4_32"}}, "cct_mini_patch4_32"),
     ],
 )
-def test_a_larger_model_where_there_is_time_and_there_are_pictures(pictures, steps, settings, preset, monkeypatch):
-    monkeypatch.setitem(LARGER, "cct_mini_patch4_32", replace(LARGER["cct_mini_patch4_32"], pictures=300))
-    chosen = choose(given(size=(32, 32), n=pictures, budget=Budget(steps=steps), settings=settings))
+def test_a_larger_model_where_there_is_time_and_there_are_pictures(pictures, epochs, settings, preset, monkeypatch):
+    monkeypatch.setitem(LARGER, "cct_mini_patch4_32", replace(LARGER["cct_mini_patch4_32"], epochs=600, pictures=300))
+    chosen = choose(given(size=(32, 32), n=pictures, budget=Budget(epochs=epochs), settings=settings))
     assert chosen.recipe.model.preset == preset
     assert chosen.recipe.optim.ns_steps == 3  # its rate was measured
     reason = next(choice.reason for choice in chosen.choices if choice.name == "model")
-    assert ("9,000 steps of a smaller one" in reason) == preset.startswith("cct_midi")
+    assert ("a smaller one would see each of many pictures 600 times" in reason) == preset.startswith("cct_midi")
 
 
 @pytest.mark.parametrize(("size", "preset"), [(36, "patch4_32"), (28, "patch4_28")])

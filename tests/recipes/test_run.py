@@ -21,8 +21,8 @@ from sklearn.datasets import load_digits
 import smalti
 from smalti import api, data
 from smalti.cli import run
-from smalti.data import loader
 from smalti.data.check import check
+from smalti.data.pictures import Pictures
 from smalti.data.split import split
 from smalti.errors import InputError
 from smalti.train import loop
@@ -505,13 +505,13 @@ def test_a_picture_is_read_once_for_all_that_is_done_with_it(here: Path, monkeyp
             for i in range(20):
                 pixels = rng.integers(0, 256, (80, 80, 3), np.uint8)
                 Image.fromarray(pixels).save(here / "d" / name / label / f"{i}.png")
-    real, read = loader.Pictures._fill, []
+    real, read = Pictures._fill, []
 
-    def fill(self: loader.Pictures, indices: np.ndarray) -> int:
+    def fill(self: Pictures, indices: np.ndarray) -> int:
         read.extend((self.size, int(i)) for i in indices)
         return real(self, indices)
 
-    monkeypatch.setattr(loader.Pictures, "_fill", fill)
+    monkeypatch.setattr(Pictures, "_fill", fill)
     line = "train d --model cct_nano_patch4_32 --device cpu --steps 20 --out r --set optim.name=adam"
     small = "--set model.options.depth=1 --set loop.batch_size=8 --set loop.evaluations=1"
     assert smalti_(f"{line} {small} --set views.mirror=false") == 0

@@ -6,8 +6,9 @@ import torch
 
 from smalti import data
 from smalti.data.augment import AugmentConfig
-from smalti.data.loader import Batches, Pictures
+from smalti.data.batches import Batches
 from smalti.data.mixing import MixConfig, mix
+from smalti.data.pictures import Pictures
 from smalti.models import create_model
 from smalti.objectives import Classify
 from smalti.train.ema import EMA

@@ -61,7 +61,7 @@ def _translate(error: BaseException) -> SmaltiError | None:
     if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and torchs):
         return InputError("out of memory", mend="use a smaller batch, picture size or model")
     if isinstance(error, RuntimeError) and "DataLoader worker" in str(error):  # it strikes anywhere, in a step too
-        from smalti.data.loader import reader_death
+        from smalti.data.workers import reader_death
 
         return reader_death(error)
     return None

@@ -13,8 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smalti.data.facts import Facts, gather
-from smalti.data.problems import OVERSHOOT, Problem, find, given, in_order
-from smalti.data.source import SPLITS, UNASSIGNED, Source, Task
+from smalti.data.problems.finding import find, in_order
+from smalti.data.problems.pictures import OVERSHOOT
+from smalti.data.problems.splits import given
+from smalti.data.source import SPLITS, UNASSIGNED, Problem, Source, Task
 from smalti.errors import InputError
 
 __all__ = ["Check", "Problem", "check"]

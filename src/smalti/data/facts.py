@@ -21,8 +21,9 @@ from numpy.typing import NDArray
 from smalti._version import __version__
 from smalti.data.cache import keep, recall
 from smalti.data.cores import cores
-from smalti.data.decode import FORMATS, examine, probe
-from smalti.data.heic import heif_version
+from smalti.data.decoding.decode import examine, probe
+from smalti.data.decoding.heic import heif_version
+from smalti.data.decoding.suffixes import FORMATS
 from smalti.data.source import SPLITS, Source, digest
 from smalti.errors import SmaltiError
 

@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 
+from smalti.data.decoding.heic import HEIF_SUFFIXES
 from smalti.data.formats.archives import is_archive, list_archive
 from smalti.data.formats.tree import Tree, is_picture, suffix_of
 from smalti.data.formats.walk import read_regular, walk
-from smalti.data.heic import HEIF_SUFFIXES
 from smalti.data.source import Raw
 from smalti.errors import InputError
 

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from smalti.data.decode import PICTURE_SUFFIXES
+from smalti.data.decoding.suffixes import PICTURE_SUFFIXES
 from smalti.data.formats import archives, builtin, cifar, folders, idx, manifest, npz, standard, walk, webdataset
 from smalti.data.formats.table import MANIFEST_SUFFIXES, PATH_COLUMNS, first_columns
 from smalti.data.formats.tree import Tree, suffix_of

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from smalti.configs import demand, demand_words
-from smalti.data.decode import decode
+from smalti.data.decoding.decode import decode
 from smalti.data.source import Raw
 from smalti.errors import InputError
 

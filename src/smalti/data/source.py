@@ -42,7 +42,7 @@ class Problem:
     """Something wrong with the data, or worth knowing.
 
     Args:
-        kind: one of `problems.KINDS`.
+        kind: one of `problems.finding.KINDS`.
         file: the name of the (first) sample; empty where it is about the whole.
         cause: what is wrong, as a sentence without a full stop.
         mend: what to do about it.

@@ -10,8 +10,9 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 
-from smalti.data.decode import decode
-from smalti.data.loader import Batches, Pictures
+from smalti.data.batches import Batches
+from smalti.data.decoding.decode import decode
+from smalti.data.pictures import Pictures
 from smalti.data.preprocess import Preprocess
 from smalti.data.source import Source
 from smalti.errors import InputError, few

@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from smalti.data.loader import Batch
+from smalti.data.batches import Batch
 from smalti.data.randomness import uniforms
 from smalti.errors import InputError
 from smalti.evaluate.classify import share

@@ -8,8 +8,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from smalti.data.batches import Batches
 from smalti.data.cache import keep, recall
-from smalti.data.loader import Batches, Pictures
+from smalti.data.pictures import Pictures
 from smalti.data.source import Source, digest
 from smalti.data.split import Split
 from smalti.errors import InputError

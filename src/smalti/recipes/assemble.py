@@ -12,9 +12,10 @@ from torch import nn
 
 from smalti import data
 from smalti.data.balance import classes_of, rarity
+from smalti.data.batches import Batch, Batches, step_size, steps_an_epoch
 from smalti.data.check import Check, check
-from smalti.data.loader import Batch, Batches, Pictures, step_size, steps_an_epoch
 from smalti.data.mixing import mix
+from smalti.data.pictures import Pictures
 from smalti.data.source import Source
 from smalti.data.split import Split, split
 from smalti.evaluate.evaluators import ClassifyEvaluator, MultilabelEvaluator, RegressEvaluator

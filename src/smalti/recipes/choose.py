@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from smalti.data.balance import classes_of, rarity
-from smalti.data.loader import step_size
+from smalti.data.batches import step_size
 from smalti.data.preprocess import Preprocess
 from smalti.errors import InputError, few
 from smalti.models import preset_config

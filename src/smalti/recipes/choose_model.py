@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from smalti.configs import pair
-from smalti.data.loader import step_size
+from smalti.data.batches import step_size
 from smalti.data.preprocess import Preprocess
 from smalti.errors import InputError
 from smalti.models import preset_config
@@ -68,22 +68,22 @@ class Larger:
 
     Args:
         preset: with more weights.
-        steps: of the smaller one, from which on this one learns more.
+        epochs: of the smaller one, from which on this one learns more.
         pictures: to learn from, from which on it does.
     """
 
     preset: str
-    steps: float
+    epochs: float
     pictures: int
 
-    def wins(self, steps: float, pictures: int) -> str:
+    def wins(self, epochs: float, pictures: int) -> str:
         """Why it is the better one where the smaller one has this much time; "" where it is not."""
-        if steps < self.steps or pictures < self.pictures:
+        if epochs < self.epochs or pictures < self.pictures:
             return ""
-        return f"there is time for {steps:,.0f} steps of a smaller one"
+        return f"a smaller one would see each of many pictures {epochs:.3g} times"
 
 
-LARGER = {"cct_mini_patch4_32": Larger("cct_midi_patch8_32", steps=9000, pictures=20_000)}
+LARGER = {"cct_mini_patch4_32": Larger("cct_midi_patch8_32", epochs=30, pictures=20_000)}
 
 Trial = Callable[[ModelConfig, Preprocess], Pace]
 Candidate = tuple[ModelConfig, Preprocess, Pace]
@@ -126,7 +126,7 @@ def better_preset(preset: str, epochs: float, steps: float, pictures: int) -> tu
     coarser, larger = COARSER.get(preset), LARGER.get(preset)
     if coarser and (why := coarser.wins(epochs, steps)):
         return coarser.preset, why
-    if larger and (why := larger.wins(steps, pictures)):
+    if larger and (why := larger.wins(epochs, pictures)):
         return larger.preset, why
     return "", ""
 

@@ -4,7 +4,8 @@ import os
 from dataclasses import replace
 
 from smalti.data import opening
-from smalti.data.loader import Batches, Pictures
+from smalti.data.batches import Batches
+from smalti.data.pictures import Pictures
 from smalti.data.source import Source
 from smalti.data.split import split as split_source
 from smalti.errors import InputError

@@ -7,8 +7,8 @@ from typing import Any, TypeVar
 import torch
 
 from smalti.data.augment import AugmentConfig
+from smalti.data.batches import step_size
 from smalti.data.check import Check
-from smalti.data.loader import step_size
 from smalti.data.mixing import MixConfig
 from smalti.data.source import Source
 from smalti.data.split import Split

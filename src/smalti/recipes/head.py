@@ -6,7 +6,7 @@ import time
 import numpy as np
 import torch
 
-from smalti.data.loader import Batches
+from smalti.data.batches import Batches
 from smalti.data.split import Split, split
 from smalti.errors import InputError
 from smalti.evaluate.probe import STRENGTHS, fit_linear, pooled

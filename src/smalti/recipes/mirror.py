@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from smalti.data.loader import Pictures
+from smalti.data.pictures import Pictures
 from smalti.data.preprocess import Preprocess
 from smalti.data.randomness import permutation
 from smalti.data.source import Source

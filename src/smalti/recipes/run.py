@@ -13,8 +13,9 @@ import torch
 from torch import nn
 
 from smalti.configs import demand, fit
+from smalti.data.batches import step_size
 from smalti.data.cores import cores
-from smalti.data.loader import Pictures, step_size
+from smalti.data.pictures import Pictures
 from smalti.data.split import split
 from smalti.errors import DivergedError, InputError
 from smalti.evaluate.evaluation import Evaluation, evaluate_on

@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.datasets import load_digits
 
 import smalti.data.opening as opening
-from smalti.data.decode import decode
+from smalti.data.decoding.decode import decode
 
 
 def test_digits_are_scaled_once() -> None:

@@ -9,7 +9,7 @@ from typing import Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from smalti.data.decode import PICTURE_SUFFIXES, UNREAD_SUFFIXES
+from smalti.data.decoding.suffixes import PICTURE_SUFFIXES, UNREAD_SUFFIXES
 from smalti.data.names import Names
 from smalti.data.source import Raw
 from smalti.errors import InputError

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from smalti.data.loader import Batch
+from smalti.data.batches import Batch
 from smalti.data.source import Source, digest
 from smalti.data.text.rows import Known, RowBatches, encode_row, padded
 from smalti.data.text.table import Texts, read_table, texts_of

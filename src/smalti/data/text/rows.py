@@ -9,7 +9,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from smalti.data.loader import Batch
+from smalti.data.batches import Batch
 from smalti.data.randomness import hash_key, permutation
 from smalti.data.source import Source
 from smalti.errors import InputError

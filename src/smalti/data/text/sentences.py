@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from smalti.data.batches import Batch
 from smalti.data.formats.labels import class_targets
-from smalti.data.loader import Batch
 from smalti.data.source import Source
 from smalti.data.text.folders import open_class_folders
 from smalti.data.text.rows import Known, RowBatches, encode_row, padded

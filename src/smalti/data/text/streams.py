@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from smalti.data.loader import Batch
+from smalti.data.batches import Batch
 from smalti.data.text.windows import compact, laid_out, phase, window_pairs
 from smalti.errors import InputError, counted
 

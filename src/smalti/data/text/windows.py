@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from smalti.data.loader import Batch
+from smalti.data.batches import Batch
 from smalti.data.randomness import permutation, uniforms
 from smalti.errors import InputError, counted
 

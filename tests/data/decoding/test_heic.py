@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from smalti.data import decode as module
 from smalti.data import opening
 from smalti.data.check import check
-from smalti.data.decode import decode, probe
+from smalti.data.decoding import pillow, signatures
+from smalti.data.decoding.decode import decode, probe
+from smalti.data.decoding.heic import HEIF_SUFFIXES
 from smalti.data.formats import tree
-from smalti.data.heic import HEIF_SUFFIXES
 from smalti.data.inputs import find_pictures
 from smalti.errors import InputError
 
@@ -33,7 +33,8 @@ def heic(pixels: Any = SMOOTH, **options: Any) -> bytes:
 @pytest.fixture
 def without(monkeypatch: pytest.MonkeyPatch) -> None:
     """As if the extra were not installed."""
-    monkeypatch.setattr(module, "heif_version", lambda: "")
+    for module in (pillow, signatures):
+        monkeypatch.setattr(module, "heif_version", lambda: "")
     monkeypatch.setattr(tree, "PICTURE_SUFFIXES", tree.PICTURE_SUFFIXES - set(HEIF_SUFFIXES))
     monkeypatch.setattr(tree, "UNREAD_SUFFIXES", tree.UNREAD_SUFFIXES | set(HEIF_SUFFIXES))
 

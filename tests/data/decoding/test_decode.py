@@ -16,8 +16,9 @@ from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 from PIL import Image, ImageFile, ImageOps
 
-from smalti.data import jpeg
-from smalti.data.decode import FORMATS, PICTURE_SUFFIXES, decode, examine, probe
+from smalti.data.decoding import jpeg
+from smalti.data.decoding.decode import decode, examine, probe
+from smalti.data.decoding.suffixes import FORMATS, PICTURE_SUFFIXES
 from smalti.errors import InputError
 
 H, W = 5, 7

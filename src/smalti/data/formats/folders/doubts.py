@@ -1,0 +1,87 @@
+"""Folders that look otherwise than they are read: as splits under other names, or as classes on two levels."""
+
+from collections.abc import Iterator, Sequence
+
+from smalti.data.formats.folders.layout import Layout, Place
+from smalti.data.formats.folders.parts import Parts
+from smalti.data.formats.labels import composed, in_order, split_of
+from smalti.data.source import Problem
+from smalti.errors import counted, few
+
+__all__ = ["doubts"]
+
+_SPLITS_AT_MOST = 5  # train, val, test and a little more, or the folds of a cross-validation
+
+
+def doubts(layout: Layout, folders: Sequence[Parts], places: Sequence[Place | None]) -> list[Problem]:
+    """What speaks for another layout.
+
+    Args:
+        layout: as they are read.
+        folders: those that hold pictures, as they are meant.
+        places: theirs.
+    """
+    problems: list[Problem] = []
+    if layout.split_at is None:
+        problems += [*_unread_splits(folders), *_unnamed_splits(folders, len(layout.around))]
+    below_splits = layout.split_at == len(layout.around)  # below "train" they are as meant
+    if not below_splits and not any(problem.fatal for problem in problems):
+        problems += _two_levels(layout, [f for f, place in zip(folders, places, strict=True) if place])
+    return problems
+
+
+def _unread_splits(folders: Sequence[Parts]) -> Iterator[Problem]:
+    """Folders called train and test which are no splits of all that is there."""
+    found = {split_of(part): f"{'/'.join(parts[:k])}/" for parts in folders for k, part in enumerate(parts, 1)}
+    found.pop(None, None)
+    if 0 in found and len(found) > 1:
+        cause = f"{few(found.values())} are called as splits are, but are taken for classes or for parts of them"
+        mend = "if they are splits, arrange all as train/<class>, test/<class>, or name the folder around them as DATA"
+        yield Problem("unknown_split", "", cause, mend)
+
+
+def _unnamed_splits(folders: Sequence[Parts], depth: int) -> Iterator[Problem]:
+    """A few folders that hold nothing but folders, the same ones in each: splits that are not called so, more likely
+    than classes."""
+    below: dict[str, set[str]] = {}
+    for parts in folders:
+        if len(parts) < depth + 2:
+            return
+        below.setdefault(parts[depth], set()).add(composed(parts[depth + 1]))
+    shared = sorted(name for name in set.intersection(*below.values()) if split_of(name) is None)
+    if 1 < len(below) <= _SPLITS_AT_MOST and len(shared) > 1:
+        cause = f"{few(sorted(below), _SPLITS_AT_MOST)} look like splits over the classes {few(shared)}"
+        mend = (
+            "call them train, val and test; if they are the classes, put them all into a folder called train; if they "
+            "are versions of the same pictures, name one of them as DATA"
+        )
+        yield Problem("unknown_split", "", cause, mend, fatal=True)
+
+
+def _two_levels(layout: Layout, folders: Sequence[Parts]) -> Iterator[Problem]:
+    """Classes that hold no picture themselves, but several folders: either level may be the classes.
+
+    Args:
+        layout: as they are read.
+        folders: those of the pictures that are kept.
+    """
+    if any(len(parts) == layout.depth for parts in folders):
+        return
+    pairs = {(parts[layout.class_at], composed(parts[layout.depth])) for parts in folders}
+    upper, lower = ({*names} for names in zip(*pairs, strict=True))
+    if len(pairs) == len(upper):  # one folder in each says nothing more
+        return
+    cause = f"the classes are the {counted(len(upper), 'upper folder')}, {few(in_order(upper))}; below them "
+    if len(pairs) == len(lower):
+        cause += f"lie {len(lower)} others, {few(in_order(lower))}"
+        mend = "put them side by side in place of the upper ones"
+        if layout.split_at is not None:
+            mend = "arrange them as train/<lower folder> and test/<lower folder>"
+    else:  # patients, or versions of the same pictures
+        cause += f"the same names return, {few(in_order(lower))}"
+        columns = "path and label" if layout.split_at is None else "path, label and split"
+        mend = f"name the pictures in a manifest.csv with the columns {columns}, and group (the upper folder) if each "
+        mend += "is one patient or the like"
+    yield Problem(
+        "odd_label", "", cause, f"if the lower ones are the classes, {mend}, or name one upper folder as DATA"
+    )
