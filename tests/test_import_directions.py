@@ -269,7 +269,7 @@ def test_lasting_files_are_written_in_one_place():
 
     found = [(file, f"{file}:{call.lineno} {name}") for file, call, name in calls() if writes(call, name)]
     seen = {file for file, _ in found}
-    spools = {"data/formats/archives.py", APART}  # temporary files, gone with the process
+    spools = {"data/formats/archives/spool.py", APART}  # temporary files, gone with the process
     assert seen == {"files.py"} | spools, "\n".join(where for _, where in found)
 
 

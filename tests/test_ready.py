@@ -18,9 +18,10 @@ from safetensors import safe_open
 from torch import Tensor, nn
 
 import smalti
-from smalti import data, modelfile, ready
+from smalti import data, modelfile
 from smalti.api import predict
 from smalti.data.batches import Batches
+from smalti.data.handed_in import as_pictures
 from smalti.data.pictures import Pictures
 from smalti.data.preprocess import Preprocess
 from smalti.data.views import Views
@@ -31,7 +32,8 @@ from smalti.models import create_model
 from smalti.nn._onednn import int8_available
 from smalti.nn.int8 import Int8Linear
 from smalti.nn.merge import MergingBlocks
-from smalti.ready import AGREEMENTS, Model, Prediction, as_pictures, load
+from smalti.ready import Model, Prediction, load
+from smalti.ready.int8 import AGREEMENTS
 
 RULE = Preprocess((8, 8), 3, (0.5, 0.4, 0.3), (0.2, 0.25, 0.3))
 LABELS = ("a", "b", "c")
@@ -274,7 +276,7 @@ def test_models_go_where_they_are_told(stored: Path, monkeypatch: pytest.MonkeyP
         asked.append(name)
         return torch.device("cpu")
 
-    monkeypatch.setattr(ready, "find_device", found)
+    monkeypatch.setattr("smalti.ready.loading.find_device", found)
     load(stored)
     load(stored, device="cuda:1")
     list(predict(stored, pixels(), device="cuda"))
@@ -472,20 +474,20 @@ def readers(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, bool]]:
 def test_pictures_that_take_long_are_read_by_threads(tmp_path: Path, model: Model, readers, monkeypatch):
     paths: list[Any] = [save(tmp_path / f"{i}.png", seed=i) for i in range(12)]
     paths[7].write_bytes(b"no picture")
-    monkeypatch.setattr(ready, "SLOW", float("inf"))  # a busy machine is slow at anything
+    monkeypatch.setattr("smalti.ready.model.SLOW", float("inf"))  # a busy machine is slow at anything
     alone = model.predict(paths, batch_size=5)
     features = model.embed(paths[:6])
     assert all(main for _, main in readers)
     readers.clear()
 
-    monkeypatch.setattr(ready, "SLOW", 0.0)
+    monkeypatch.setattr("smalti.ready.model.SLOW", 0.0)
     together = model.predict(paths, batch_size=5)
     assert [main for name, main in readers if name in map(str, paths[:5])] == [True] * 5  # the first tell how long
     assert not any(main for name, main in readers if name in map(str, paths[5:]))
     assert [(one.file, one.values) for one in together] == [(one.file, one.values) for one in alone]
     assert [one.error is not None for one in together] == [i == 7 for i in range(12)]
 
-    monkeypatch.setattr(ready, "EMBEDDED", 2)
+    monkeypatch.setattr("smalti.ready.model.EMBEDDED", 2)
     torch.testing.assert_close(model.embed(paths[:6]), features)
     with pytest.raises(InputError, match=r"7\.png"):
         model.embed(paths)
@@ -493,7 +495,7 @@ def test_pictures_that_take_long_are_read_by_threads(tmp_path: Path, model: Mode
 
 def test_many_pictures_are_answered_with_the_threads_that_are_free(model: Model, monkeypatch):
     """A few are not worth the look."""
-    monkeypatch.setattr(ready, "free_threads", lambda most: most - 1)
+    monkeypatch.setattr("smalti.ready.model.free_threads", lambda most: most - 1)
     numbers, threads = [], torch.get_num_threads()
     outputs = model.outputs
     monkeypatch.setattr(model, "outputs", lambda images: numbers.append(torch.get_num_threads()) or outputs(images))
@@ -509,7 +511,7 @@ def test_many_pictures_are_answered_with_the_threads_that_are_free(model: Model,
 
 def test_one_picture_in_memory_may_be_handed_in_often(model: Model, monkeypatch):
     """Pillow loads a file when it is first asked for pixels, which two threads must not do at once."""
-    monkeypatch.setattr(ready, "SLOW", 0.0)
+    monkeypatch.setattr("smalti.ready.model.SLOW", 0.0)
     file = io.BytesIO()
     Image.fromarray(pixels(shape=(300, 400, 3))).save(file, "PNG")
     image, busy = Image.open(file), [0]

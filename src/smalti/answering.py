@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from smalti.data.handed_in import as_pictures
 from smalti.data.preprocess import Preprocess
 from smalti.errors import InputError
 from smalti.modelfile import read_any_model
 from smalti.nn.precision import Precision
-from smalti.ready import Model, Prediction, as_pictures, picture_model
+from smalti.ready import Model, Prediction, picture_model
 
 if TYPE_CHECKING:  # who asks about pictures does not wait for text
     from smalti.ready_text import TextModel, TextPrediction

@@ -13,7 +13,7 @@ from smalti import api
 from smalti.cli import run
 from smalti.data.preprocess import Preprocess
 from smalti.errors import InputError, StorageError
-from smalti.evaluate.classify import confusion, per_class
+from smalti.evaluate.confusion import confusion, per_class
 from smalti.evaluate.evaluation import Evaluation
 from smalti.evaluate.metrics import Metric
 from smalti.evaluate.text_evaluation import TextEvaluation

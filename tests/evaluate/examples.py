@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from smalti.evaluate.classify import classification_metrics, confusion, per_class
+from smalti.evaluate.classify import classification_metrics
+from smalti.evaluate.confusion import confusion, per_class
 from smalti.evaluate.multilabel import multilabel_metrics, per_label
 from smalti.evaluate.regress import per_target, regression_metrics
 from smalti.evaluate.report import DataSummary, Mistake, Report, Timing

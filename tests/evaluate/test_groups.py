@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from smalti.evaluate.classify import classification_metrics, per_class, share
+from smalti.evaluate.classify import classification_metrics, share
+from smalti.evaluate.confusion import per_class
 from smalti.evaluate.groups import design_effect, groups_of
 from smalti.evaluate.intervals import wilson
 from smalti.evaluate.multilabel import multilabel_metrics, per_label

@@ -229,7 +229,7 @@ def test_a_run_cut_at_any_step_equals_the_unbroken_one(step: int, whole: str, mo
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
-@pytest.mark.parametrize("place", ["smalti.recipes.run.new_state", "smalti.recipes.run.evaluate_on"])
+@pytest.mark.parametrize("place", ["smalti.recipes.pictures.new_state", "smalti.recipes.pictures.evaluate_on"])
 def test_a_run_stopped_outside_its_steps_says_how_to_go_on(
     place: str, number: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
@@ -264,7 +264,7 @@ def test_a_network_with_running_statistics_resumes_too(
 
 
 def test_a_run_whose_data_changed_is_not_resumed(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("smalti.recipes.run.carry_out", lambda run: run)  # as if it were killed
+    monkeypatch.setattr("smalti.recipes.pictures.carry_out", lambda run: run)  # as if it were killed
     for i in range(8):
         Image.new("L", (8, 8), 9 * i).save(f"{i}.png")
     manifest, lines = Path("manifest.csv"), [f"{i}.png,{'ab'[i % 2]}\n" for i in range(8)]
@@ -313,7 +313,7 @@ def test_a_run_goes_on_on_another_device(monkeypatch: pytest.MonkeyPatch, capsys
     assert smalti_("train --resume r --device cpu") == 0
     assert tomllib.loads(settings.read_text())["run"]["device"] == "cpu"
     assert result("r")["steps"] == 3
-    monkeypatch.setattr("smalti.recipes.run.find_device", torch.device)
+    monkeypatch.setattr("smalti.recipes.pictures.find_device", torch.device)
     with pytest.raises(InputError, match="no training on pictures with mps"):
         smalti.resume("r", device="mps", show=False)
 
@@ -453,8 +453,8 @@ def test_a_free_name_is_found_for_every_run():
 
 def test_time_is_kept_to_read_the_test_pictures(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
     kept = []
-    monkeypatch.setattr("smalti.recipes.run.reading_seconds", lambda *_: 0.5)
-    monkeypatch.setattr("smalti.recipes.run.training_seconds", lambda left, testing: kept.append(testing) or 0.1)
+    monkeypatch.setattr("smalti.recipes.pictures.reading_seconds", lambda *_: 0.5)
+    monkeypatch.setattr("smalti.recipes.pictures.training_seconds", lambda left, testing: kept.append(testing) or 0.1)
     assert smalti_(f"train digits {QUICK} --minutes 1 --out r") == 0
     assert 0.5 * result("r")["n"] < kept[0] < 0.6 * result("r")["n"]
     told = tomllib.loads(Path("r/run.toml").read_text())
@@ -470,7 +470,7 @@ def test_the_choices_are_told_before_a_range_test(monkeypatch: pytest.MonkeyPatc
     def stop(*_: Any, **__: Any) -> None:
         raise InputError("stop here")
 
-    monkeypatch.setattr("smalti.recipes.run.find_rate", stop)
+    monkeypatch.setattr("smalti.recipes.pictures.find_rate", stop)
     assert smalti_(f"train digits --model vit_nano_patch2_8 {PLAIN} --steps 1 --out r") == 2
     assert "you named it" in capsys.readouterr().err.split("stop here")[0]
 

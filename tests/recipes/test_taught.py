@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 import smalti
 from smalti.cli import run
 from smalti.errors import InputError
-from smalti.recipes import run as running
+from smalti.recipes import pictures as running
 from smalti.train import loop
 from smalti.train.budget import Budget
 

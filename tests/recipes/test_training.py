@@ -8,7 +8,7 @@ import torch
 from tests.recipes.test_choose import given
 
 from smalti.nn.threads import Threads
-from smalti.recipes import run as running
+from smalti.recipes import pictures as running
 from smalti.recipes import training
 from smalti.recipes.assemble import Run, make_pictures
 from smalti.recipes.choose import choose

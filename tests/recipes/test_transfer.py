@@ -123,7 +123,7 @@ def test_the_start_shows_in_the_first_steps(trained, tmp_path):
 
 
 def test_too_little_time_for_the_whole_model_fits_the_last_layer(trained, tmp_path, monkeypatch):
-    monkeypatch.setattr("smalti.recipes.run.carry_out", lambda run: run)  # what was chosen is written by then
+    monkeypatch.setattr("smalti.recipes.pictures.carry_out", lambda run: run)  # what was chosen is written by then
     for name, budget, tune in (
         ("few", {"steps": 4}, "head"),
         ("epochs", {"epochs": 3}, "all"),
@@ -250,7 +250,7 @@ def test_the_command_takes_a_run_folder(trained, tmp_path, capsys):
 @pytest.mark.parametrize("role", ["start", "teacher"])
 def test_no_run_is_judged_on_what_the_model_it_builds_on_has_learned(role, trained, tmp_path, monkeypatch):
     """The digits come without test pictures: the seed says which they are."""
-    monkeypatch.setattr("smalti.recipes.run.carry_out", lambda run: run)
+    monkeypatch.setattr("smalti.recipes.pictures.carry_out", lambda run: run)
     about = {role: trained, "steps": 70, "overrides": {**PLAIN, "optim.lr": 0.001}, "report": False, "show": False}
     with pytest.raises(InputError, match="seed 0 has learned from what would judge this run; add --seed 0"):
         smalti.train("digits", out=tmp_path / "run", seed=1, **about)

@@ -9,12 +9,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from smalti.errors import InputError
+from smalti.evaluate.class_means import balanced_accuracy, macro_f1
 from smalti.evaluate.groups import Groups, design_effect, groups_of, in_groups
-from smalti.evaluate.intervals import DRAWS, Floats, Interval, Z, limits, mean_interval, mover, newcombe, wilson
+from smalti.evaluate.intervals import Floats, mean_interval, newcombe, wilson
 from smalti.evaluate.metrics import Metric
 from smalti.evaluate.ranking import macro, roc_area
 
-__all__ = ["classification_metrics", "confusion", "per_class", "surest_mistakes"]
+__all__ = ["auroc", "classification_metrics", "finite", "share"]
 
 
 def classification_metrics(
@@ -50,8 +51,8 @@ def classification_metrics(
     if len(labels) > 5:
         ahead = (p > right[:, None]) | ((p == right[:, None]) & (np.arange(p.shape[1]) < y[:, None]))
         metrics["top5_accuracy"] = share(ahead.sum(1) < 5, groups)
-    metrics["balanced_accuracy"] = _balanced_accuracy(y, guess, len(labels), groups)
-    metrics["macro_f1"] = _macro_f1(y, guess, len(labels), groups, seed)
+    metrics["balanced_accuracy"] = balanced_accuracy(y, guess, len(labels), groups)
+    metrics["macro_f1"] = macro_f1(y, guess, len(labels), groups, seed)
     losses = -np.log(np.clip(right, eps, 1))
     effect = design_effect(losses - losses.mean(), groups)
     ends = mean_interval(losses, extra=2 * [np.log(len(labels))], effect=effect)
@@ -67,20 +68,6 @@ def classification_metrics(
             omitted=len(labels) - len(judged) if len(labels) > 2 else 0,
         )
     return in_groups(metrics, groups)
-
-
-def recall_effect(has: NDArray[np.bool_], found: NDArray[np.bool_], groups: Groups) -> dict[str, float]:
-    """The design effect on the recall of a class, as a part of its row: of none without groups, or without members.
-
-    Args:
-        has: (N,), which samples are of the class.
-        found: (N,), which were called so.
-        groups: (N,).
-    """
-    if groups is None or not has.any():
-        return {}
-    values = found[has].astype(float)
-    return {"design_effect": design_effect(values - values.mean(), groups_of(groups[has]))}
 
 
 def share(values: NDArray[np.bool_] | Floats, groups: Groups) -> Metric:
@@ -107,136 +94,6 @@ def auroc(scores: Floats, truth: NDArray[np.bool_], groups: Groups, *, omitted: 
     )
     note = f"{omitted} without examples left out" if omitted else ""
     return Metric(value, low, high, len(scores), share=False, note=note)
-
-
-def confusion(targets: ArrayLike, predicted: ArrayLike, num_classes: int) -> NDArray[np.int64]:
-    """(K, K) counts: row the true class, column the predicted one."""
-    cells = np.asarray(targets, np.int64) * num_classes + np.asarray(predicted, np.int64)
-    return np.bincount(cells, minlength=num_classes**2).reshape(num_classes, num_classes)
-
-
-def surest_mistakes(probabilities: NDArray[np.floating], targets: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Where the likeliest class of (N, K) is not that of `targets` (N,): positions, the surest mistake first."""
-    predicted = probabilities.argmax(1)
-    wrong = np.flatnonzero(predicted != targets)
-    return wrong[np.argsort(-probabilities[wrong, predicted[wrong]], kind="stable")]
-
-
-def per_class(
-    targets: ArrayLike,
-    predicted: ArrayLike,
-    labels: Sequence[str],
-    *,
-    groups: NDArray[np.integer] | None = None,
-) -> list[dict[str, str | float | int]]:
-    """scikit-learn's classification report as rows: label, precision, recall, f1 (0 where undefined), support; with
-    groups (N,) also the design effect on the recall."""
-    from sklearn.metrics import classification_report
-
-    # reported by position: names may repeat, or be "macro avg"
-    places = list(range(len(labels)))
-    report = classification_report(
-        np.asarray(targets),
-        np.asarray(predicted),
-        labels=places,
-        target_names=[str(k) for k in places],
-        output_dict=True,
-        zero_division=0,  # type: ignore[arg-type]
-    )
-    assert isinstance(report, dict)
-    y, hits, numbers = np.asarray(targets), np.asarray(predicted) == np.asarray(targets), groups_of(groups)
-    return [
-        {
-            "label": label,
-            "precision": float(report[str(k)]["precision"]),
-            "recall": float(report[str(k)]["recall"]),
-            "f1": float(report[str(k)]["f1-score"]),
-            "support": int(report[str(k)]["support"]),
-        }
-        | recall_effect(y == k, hits, numbers)
-        for k, label in enumerate(labels)
-    ]
-
-
-def _balanced_accuracy(y: NDArray[np.int64], guess: NDArray[np.int64], classes: int, groups: Groups) -> Metric:
-    """Mean recall of the classes that occur; Wilson's interval of each, joined, or the normal one where that is wider.
-
-    Wilson's reach far down and little up where a class has few pictures; joined, they would end below the truth.
-    """
-    support = np.bincount(y, minlength=classes)
-    occurs = support > 0
-    recalls = np.bincount(y, guess == y, classes) / np.maximum(support, 1)
-    effect = design_effect(((guess == y) - recalls[y]) / support[y], groups)
-    recall, support = recalls[occurs], support[occurs] / effect
-    value, low, high = mover(recall, *wilson(recall, support))
-    half = Z * float(np.sqrt((recall * (1 - recall) / support).sum())) / len(recall)
-    low, high = max(0.0, min(low, value - half)), min(1.0, max(high, value + half))
-    return Metric(value, low, high, len(y), note=_left_out(occurs))
-
-
-def _macro_f1(y: NDArray[np.int64], guess: NDArray[np.int64], classes: int, groups: Groups, seed: int) -> Metric:
-    """Mean F1 of the classes that occur or are predicted; the interval from confusion matrices drawn like this one.
-
-    A rare class loses much in a draw and gains little, so that the draws end below the truth: above there is at least
-    as much room as below. Groups take both ends further away.
-    """
-    counts, n = confusion(y, guess, classes), len(y)
-    either = counts.sum(0) + counts.sum(1)
-    occurs = either > 0
-    f1 = 2 * counts.diagonal() / np.maximum(either, 1)
-    value = float(f1[occurs].mean())
-    low, high = _bootstrap_f1(counts, n, seed) if n > 1 and classes > 1 else (None, None)
-    if low is not None and high is not None:
-        each = f1 / np.maximum(either, 1)  # the derivative of 2 right / either, but for a factor
-        influence = 2 * (guess == y) / either[y] - each[y] - each[guess]
-        reach = design_effect(influence, groups) ** 0.5
-        low = max(0.0, value - reach * max(value - low, 0.0))
-        high = min(1.0, max(value + reach * (high - value), 2 * value - low))
-    return Metric(value, low, high, n, note=_left_out(occurs))
-
-
-def _bootstrap_f1(counts: NDArray[np.int64], n: int, seed: int) -> Interval:
-    # plus four: two right and two wrong answers spread over the classes as they occur (see intervals.py). The wrong
-    # ones may fall anywhere: they are one cell of the draw, "elsewhere", and the few that it gets are spread afterwards
-    classes, prior = len(counts), counts.sum(1) / n
-    chances = counts + 2 * np.diag(prior)
-    true, said = np.nonzero(chances)  # a thousand classes confuse few of their million pairs
-    chances = np.append(chances[true, said], 2.0) / (n + 4)
-    hits, generator, scores = true == said, np.random.default_rng(seed), []
-    step = max(1, int(2e6 // len(chances)))
-    for start in range(0, DRAWS, step):
-        drawn = generator.multinomial(n, chances, size=min(step, DRAWS - start))  # (D, cells)
-        owner = np.repeat(np.arange(len(drawn)), drawn[:, -1])
-        either = _per_class(drawn[:, :-1], true, classes) + _per_class(drawn[:, :-1], said, classes)  # (D, K)
-        for wrong in _wrong_answers(prior, len(owner), generator):
-            np.add.at(either, (owner, wrong), 1)
-        occurs = either > 0
-        f1 = 2 * _per_class(drawn[:, :-1][:, hits], true[hits], classes) / np.where(occurs, either, 1)
-        scores.append(f1.sum(1) / np.maximum(occurs.sum(1), 1))
-    return limits(np.concatenate(scores))
-
-
-def _per_class(drawn: NDArray[np.int64], cells: NDArray[np.intp], classes: int) -> Floats:
-    """Sums (D, K) of counts (D, cells) over the cells of each class."""
-    places = cells + classes * np.arange(len(drawn))[:, None]
-    sums = np.bincount(places.ravel(), drawn.ravel(), len(drawn) * classes)
-    return sums.astype(np.float64, copy=False).reshape(-1, classes)
-
-
-def _wrong_answers(prior: Floats, size: int, generator: np.random.Generator) -> tuple[NDArray[np.intp], ...]:
-    """True and predicted classes of wrong answers, each drawn as the classes occur, but for that the two differ."""
-    said = np.maximum(prior, 1e-9)  # where one class alone occurs, the others are predicted
-    ends = said.cumsum()
-    others = prior * (ends[-1] - said)
-    true = generator.choice(len(prior), size, p=others / others.sum())
-    place = generator.random(size) * (ends[-1] - said[true])
-    place += np.where(place >= ends[true] - said[true], said[true], 0)  # jumps over the true class
-    return true, np.minimum(np.searchsorted(ends, place, side="right"), len(prior) - 1)
-
-
-def _left_out(occurs: NDArray[np.bool_]) -> str:
-    absent = int((~occurs).sum())
-    return f"{absent} of {len(occurs)} classes without examples left out" if absent else ""
 
 
 def _eps(probabilities: ArrayLike) -> float:

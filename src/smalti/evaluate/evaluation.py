@@ -16,7 +16,8 @@ from smalti.data.pictures import Pictures
 from smalti.data.preprocess import Preprocess
 from smalti.data.source import Source
 from smalti.errors import InputError, few
-from smalti.evaluate.classify import classification_metrics, confusion, per_class, surest_mistakes
+from smalti.evaluate.classify import classification_metrics
+from smalti.evaluate.confusion import confusion, per_class, surest_mistakes
 from smalti.evaluate.groups import groups_at
 from smalti.evaluate.metrics import Metric
 from smalti.evaluate.multilabel import multilabel_metrics, per_label

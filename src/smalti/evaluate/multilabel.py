@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from smalti.errors import InputError
-from smalti.evaluate.classify import auroc, finite, recall_effect, share
+from smalti.evaluate.classify import auroc, finite, share
+from smalti.evaluate.confusion import recall_effect
 from smalti.evaluate.groups import Groups, groups_of, in_groups
 from smalti.evaluate.intervals import Floats, bootstrap_means, wilson
 from smalti.evaluate.metrics import Metric

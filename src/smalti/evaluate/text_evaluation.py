@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from smalti.evaluate.classify import classification_metrics, confusion, per_class, surest_mistakes
+from smalti.evaluate.classify import classification_metrics
+from smalti.evaluate.confusion import confusion, per_class, surest_mistakes
 from smalti.evaluate.metrics import Metric
 from smalti.evaluate.report import MISTAKES, Mistake
 

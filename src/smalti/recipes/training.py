@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from smalti._version import __version__
-from smalti.errors import DamagedError, DivergedError, Interrupted, printable
+from smalti.errors import DamagedError, DivergedError, InputError, Interrupted, printable
 from smalti.evaluate.metrics import Metric
 from smalti.evaluate.report import Timing
 from smalti.nn.threads import Threads, free_threads
@@ -34,6 +34,7 @@ from smalti.train.state import TrainState
 __all__ = [
     "CLOSING_SECONDS",
     "TrainResult",
+    "demand_same_data",
     "fewer_threads",
     "keep_best",
     "kept_threads",
@@ -93,6 +94,14 @@ def fewer_threads(threads: Threads) -> tuple[Choice, ...]:
     number = torch.get_num_threads()
     why = f"faster than {threads.most} beside what else this machine does"
     return (Choice("threads", str(number), why),) if number < threads.most else ()
+
+
+def demand_same_data(config: RunConfig, fingerprint: str) -> None:
+    """Passes where the data of a run, which now has this fingerprint, is what it was; else raises InputError."""
+    if fingerprint != config.fingerprint:
+        raise InputError(
+            "the data has changed since the run began", where=config.data, mend="start a new run with smalti train"
+        )
 
 
 @contextmanager

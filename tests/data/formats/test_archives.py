@@ -6,6 +6,7 @@ import os
 import pickle
 import subprocess
 import tarfile
+import tempfile
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,8 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from smalti.data.formats import archives
-from smalti.data.formats.archives import is_archive, is_tar, list_archive
+from smalti.data.formats.archives import Archive, compressed, is_archive, is_tar, list_archive
 from smalti.errors import InputError, StorageError
 
 FILES = {
@@ -76,6 +76,13 @@ def test_archives_are_known_by_content_not_by_name(tmp_path: Path) -> None:
     (tmp_path / "e.jpg").write_bytes(b"\xff\xd8" + (tmp_path / "a.jpg").read_bytes())
     assert not is_archive(tmp_path / "e.jpg"), "a picture whose comment has the marks of a zip"
     assert is_archive((tmp_path / "e.jpg").rename(tmp_path / "e.zip")), "one with something before it"
+
+
+def test_a_tar_is_compressed_once(tmp_path: Path) -> None:
+    files = {"BZh/1.jpg": b"the tar begins as a file does that bzip2 has compressed"}
+    path = make_tar(tmp_path / "x.tar.gz", files)
+    assert is_tar(path)
+    assert contents(path) == files
 
 
 def test_a_tar_with_a_zip_in_it_is_a_tar(tmp_path: Path) -> None:
@@ -174,7 +181,7 @@ def test_a_tar_cut_short_is_refused_and_leaves_nothing(
     tmp_path: Path, suffix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "spool").mkdir()
-    monkeypatch.setattr(archives.tempfile, "tempdir", str(tmp_path / "spool"))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "spool"))
     path = make_tar(tmp_path / f"x.{suffix}")
     path.write_bytes(path.read_bytes()[: int(path.stat().st_size * 0.6)])
     with pytest.raises(InputError, match="damaged or cut short"):
@@ -233,7 +240,7 @@ def test_threads_read_the_right_members(tmp_path: Path, name: str) -> None:
         assert list(pool.map(tree.storage.read, [*range(200)] * 5)) == list(files.values()) * 5
 
 
-def _checked(storage: archives.Archive, expected: list[bytes]) -> None:
+def _checked(storage: Archive, expected: list[bytes]) -> None:
     for _ in range(20):
         assert [storage.read(i) for i in range(len(expected))] == expected
 
@@ -257,7 +264,7 @@ def test_forked_and_pickled_storage_reads_the_same(tmp_path: Path, name: str) ->
 
 
 def test_the_decompressed_file_goes_with_the_storage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(archives.tempfile, "tempdir", str(tmp_path / "spool"))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "spool"))
     (tmp_path / "spool").mkdir()
     tree = list_archive(make_tar(tmp_path / "x.tar.gz"))
     assert len(os.listdir(tmp_path / "spool")) == 1
@@ -272,7 +279,7 @@ def test_the_decompressed_file_goes_with_the_storage(tmp_path: Path, monkeypatch
 def test_what_a_killed_process_left_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     spool = tmp_path / "spool"
     spool.mkdir()
-    monkeypatch.setattr(archives.tempfile, "tempdir", str(spool))
+    monkeypatch.setattr(tempfile, "tempdir", str(spool))
     killed = subprocess.Popen(["sleep", "0"])
     killed.wait()
     kept = [spool / f"smalti-{os.getpid()}-x.tar", spool / "smalti-x-y.tar", spool / "smalti-x.tar"]
@@ -296,7 +303,7 @@ def test_no_room_to_decompress(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
             raise OSError(28, "No space left on device")
 
     path = make_tar(tmp_path / "x.tar.gz")
-    monkeypatch.setattr(archives, "_DECOMPRESSORS", ((b"\x1f\x8b", Full),))
+    monkeypatch.setattr(compressed, "DECOMPRESSORS", ((b"\x1f\x8b", Full),))
     with pytest.raises(StorageError, match=r"No space left on device.*set TMPDIR"):
         list_archive(path)
 

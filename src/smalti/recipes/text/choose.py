@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from smalti.errors import InputError
-from smalti.evaluate.language import rows_that_fit
+from smalti.evaluate.token_outputs import rows_that_fit
 from smalti.modelfile import ModelFile
 from smalti.models import preset_config
 from smalti.nn.precision import best_precision

@@ -13,19 +13,12 @@ from smalti.data.source import SPLITS
 from smalti.data.text import AllStreams, AllWindows, Corpus, Streams, Windows, open_corpus
 from smalti.data.text.rows import encode_of
 from smalti.errors import InputError, counted, few
-from smalti.evaluate.language import (
-    Carried,
-    LanguageEvaluator,
-    Masked,
-    Score,
-    collect_tokens,
-    language_metrics,
-    masked_metrics,
-    next_token,
-    rows_that_fit,
-)
+from smalti.evaluate.language import language_metrics, masked_metrics
 from smalti.evaluate.outputs import device_of
 from smalti.evaluate.text_evaluation import TextEvaluation
+from smalti.evaluate.token_evaluators import LanguageEvaluator
+from smalti.evaluate.token_outputs import collect_tokens, rows_that_fit
+from smalti.evaluate.token_scores import Carried, Masked, Score, next_token
 from smalti.objectives import Batch, CarriedNextToken, MaskedToken, NextToken, Objective
 from smalti.ready_text import TextModel
 from smalti.recipes.recipe import Choice

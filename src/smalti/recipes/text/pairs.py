@@ -11,10 +11,13 @@ from torch import nn
 from smalti.data.text import Pairs, PairSource, open_pairs, split_texts, texts_of
 from smalti.evaluate.classify import share
 from smalti.evaluate.groups import Groups, groups_at, groups_of, in_groups
-from smalti.evaluate.language import Seq2SeqEvaluator, collect_tokens, seq2seq, seq2seq_metrics
+from smalti.evaluate.language import seq2seq_metrics
 from smalti.evaluate.metrics import Metric
 from smalti.evaluate.outputs import device_of
 from smalti.evaluate.text_evaluation import TextEvaluation
+from smalti.evaluate.token_evaluators import Seq2SeqEvaluator
+from smalti.evaluate.token_outputs import collect_tokens
+from smalti.evaluate.token_scores import seq2seq
 from smalti.evaluate.translation import has_sacrebleu, translation_metrics
 from smalti.objectives import Objective, TargetToken
 from smalti.ready_text import write_targets

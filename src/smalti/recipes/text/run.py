@@ -1,4 +1,4 @@
-"""One complete run on text, from files to a judged model."""
+"""One complete run on text, from files to a judged model. That on pictures is in `smalti.recipes.pictures`."""
 
 import copy
 import json
@@ -40,6 +40,7 @@ from smalti.recipes.text.systems import System, open_system, text_task
 from smalti.recipes.text.tokens import SPECIALS, choose_tokens
 from smalti.recipes.training import (
     TrainResult,
+    demand_same_data,
     keep_best,
     made_with,
     new_state,
@@ -166,9 +167,9 @@ def kind_of_start(tokens: TokensConfig, tokenizer: Tokenizer, settings: Mapping[
 
 def resume_text(
     folder: RunFolder,
-    data: str | os.PathLike[str] | None = None,
+    data: str | os.PathLike[str] | None,
     *,
-    device: str | None = None,
+    device: str | None,
     show: bool,
     began: float,
 ) -> TrainResult:
@@ -178,10 +179,7 @@ def resume_text(
     place = find_device(config.device)
     tokenizer = read_tokenizer(folder)
     system = open_system(config.data, config.task, recipe.tokens, seed=recipe.seed, tokenizer=tokenizer)
-    if system.fingerprint() != config.fingerprint:
-        raise InputError(
-            "the data has changed since the run began", where=config.data, mend="start a new run with smalti train"
-        )
+    demand_same_data(config, system.fingerprint())
     if data is not None or device is not None:
         write_settings(folder, config, recipe, choices)
     with Threads(config.threads) as threads:

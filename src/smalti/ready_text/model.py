@@ -1,4 +1,4 @@
-"""A ready model of text: texts in, answers or more text out. Loads without any training code."""
+"""A trained model asked about texts, or to continue them."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -13,19 +13,13 @@ from torch import Tensor, nn
 
 from smalti.data.text.rows import padded
 from smalti.errors import InputError, SmaltiError
-from smalti.modelfile import ModelFile
-from smalti.models import FAMILIES
-from smalti.nn.device import find_device
-from smalti.nn.folded import folded
-from smalti.nn.inference import for_inference
-from smalti.sample import beam_search, translate, write
+from smalti.ready_text.answers import ANSWERS, targets
+from smalti.sample import write
 from smalti.tokenizers import Tokenizer, enclosed, encode_marked
 
-__all__ = ["TextModel", "TextPrediction", "no_beams", "prepared", "text_model", "write_targets"]
+__all__ = ["TextModel", "TextPrediction", "no_beams"]
 
-WIDE = 256  # from which width on packed weights and bf16 pay
 EMBEDDED = 32  # texts at a time
-LONGEST = 1000  # tokens of a target, of a model that names no limit
 
 
 @dataclass(frozen=True)
@@ -240,7 +234,10 @@ class TextModel:
         return f"TextModel({self.task}, {self.tokenizer.vocab_size} ids, {type(self.module).__name__})"
 
 
-Answer = tuple[str, float | None, tuple[tuple[str, float], ...]]
+def no_beams(task: str, beams: int) -> None:
+    """Raises InputError where beams are asked of a model that writes no targets."""
+    if beams != 1 and task != "seq2seq":
+        raise InputError(f"beams are for models of pairs, this one is for {task}", mend="leave them out")
 
 
 def in_turn(texts: str | Iterable[Any], size: int) -> Iterator[list[Any]]:
@@ -248,87 +245,3 @@ def in_turn(texts: str | Iterable[Any], size: int) -> Iterator[list[Any]]:
     rest = iter([texts] if isinstance(texts, str) else texts)
     while some := list(islice(rest, size)):
         yield some
-
-
-@torch.inference_mode()
-def classes(model: TextModel, tokens: Tensor, top: int) -> Iterator[Answer]:
-    """The likeliest classes of texts (B, N)."""
-    for shares in model.module(tokens).float().softmax(-1).cpu():
-        likeliest = named(shares, top, model.labels.__getitem__)
-        yield *likeliest[0], likeliest
-
-
-@torch.inference_mode()
-def fillings(model: TextModel, tokens: Tensor, top: int) -> Iterator[Answer]:
-    """Texts (B, N) with their masks filled in by what is likeliest for each alone."""
-    tokenizer = model.tokenizer
-    shares = without_specials(model.module(tokens), tokenizer)
-    for row, ids in zip(shares, tokens.cpu(), strict=True):
-        masks = (ids == tokenizer.special("mask")).nonzero()[:, 0]
-        sure, filled = row[masks].max(-1)
-        yield (
-            tokenizer.decode(ids.index_copy(0, masks, filled).numpy()),
-            sure.min().item(),
-            named(row[masks[0]], top, lambda i: tokenizer.decode([i])),
-        )
-
-
-@torch.inference_mode()
-def nexts(model: TextModel, tokens: Tensor, top: int) -> Iterator[Answer]:
-    """What may come next behind texts (B, N)."""
-    last = (tokens >= 0).sum(1) - 1
-    behind = model.module.forward_features(tokens)[torch.arange(len(last)), last]  # (B, D): a vocabulary may be large
-    for row in without_specials(model.module.forward_head(behind), model.tokenizer):
-        likeliest = named(row, top, lambda i: model.tokenizer.decode([i]))
-        yield *likeliest[0], likeliest
-
-
-def targets(model: TextModel, tokens: Tensor, top: int, *, beams: int = 1) -> Iterator[Answer]:
-    """The targets of sources (B, N)."""
-    for text in write_targets(model.module, model.tokenizer, tokens, beams):
-        yield text, None, ()
-
-
-def write_targets(module: Any, tokenizer: Tokenizer, sources: Tensor, beams: int = 1) -> list[str]:
-    """The targets of sources (B, N), greedily or with as many beams."""
-    options = {"start": tokenizer.special("start"), "end": tokenizer.special("end"), "max_tokens": LONGEST}
-    way = translate if beams == 1 else partial(beam_search, beams=beams)
-    return [tokenizer.decode(ids) for ids in way(module, sources, **options)]
-
-
-def no_beams(task: str, beams: int) -> None:
-    """Raises InputError where beams are asked of a model that writes no targets."""
-    if beams != 1 and task != "seq2seq":
-        raise InputError(f"beams are for models of pairs, this one is for {task}", mend="leave them out")
-
-
-def without_specials(logits: Tensor, tokenizer: Tokenizer) -> Tensor:
-    """Probabilities (..., ordinary ids) of logits (..., V), on the CPU."""
-    return logits[..., : tokenizer.size].float().softmax(-1).cpu()
-
-
-def named(shares: Tensor, top: int, name: Any) -> tuple[tuple[str, float], ...]:
-    """The `top` largest of shares (K,), by name."""
-    values, places = shares.topk(min(top, len(shares)))
-    return tuple((name(i), value) for i, value in zip(places.tolist(), values.tolist(), strict=True))
-
-
-ANSWERS = {"classify": classes, "masked-token": fillings, "next-token": nexts}
-
-
-def prepared(family: str, module: nn.Module) -> nn.Module:
-    """`module` as it answers fastest, changed in place: by `smalti.nn.inference` where it is wide; for a narrow or
-    recurrent one plain layers are the fastest (docs/log.md)."""
-    config: Any = module.config
-    if not hasattr(config, "cell") and config.embed_dim >= WIDE:
-        place = next(module.parameters()).device
-        return for_inference(module, tuple(one.to(place) for one in FAMILIES[family].example(config)))
-    return folded(module.eval())
-
-
-def text_model(file: ModelFile[Tokenizer], *, device: str | None = None) -> TextModel:
-    """The ready model of what was read from a model file, whose module is used up, on the device
-    named, else a CUDA GPU where there is one."""
-    module = prepared(file.family, file.module.to(find_device(device)))
-    about = {"provenance": file.provenance, "checksum": file.checksum}
-    return TextModel(module, file.task, file.labels, file.processor, **about)

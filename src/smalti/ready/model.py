@@ -1,9 +1,5 @@
-"""A ready model: pictures in, answers out. Loads without any training code."""
+"""A trained model asked about pictures: read, shown to the network, and its answers named."""
 
-import io
-import logging
-import os
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,30 +10,22 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import ImageOps
 from torch import Tensor, nn
 
-from smalti.configs import fit
 from smalti.data.decoding.depth import white_of
-from smalti.data.inputs import find_pictures
+from smalti.data.handed_in import Picture, as_pictures
 from smalti.data.preprocess import Preprocess
 from smalti.data.source import Raw
 from smalti.data.views import PLAIN, Views
 from smalti.errors import InputError, SmaltiError
-from smalti.modelfile import ModelFile, read_model
-from smalti.models import at_patch_size
-from smalti.models.registry import example_images
-from smalti.nn.device import find_device
-from smalti.nn.inference import for_inference
-from smalti.nn.merge import merge_tokens
-from smalti.nn.precision import Precision
 from smalti.nn.threads import Threads, free_threads
 
-__all__ = ["Model", "Picture", "Prediction", "load", "picture_model"]
+__all__ = ["Model", "Prediction"]
 
-log = logging.getLogger(__name__)
-
-Picture = tuple[str, Callable[[], Raw]]  # a name, and what reads the encoded bytes or the pixels
+EMBEDDED = 32  # pictures at a time
+MANY = 4  # batches after which it is worth a look how many threads are free
+SLOW = 1e-3  # seconds of reading a picture from which on threads help: small ones are mostly Python
+ANSWERS = {"classify": lambda logits: logits.softmax(-1), "multilabel": torch.sigmoid, "regress": lambda values: values}
 
 
 @dataclass(frozen=True)
@@ -213,138 +201,8 @@ class Model:
         )
 
 
-EMBEDDED = 32  # pictures at a time
-MANY = 4  # batches after which it is worth a look how many threads are free
-SLOW = 1e-3  # seconds of reading a picture from which on threads help: small ones are mostly Python
-CALIBRATION = (16, 64)  # pictures that int8 is calibrated on: at least, at most
-INT8_AGREEMENT = 0.98  # of the answers that int8 has to keep
-AGREEMENTS: dict[str, Callable[[Tensor, Tensor], float]] = {  # of two times the answers to the same pictures
-    "classify": lambda exact, found: (exact.argmax(1) == found.argmax(1)).float().mean().item(),
-    "multilabel": lambda exact, found: ((exact > 0.5) == (found > 0.5)).float().mean().item(),
-    "regress": lambda exact, found: 1 - ((found - exact).square().mean(0) / exact.var(0).clamp(min=1e-12)).max().item(),
-}
-ANSWERS = {"classify": lambda logits: logits.softmax(-1), "multilabel": torch.sigmoid, "regress": lambda values: values}
-
-
-def load(path: str | os.PathLike[str], **options: Any) -> Model:
-    """The ready model in a model file or a run folder; options as those of `picture_model`.
-
-    Raises:
-        InputError: there is no model there, or it is another kind of file, or not for what is asked of it.
-        DamagedError: it is not what it was when it was written.
-    """
-    return picture_model(read_model(path), **options)
-
-
-def picture_model(
-    file: ModelFile[Preprocess],
-    *,
-    device: str | None = None,
-    precision: Precision | None = None,
-    int8: Any = None,
-    merge: int = 0,
-    patch_size: int | None = None,
-) -> Model:
-    """The ready model of what was read from a model file, prepared for the machine it runs on (`smalti.nn.inference`).
-
-    Args:
-        file: its module is used up.
-        device: where it shall run, "cpu" for instance; else a CUDA GPU where there is one (with int8 the CPU).
-        precision: "fp32" or "bf16"; else bf16 where the device has it and this model agrees in it with itself in fp32.
-        int8: pictures as in `Model.predict`, like those the model will see: compute in int8, calibrated on the first
-            64 of them, 16 at least. It is faster (docs/performance.md) and refused where it changes more than 2 % of
-            the answers to them. CPU only.
-        merge: how many tokens each block merges into others (`smalti.nn.merge`): the more, the faster, and the further
-            from what was learned. `smalti.evaluate(path, data, merge=...)` measures both.
-        patch_size: one of those that a FlexiViT was trained for: smaller is more exact, larger faster.
-
-    Raises:
-        InputError: the model is not for what is asked of it, or a picture to calibrate on cannot be read.
-    """
-    fit(precision, Precision | None, "precision")
-    place = find_device(device or ("cpu" if int8 is not None else None))
-    if patch_size is not None:
-        file.module = at_patch_size(file.module, patch_size)
-    file.module = merge_tokens(file.module, merge)
-    if int8 is not None:
-        if precision is not None:
-            raise InputError("precision and int8 exclude each other", mend="give one of them")
-        return in_int8(file, place, int8)
-    module = for_inference(file.module.to(place), example_images(file.module.config)[0].to(place), precision)
-    changed = merge or patch_size is not None  # then it is no longer the file's model, and is not known by its checksum
-    about = {"views": file.views, "provenance": file.provenance, "checksum": "" if changed else file.checksum}
-    return Model(module, file.task, file.labels, file.processor, **about)
-
-
-def in_int8(file: ModelFile[Preprocess], place: torch.device, pictures: Any) -> Model:
-    """The model of `file` in int8, calibrated on `pictures`, if it then still gives its answers to them."""
-    about = {"views": file.views, "provenance": file.provenance}
-    model = Model(file.module.to(place), file.task, file.labels, file.processor, **about)
-    images = [model.picture(*one) for one in islice(as_pictures(pictures), CALIBRATION[1])]
-    if len(images) < CALIBRATION[0]:
-        raise InputError(
-            f"int8 is calibrated on {CALIBRATION[0]} pictures or more, not {len(images)}",
-            mend="name more pictures like those the model will see",
-        )
-    example = file.processor.normalize(torch.stack(images)).to(place)
-    exact = model.outputs(example)
-    model.module = for_inference(model.module, example, "int8")
-    kept = max(0.0, AGREEMENTS[file.task](exact, model.outputs(example)))
-    log.info("int8 keeps %.1f %% of the answers to %d pictures", 100 * kept, len(images))
-    if kept < INT8_AGREEMENT:
-        raise InputError(
-            f"int8 keeps {kept:.1%} of the answers to {len(images)} pictures, fewer than {INT8_AGREEMENT:.0%}",
-            mend="leave the precision to smalti, or calibrate on pictures like those the model was trained on",
-        )
-    return model
-
-
 def readable(name: str, found: Tensor | SmaltiError) -> Tensor:
     """What was read. Raises InputError that names the picture, where it could not be."""
     if isinstance(found, SmaltiError):
         raise InputError(found.what, where=name, why=found.why, mend=found.mend) from found
     return found
-
-
-def as_pictures(inputs: Any) -> Iterator[Picture]:
-    """Whatever a person hands in, as named pictures. Raises InputError where it is none of the kinds of
-    `Model.predict`."""
-    if isinstance(inputs, str | os.PathLike):
-        yield from find_pictures([inputs])
-    elif isinstance(inputs, np.ndarray) and not (inputs.ndim and inputs.dtype.kind in "OU"):  # but of names
-        yield "array", lambda: inputs
-    elif hasattr(inputs, "convert"):  # a PIL image
-        yield getattr(inputs, "filename", "") or "image", lambda: as_bytes(inputs)
-    elif isinstance(inputs, bytes | io.IOBase | Tensor) or not isinstance(inputs, Iterable):
-        raise InputError(
-            f"a {type(inputs).__name__} where a picture is expected",
-            mend="give a path, a PIL image or an array (H, W[, C])",
-        )
-    else:
-        for number, one in enumerate(inputs):
-            for name, read in as_pictures(one):
-                yield (name if isinstance(one, str | os.PathLike) else f"{name} {number}"), read
-
-
-CARRIED = {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "LAB", "I", "I;16", "I;16B", "F"}  # by TIFF, as they are
-KEYED = {"1", "L", "P", "RGB", "I;16"}  # by PNG, with the colour that is transparent in them
-CONVERTING = threading.Lock()  # Pillow's images are not made for threads, and one may be handed in twice
-
-
-def as_bytes(image: Any) -> bytes:
-    """A PIL image as the bytes of a lossless file, so that it takes the way of every other picture. Raises InputError,
-    or OSError, where its pixels, which Pillow loads only now, cannot be had."""
-    try:
-        with CONVERTING:
-            image, buffer = ImageOps.exif_transpose(image), io.BytesIO()
-            if "transparency" in image.info and image.mode in KEYED:
-                image.save(buffer, "PNG", compress_level=1)
-            else:
-                image = image if image.mode in CARRIED else image.convert("RGB")
-                image.save(buffer, "TIFF", compression="raw")  # else that of the file it came from, which may lose
-    except (OSError, MemoryError):
-        raise
-    except Exception as error:  # as in `decode`: Pillow's readers let many kinds out
-        mend = "hand it in while its file is open, or save it again from its original"
-        raise InputError("the picture cannot be decoded", why=str(error), mend=mend) from error
-    return buffer.getvalue()
