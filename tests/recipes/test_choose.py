@@ -334,9 +334,17 @@ def test_a_rate_that_was_not_measured_is_not_called_so():
         assert "learning rate" not in {choice.name for choice in chosen.choices}
 
 
-@pytest.mark.parametrize(("wish", "told"), [({}, "measured for this family"), ({"name": "sgd"}, "AdamW's: none was")])
-def test_the_rate_of_a_start_says_for_which_optimiser_it_was_measured(wish, told):
-    begun: Any = SimpleNamespace(provenance={"preset": "cct_mini_patch4_32"})
+@pytest.mark.parametrize(
+    ("preset", "wish", "told"),
+    [
+        ("cct_mini_patch4_32", {}, "measured for this family"),
+        ("cct_midi_patch8_32", {}, "measured for this family"),
+        ("vit_small_patch16_224", {}, "as published models are fine-tuned"),
+        ("cct_mini_patch4_32", {"name": "sgd"}, "AdamW's: none was"),
+    ],
+)
+def test_the_rate_of_a_start_says_for_which_model_and_optimiser_it_was_measured(preset, wish, told):
+    begun: Any = SimpleNamespace(provenance={"preset": preset})
     reasons = {}
     optim = tune_optim(
         given(start=begun, settings={"optim": wish}), 64, lambda name, value, reason: reasons.update({name: reason})

@@ -1,13 +1,11 @@
 """Which preset the rule takes, and how large the pictures are that it sees."""
 
-from dataclasses import replace
-
 import pytest
 from tests.recipes.test_choose import given
 
 from smalti.configs import pair
 from smalti.recipes.choose import choose
-from smalti.recipes.choose_model import COARSER, FINE, LARGER, finest, small_size, stated_size
+from smalti.recipes.choose_model import COARSER, FINE, finest, small_size, stated_size
 from smalti.train.budget import Budget
 
 pytestmark = pytest.mark.usefixtures("unmeasured")
@@ -33,7 +31,7 @@ def test_small_pictures_keep_about_their_size(side, preset):
 
 def test_presets_are_told_by_the_size_they_are_made_for():
     assert all(stated_size(preset) == pair(size) for size, preset in FINE.items())
-    assert {*COARSER, *LARGER} <= set(FINE.values())
+    assert set(COARSER) <= set(FINE.values())
 
 
 @pytest.mark.parametrize(
@@ -82,26 +80,6 @@ def test_patches_are_fine_where_there_are_steps_for_them(side, coarse):
     assert many.recipe.model.preset == f"cct_mini_patch4_{side}"
     assert many.recipe.preprocess.img_size == (side, side)
     assert "only 100 steps" in next(c.reason for c in few.choices if c.name == "model")
-
-
-@pytest.mark.parametrize(
-    ("pictures", "epochs", "settings", "preset"),
-    [
-        (400, 600, {}, "cct_midi_patch8_32"),
-        (400, 599, {}, "cct_mini_patch4_32"),
-        (300, 800, {}, "cct_mini_patch4_32"),
-        (400, 10, {}, "cct_mini_patch8_32"),
-        (400, 600, {"preprocess": {"img_size": 36}}, "cct_mini_patch4_32"),  # no whole patches of 8
-        (400, 600, {"model": {"preset": "cct_mini_patch4_32"}}, "cct_mini_patch4_32"),
-    ],
-)
-def test_a_larger_model_where_there_is_time_and_there_are_pictures(pictures, epochs, settings, preset, monkeypatch):
-    monkeypatch.setitem(LARGER, "cct_mini_patch4_32", replace(LARGER["cct_mini_patch4_32"], epochs=600, pictures=300))
-    chosen = choose(given(size=(32, 32), n=pictures, budget=Budget(epochs=epochs), settings=settings))
-    assert chosen.recipe.model.preset == preset
-    assert chosen.recipe.optim.ns_steps == 3  # its rate was measured
-    reason = next(choice.reason for choice in chosen.choices if choice.name == "model")
-    assert ("a smaller one would see each of many pictures 600 times" in reason) == preset.startswith("cct_midi")
 
 
 @pytest.mark.parametrize(("size", "preset"), [(36, "patch4_32"), (28, "patch4_28")])

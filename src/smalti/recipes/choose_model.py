@@ -1,5 +1,5 @@
 """Which model, and how large the pictures it sees: near their own size if they are small, else as large as time allows;
-coarser where there is no time for finer, larger where there is time and there are pictures for it."""
+coarser where there is no time for finer."""
 
 import math
 from collections.abc import Callable
@@ -61,30 +61,6 @@ COARSER = {
     "cct_mini_patch4_28": Coarser("cct_mini_patch8_32", steps=6000),
 }
 
-
-@dataclass(frozen=True)
-class Larger:
-    """What learns more from a long time and many pictures than a smaller preset does.
-
-    Args:
-        preset: with more weights.
-        epochs: of the smaller one, from which on this one learns more.
-        pictures: to learn from, from which on it does.
-    """
-
-    preset: str
-    epochs: float
-    pictures: int
-
-    def wins(self, epochs: float, pictures: int) -> str:
-        """Why it is the better one where the smaller one has this much time; "" where it is not."""
-        if epochs < self.epochs or pictures < self.pictures:
-            return ""
-        return f"a smaller one would see each of many pictures {epochs:.3g} times"
-
-
-LARGER = {"cct_mini_patch4_32": Larger("cct_midi_patch8_32", epochs=30, pictures=20_000)}
-
 Trial = Callable[[ModelConfig, Preprocess], Pace]
 Candidate = tuple[ModelConfig, Preprocess, Pace]
 
@@ -100,12 +76,12 @@ def choose_model(given: Given, trial: Trial, batch_size: int, note: Note) -> Can
 
     kind = "you named it" if named else "small and quick to learn: convolutions first, then blocks"
     chosen, n = tried(first_preset(given)), len(given.split.train)
-    while not named:
+    while not named and (coarser := COARSER.get(chosen[0].preset)):
         epochs = given.epochs(chosen[2], batch_size)
-        better, why = better_preset(chosen[0].preset, epochs, epochs * n / step_size(n, batch_size), n)
-        if not better or (sized and not fits(better, pair(sized))):
+        better = coarser.wins(epochs, epochs * n / step_size(n, batch_size))
+        if not better or (sized and not fits(coarser.preset, pair(sized))):
             break
-        chosen, kind = tried(better), f"{kind}; {why}"
+        chosen, kind = tried(coarser.preset), f"{kind}; {better}"
 
     model, preprocess, _ = chosen
     high, wide = preprocess.img_size
@@ -119,16 +95,6 @@ def choose_model(given: Given, trial: Trial, batch_size: int, note: Note) -> Can
     note("fit", preprocess.fit, "every pixel of a picture is kept, also at its edges")
     note("model", model.preset, kind)
     return chosen
-
-
-def better_preset(preset: str, epochs: float, steps: float, pictures: int) -> tuple[str, str]:
-    """What learns more in the time that is enough for so many `epochs` of `preset`, and why; "" where nothing does."""
-    coarser, larger = COARSER.get(preset), LARGER.get(preset)
-    if coarser and (why := coarser.wins(epochs, steps)):
-        return coarser.preset, why
-    if larger and (why := larger.wins(epochs, pictures)):
-        return larger.preset, why
-    return "", ""
 
 
 def keep_model(given: Given, trial: Trial, batch_size: int, note: Note) -> Candidate:
