@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 
 from smalti.tasks import Task
 
-__all__ = ["SPLITS", "UNASSIGNED", "Problem", "Raw", "Source", "Storage", "Task", "digest"]
+__all__ = ["SPLITS", "TEST", "TRAIN", "UNASSIGNED", "VAL", "Problem", "Raw", "Source", "Storage", "Task", "digest"]
 
 Raw = bytes | NDArray[np.generic]  # an encoded picture, or its pixels as (H, W) or (H, W, C)
 
 SPLITS = ("train", "val", "test")
+TRAIN, VAL, TEST = range(len(SPLITS))
 UNASSIGNED = -1  # a sample whose split the data does not say
 
 

@@ -4,6 +4,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from smalti.data.source import Task
 from smalti.errors import InputError
@@ -80,20 +81,9 @@ def import_weights(
     return Imported(read_any_model(path), made.names, made.remarks, path)
 
 
-def published_model(
-    source: str | os.PathLike[str],
-    *,
-    preset: str | None = None,
-    task: Task | None = None,
-    img_size: int | Sequence[int] | None = None,
-    in_chans: int | None = None,
-    labels: Labels = None,
-    mean: Sequence[float] | None = None,
-    std: Sequence[float] | None = None,
-    download: bool = False,
-) -> Translated:
-    """As `import_weights`, in memory."""
-    return translated(source, Wanted(preset, task, img_size, in_chans, labels, mean, std), download=download)
+def published_model(source: str | os.PathLike[str], *, download: bool = False, **wanted: Any) -> Translated:
+    """As `import_weights`, in memory; `wanted` are the fields of `Wanted`."""
+    return translated(source, Wanted(**wanted), download=download)
 
 
 def translated(source: str | os.PathLike[str], wanted: Wanted, *, download: bool) -> Translated:

@@ -47,7 +47,7 @@ class Header:
 def decode(
     raw: Raw, in_chans: int, *, white: float = 65535.0, max_pixels: int = MAX_PIXELS, target: Target | None = None
 ) -> Tensor:
-    """The picture as uint8 (in_chans, H, W), by the rules above. Its memory is that of (H, W, in_chans).
+    """The picture as uint8 (in_chans, H, W), by the rules of this package. Its memory is that of (H, W, in_chans).
 
     Args:
         raw: an encoded picture, or its pixels as (H, W) or (H, W, C).

@@ -7,8 +7,7 @@ from numpy.typing import NDArray
 
 from smalti.data.facts import Facts
 from smalti.data.problems.samples import OTHERS, names_of
-from smalti.data.problems.splits import TEST, TRAIN, VAL
-from smalti.data.source import SPLITS, Problem, Source
+from smalti.data.source import SPLITS, TEST, TRAIN, VAL, Problem, Source
 
 __all__ = ["divided_groups", "equal_pictures"]
 

@@ -6,12 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smalti.data.facts import Facts
-from smalti.data.source import SPLITS, UNASSIGNED, Problem, Source
+from smalti.data.source import SPLITS, TRAIN, UNASSIGNED, Problem, Source
 from smalti.data.split import roles
 
-__all__ = ["LEARNED", "TEST", "TRAIN", "VAL", "given", "missing_splits"]
+__all__ = ["LEARNED", "given", "missing_splits"]
 
-TRAIN, VAL, TEST = range(len(SPLITS))
 LEARNED = (TRAIN, UNASSIGNED)  # what will be learned from
 
 

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from smalti.data.problems.splits import LEARNED, TEST
-from smalti.data.source import Problem, Source
+from smalti.data.problems.splits import LEARNED
+from smalti.data.source import TEST, Problem, Source
 
 __all__ = ["constant_targets", "imbalance", "poor_classes"]
 

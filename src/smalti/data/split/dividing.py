@@ -8,9 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smalti.data.facts import Contents
-from smalti.data.source import Source
+from smalti.data.source import TEST, TRAIN, VAL, Source
 from smalti.data.split.cutting import cut, middles, reach
-from smalti.data.split.parts import TEST, TRAIN, VAL
 from smalti.data.split.strata import labelled, strata_of
 from smalti.data.split.units import keyed, leading, units_of
 

@@ -4,8 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smalti.data.facts import Contents
-from smalti.data.source import SPLITS, UNASSIGNED, Source
-from smalti.data.split.parts import TEST, TRAIN, VAL
+from smalti.data.source import SPLITS, TEST, TRAIN, UNASSIGNED, VAL, Source
 
 __all__ = ["as_given", "roles"]
 

@@ -6,12 +6,10 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from smalti.data.source import SPLITS
+from smalti.data.source import TEST, TRAIN, VAL
 from smalti.errors import InputError
 
-__all__ = ["TEST", "TRAIN", "VAL", "Split"]
-
-TRAIN, VAL, TEST = range(len(SPLITS))
+__all__ = ["Split"]
 
 
 @dataclass(frozen=True, eq=False)

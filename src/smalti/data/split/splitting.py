@@ -7,10 +7,10 @@ from numpy.typing import NDArray
 
 from smalti.configs import demand
 from smalti.data.facts import Contents
-from smalti.data.source import UNASSIGNED, Source
+from smalti.data.source import TRAIN, UNASSIGNED, VAL, Source
 from smalti.data.split.dividing import divide, share_of
 from smalti.data.split.given import as_given, roles
-from smalti.data.split.parts import TRAIN, VAL, Split
+from smalti.data.split.parts import Split
 from smalti.data.split.strata import labelled, manner
 from smalti.errors import InputError, few, printable
 
