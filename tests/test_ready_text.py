@@ -21,7 +21,7 @@ def models(text_runs) -> dict[str, TextModel]:
 
 def test_a_class_with_its_probability(models):
     first, second = models["classify"].predict(["aaaa", "bbbbbb"])
-    assert (first.answer, second.answer) == ("A", "B")
+    assert (first.answer, second.answer) == (first.label, second.label) == ("A", "B")
     assert first.top[0] == ("A", first.probability)
     assert sum(share for _, share in first.top) == pytest.approx(1, abs=1e-5)
 

@@ -1,18 +1,26 @@
-"""The pixels of imported weights: those that the publisher's own code makes of a picture."""
+"""The pixels of imported weights: those that the publisher's own code makes of a picture, or that are asked for."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
+from safetensors.torch import save_file
+from tests.importing.small import HALVES, SMALL, folder_of, small
 
+import smalti
 from smalti.data.preprocess import Preprocess
-from smalti.importing.preprocess import find_preprocess, fit_of_timm
+from smalti.embed import resize_positions
+from smalti.errors import InputError
+from smalti.importing import published_model
+from smalti.importing.preprocess import find_normalisation, find_preprocess, fit_of_timm
 from smalti.importing.translated import Wanted
 from smalti.models import preset_config
-from smalti.weights import Published
+from smalti.weights import HUGGINGFACE, Published
 
 ODD = [(61, 40), (40, 61), (57, 83), (33, 33), (90, 37), (45, 44), (32, 35), (41, 96)]  # height, width
 KINDS = {  # what a preprocessor is of: the model_type, our preset, what its file says; margins of 7 or 27 pixels
@@ -108,3 +116,98 @@ def test_what_timm_sees_of_pictures_is_told_in_its_words(told, fit, share, said)
     found = fit_of_timm(Published(Path("x"), {}, {"pretrained_cfg": told}), config, None, remarks)
     assert (found["fit"], found["crop_pct"]) == (fit, pytest.approx(share))
     assert remarks == ([f"what is seen of pictures is taken to be {said}"] if said else [])
+
+
+@pytest.mark.parametrize(
+    ("cut", "size", "asked"),
+    [((28, 42), (28, 42), {}), ((30, 42), (56, 56), {}), ((28, 42), (70, 70), {"img_size": 70})],
+)
+def test_a_dinov2_takes_pictures_as_its_preprocessor_makes_them(cut, size, asked, monkeypatch, tmp_path):
+    module = smalti.create_model(small(monkeypatch, "vit_small_patch14_dinov2", **SMALL), img_size=56)
+    save_file(HUGGINGFACE["dinov2"].to_theirs(module.state_dict()), tmp_path / "model.safetensors")
+    told = {"model_type": "dinov2", "hidden_size": 24, "num_hidden_layers": 2, "num_attention_heads": 3}
+    (tmp_path / "config.json").write_text(json.dumps({**told, "patch_size": 14, "image_size": 56}))
+    about = {"size": {"shortest_edge": 64}, "crop_size": {"height": cut[0], "width": cut[1]}, "do_center_crop": True}
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps(about))
+    model = published_model(tmp_path, **asked).model
+    assert model.processor.img_size == size
+    expected = resize_positions(module.pos_embed, (4, 4), (size[0] // 14, size[1] // 14), num_prefix_tokens=1)
+    assert torch.equal(model.module.pos_embed, expected)
+
+
+def test_mean_and_deviation_are_a_value_a_channel_or_one_for_all(weights, tmp_path):
+    out, preset = tmp_path / "m.safetensors", "vit_tiny_patch16_224"
+    for chans, mean in (3, (0.1, 0.2)), (3, (0.1, 0.2, 0.3, 0.4)), (1, (0.1, 0.2, 0.3)):
+        with pytest.raises(InputError, match=f"{len(mean)} values of mean do not fit {chans} channels"):
+            smalti.import_weights(weights, out, preset=preset, in_chans=chans, mean=mean)
+    with pytest.raises(InputError, match="2 values of std"):
+        smalti.import_weights(weights, out, preset=preset, std=(0.1, 0.2))
+    rule = smalti.import_weights(weights, out, preset=preset, mean=(0.1,), std=(0.2, 0.3, 0.4)).model.processor
+    assert (rule.mean, rule.std) == ((0.1,) * 3, (0.2, 0.3, 0.4))
+
+
+def test_what_deit_does_to_pictures(tmp_path):
+    """Squashed, then the middle cut out."""
+    transformers = pytest.importorskip("transformers")
+    y, x = np.mgrid[0:60, 0:90]
+    picture = np.stack([127 + 120 * np.sin(x / 9), 127 + 120 * np.cos(y / 7), (x + y) * 1.5], -1).astype(np.uint8)
+    told = {"do_center_crop": True, "image_mean": [0.5] * 3, "image_std": [0.5] * 3, "resample": 3}
+    sides = {"size": {"height": 37, "width": 37}, "crop_size": {"height": 32, "width": 32}}
+    for said in ({"size": 37, "crop_size": 32}, sides):
+        rule = published_model(folder_of(tmp_path, preprocessor=told | said)).model.processor
+        theirs = transformers.DeiTImageProcessor(**told, **sides)
+        expected = theirs(Image.fromarray(picture), return_tensors="pt")["pixel_values"]
+        assert (rule([picture]) - expected).abs().max() <= 0.03  # a few shades of 256, over 0.5
+        squashed = replace(rule, crop_pct=1.0)
+        assert (squashed([picture]) - expected).abs().max() > 0.3
+
+
+def test_pictures_that_are_not_normalised(tmp_path):
+    told = {"do_normalize": False, "size": {"height": 32, "width": 32}, "image_mean": [0.5] * 3, "image_std": [0.5] * 3}
+    rule = published_model(folder_of(tmp_path, preprocessor=told)).model.processor
+    assert (rule.mean, rule.std) == ((0.0,) * 3, (1.0,) * 3)
+
+
+@pytest.mark.parametrize(
+    ("told", "mean", "remark"),
+    [
+        ({}, 0.5, ""),
+        ({"rescale_factor": 1 / 127.5}, 0.25, ""),
+        ({"do_rescale": False}, 0.5 / 255, ""),
+        ({"resample": 1}, 0.5, "filter lanczos there, which smalti has not: bicubic is taken"),
+        ({"do_resize": False}, 0.5, "leaves pictures in their size; here they are made 32 x 32"),
+    ],
+)
+def test_what_a_preprocessor_does_besides(told, mean, remark, tmp_path):
+    made = published_model(folder_of(tmp_path, preprocessor=HALVES | told))
+    rule = made.model.processor
+    assert rule.mean == rule.std == (pytest.approx(mean, rel=1e-9),) * 3
+    assert rule.interpolation == "bicubic"
+    assert remark in " ".join(made.remarks[2:])
+    assert len(made.remarks) == (3 if remark else 2)  # of the tensors and of the labels
+
+
+def test_a_factor_that_is_none_is_refused(tmp_path):
+    with pytest.raises(InputError, match="rescale_factor = 'half'"):
+        published_model(folder_of(tmp_path, preprocessor=HALVES | {"rescale_factor": "half"}))
+
+
+def test_a_size_of_pictures_that_is_none_is_refused(tmp_path):
+    told = {"size": {"longest_edge": 64}, "crop_size": 32}
+    with pytest.raises(InputError, match="no size of pictures"):
+        published_model(folder_of(tmp_path, preprocessor=told))
+
+
+OWN = ("bamboo", "sat493m")  # data with a mean and deviation of its own
+
+
+def test_the_assumed_mean_and_deviation_are_those_of_timm():
+    timm = pytest.importorskip("timm")
+    tags = [tag for name in smalti.list_models() for tag in timm.list_pretrained(f"{name}.*")]
+    assert len(tags) > 100
+    for tag in (tag for tag in tags if not tag.endswith(OWN)):
+        told = timm.get_pretrained_cfg(tag)
+        google = tag.endswith("orig_in21k")  # without a head, the .npz alone is told from MAE's
+        published = Published(Path("x"), {}, ours=google)
+        found = find_normalisation(published, tag.split(".")[0], bool(told.num_classes), None, None, [])
+        assert found == (pytest.approx(told.mean, abs=1e-3), pytest.approx(told.std, abs=1e-3)), tag

@@ -12,13 +12,22 @@ def count(module):
     return sum(p.numel() for p in module.parameters())
 
 
-def test_published_parameter_count():
+@pytest.mark.parametrize(
+    ("size", "published", "widths"),
+    [
+        ("tiny", 28_589_128, (96, 768)),
+        ("small", 50_223_688, (96, 768)),
+        ("base", 88_591_464, (128, 1024)),
+        ("large", 197_767_336, (192, 1536)),
+    ],
+)
+def test_published_parameter_counts(size, published, widths):
     with torch.device("meta"):
-        reference = torchvision.models.convnext_tiny()
-        model = create_model("convnext_tiny_224")
-        grey = create_model("convnext_tiny_224", in_chans=1, num_classes=7)
-    assert count(model) == count(reference) == 28_589_128
-    assert count(grey) == count(reference) - 2 * 96 * 16 - (1000 - 7) * (768 + 1)
+        reference = getattr(torchvision.models, f"convnext_{size}")()
+        model = create_model(f"convnext_{size}_224")
+        grey = create_model(f"convnext_{size}_224", in_chans=1, num_classes=7)
+    assert count(model) == count(reference) == published
+    assert count(grey) == count(reference) - 2 * widths[0] * 16 - (1000 - 7) * (widths[1] + 1)
 
 
 def test_on_the_weights_of_torchvision_it_answers_as_torchvision():

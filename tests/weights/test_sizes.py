@@ -1,6 +1,9 @@
 """The sizes that a config.json of transformers says."""
 
-from smalti.weights.huggingface import sizes_of
+import pytest
+
+from smalti.weights import options_from_huggingface
+from smalti.weights.huggingface import ratio_of, sizes_of
 
 
 def test_a_share_of_the_width_is_left_to_the_stages_which_round_for_themselves():
@@ -12,3 +15,22 @@ def test_a_share_of_the_width_is_left_to_the_stages_which_round_for_themselves()
     found = sizes_of({"model_type": "vit", **one, "intermediate_size": 65})
     assert found is not None
     assert int(24 * found[1]["mlp_ratio"]) == 65
+
+
+def test_widths_of_mlps_come_out_as_they_are_said():
+    for width in range(8, 512, 8):
+        for inner in (width + 1, 3 * width - 1, 4 * width + 8):
+            assert int(width * ratio_of(inner, width)) == inner
+
+
+@pytest.mark.parametrize(
+    ("told", "windows"),
+    [
+        ({"pretrained_window_sizes": [0] * 4}, (8, 8, 8, 7)),
+        ({"pretrained_window_sizes": [12, 12, 12, 6]}, (12, 12, 12, 6)),
+    ],
+)
+def test_a_folder_of_transformers_says_the_windows_of_a_swin_v2(told, windows):
+    about = {"model_type": "swinv2", "image_size": 224, "patch_size": 4, "window_size": 8, "depths": [2, 2, 6, 2]}
+    assert options_from_huggingface({**about, **told})["trained_windows"] == windows
+    assert "trained_windows" not in options_from_huggingface({"model_type": "swinv2"})

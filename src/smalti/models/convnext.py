@@ -31,7 +31,7 @@ class ConvNeXtConfig(ImageConfig):
         drop_path_rate: stochastic depth of the last block; earlier ones ramp up to it from zero.
     """
 
-    arch: Literal["convnext_tiny"] = "convnext_tiny"
+    arch: Literal["convnext_tiny", "convnext_small", "convnext_base", "convnext_large"] = "convnext_tiny"
     img_size: int | tuple[int, int] = 224
     in_chans: int = 3
     num_classes: int = 1000
@@ -93,4 +93,9 @@ class ConvNeXt(nn.Module):
         return self.classifier[:2](self.avgpool(self.forward_features(images)))
 
 
-PRESETS = {"convnext_tiny_224": ConvNeXtConfig("convnext_tiny", 224)}
+PRESETS = {
+    "convnext_tiny_224": ConvNeXtConfig("convnext_tiny", 224),
+    "convnext_small_224": ConvNeXtConfig("convnext_small", 224),
+    "convnext_base_224": ConvNeXtConfig("convnext_base", 224),
+    "convnext_large_224": ConvNeXtConfig("convnext_large", 224),
+}

@@ -30,7 +30,7 @@ class ResNetConfig(ImageConfig):
             it (3 x 3 with stride 1), as the paper does for CIFAR.
     """
 
-    arch: Literal["resnet18", "resnet34", "resnet50"] = "resnet18"
+    arch: Literal["resnet18", "resnet34", "resnet50", "resnet101", "resnet152"] = "resnet18"
     img_size: int | tuple[int, int] = 224
     in_chans: int = 3
     num_classes: int = 1000
@@ -130,6 +130,8 @@ PRESETS = {
     "resnet18_224": ResNetConfig("resnet18", 224),
     "resnet34_224": ResNetConfig("resnet34", 224),
     "resnet50_224": ResNetConfig("resnet50", 224),
+    "resnet101_224": ResNetConfig("resnet101", 224),
+    "resnet152_224": ResNetConfig("resnet152", 224),
     "resnet18_32": ResNetConfig("resnet18", 32, num_classes=10, stem="small"),
     "resnet34_32": ResNetConfig("resnet34", 32, num_classes=10, stem="small"),
     "resnet50_32": ResNetConfig("resnet50", 32, num_classes=10, stem="small"),

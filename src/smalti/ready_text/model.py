@@ -42,6 +42,11 @@ class TextPrediction:
     error: SmaltiError | None = None
     remark: str = ""
 
+    @property
+    def label(self) -> str:
+        """The answer, by the name that it has of a picture: who does not know which kind of model answers asks so."""
+        return self.answer
+
     def to_dict(self) -> dict[str, Any]:
         """The shape of a line of `predict --json`; the answer of a classifier is a label."""
         if self.error is not None:
