@@ -635,6 +635,45 @@ def broken_json_line(g: Ground) -> list[str]:
     return train(g.manifest('{"path": "0.png", "label": "cat"}\n{"path": \n', "d/manifest.jsonl"))
 
 
+@case(2, "d/all.csv", "no column 'dxx'", "did you mean --column label=dx?")
+def column_that_is_not_there(g: Ground) -> list[str]:
+    g.manifest("image_id,dx\n0,cat\n1,dog\n", "d/all.csv")
+    return train("d/all.csv", "--column", "label=dxx")
+
+
+@case(2, "--column", "'lable'", "did you mean label=dx?")
+def column_without_a_meaning(g: Ground) -> list[str]:
+    g.manifest("image_id,dx\n0,cat\n1,dog\n", "d/all.csv")
+    return train("d/all.csv", "--column", "lable=dx")
+
+
+@case(2, "--column dx", "MEANING=NAME", "label=diagnosis")
+def column_that_means_nothing(g: Ground) -> list[str]:
+    return train(g.classes(), "--column", "dx")
+
+
+@case(2, "--column", "one meaning to two columns")
+def two_columns_for_one_meaning(g: Ground) -> list[str]:
+    return train(g.classes(), "--column", "label=dx", "--column", "label=age")
+
+
+@case(2, "d", "--column is about a table")
+def column_of_class_folders(g: Ground) -> list[str]:
+    return train(g.classes(), "--column", "label=dx")
+
+
+@case(2, "d.txt", "--column is about a table")
+def column_of_a_text(g: Ground) -> list[str]:
+    g.write("d.txt", "a text of some length\n" * 99)
+    return ["train", "d.txt", "--steps", "1", "--column", "text=a"]
+
+
+@case(2, "d/all.csv", "image_id, dx, sex", "--column label=dx")
+def table_with_two_columns_for_an_answer(g: Ground) -> list[str]:
+    g.manifest("image_id,dx,sex\n" + "".join(f"{i},{i % 2},f\n" for i in range(8)), "d/all.csv")
+    return train("d/all.csv")
+
+
 @case(2, "manifest.csv, line 2", "leads out of the archive")
 def manifest_that_leads_out_of_its_archive(g: Ground) -> list[str]:
     return train(g.zip(extra={"manifest.csv": b"path,label\n../../etc/passwd,cat\n"}))

@@ -65,8 +65,8 @@ def test_every_command_but_models_is_a_call_of_the_same_name():
     assert {command.__name__ for command in COMMANDS} - {"models"} <= set(CALLS)
 
 
-# "from" cannot be a name in Python; the others are among the settings
-PYTHONS = {"from": "start", "set": "overrides", "bytes": "overrides"}
+# "from" cannot be a name in Python; "set" and "bytes" are among the settings; "column" names one of several
+PYTHONS = {"from": "start", "set": "overrides", "bytes": "overrides", "column": "columns"}
 OF_THE_SHELL = {"json", "csv", "resume"}  # what is printed, and how; and a call of its own
 
 

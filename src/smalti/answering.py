@@ -18,6 +18,7 @@ from smalti.nn.precision import Precision
 from smalti.ready import Model, Prediction, picture_model
 
 if TYPE_CHECKING:  # who asks about pictures does not wait for text
+    from smalti.data.formats.columns import Columns
     from smalti.ready_text import TextModel, TextPrediction
 
 __all__ = ["load", "opened", "predict", "refuse", "sample"]
@@ -87,6 +88,7 @@ def predict(
     patch_size: int | None = None,
     beams: int = 1,
     texts: bool = False,
+    columns: "Columns | None" = None,
     device: str | None = None,
     show: bool = True,
 ) -> "Iterator[Prediction] | Iterator[TextPrediction]":
@@ -106,6 +108,7 @@ def predict(
         patch_size: as in `load`.
         beams: as in `evaluate`.
         texts: whether every input is a text, though it looks like the name of a file.
+        columns: what the columns of tables of texts mean that have other names: {"text": "review"}.
         device: as in `load`.
         show: whether to tell it.
     """
@@ -115,12 +118,14 @@ def predict(
         from smalti.data.text.asked import asked_texts
 
         asked: Any = [inputs] if isinstance(inputs, str | os.PathLike) else inputs
-        if not texts:
+        if texts:
+            refuse({"--column": columns}, "{} is for tables, and every input is a text", "leave it out")
+        else:
             column, raw = "source" if ready.task == "seq2seq" else "text", ready.tokenizer.kind == "bytes"
-            asked = asked_texts(asked, column, raw=raw)
+            asked = asked_texts(asked, column, raw=raw, columns=columns)
         return ready.stream(asked, top=top, batch_size=batch_size, beams=beams)
     refuse({"beams": beams if beams != 1 else None}, "{} are for models of pairs of texts", "leave them out")
-    refuse({"--texts": texts or None}, "{} is for models of text", "leave it out")
+    refuse({"--texts": texts or None, "--column": columns}, "{} is for models of text", "leave it out")
     pictures = as_pictures(inputs)
     if merge and show:
         from smalti.evaluate.speed import TIMED

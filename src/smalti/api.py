@@ -7,6 +7,7 @@ from smalti.answering import load, opened, predict, sample
 from smalti.configs import fit
 from smalti.data import opening
 from smalti.data.check import Check
+from smalti.data.formats.columns import Columns
 from smalti.data.text.check import TextCheck, check_text
 from smalti.errors import InputError
 from smalti.evaluate.evaluation import Evaluation
@@ -52,26 +53,33 @@ Part = Literal["train", "val", "test", "all"]
 
 
 def check(
-    data: str | os.PathLike[str], *, task: AnyTask | None = None, download: bool = False, show: bool = True
+    data: str | os.PathLike[str],
+    *,
+    task: AnyTask | None = None,
+    columns: Columns | None = None,
+    download: bool = False,
+    show: bool = True,
 ) -> Check | TextCheck:
     """Looks at every picture of a data set: what is there, what is wrong with it; or at its texts.
 
     Args:
         data: a folder, archive, file or name; or a text, a folder of texts, a table of texts.
         task: what the targets mean, where that could be more than one thing.
+        columns: what the columns of a table mean that have other names, as of `train`.
         download: whether a standard set may be fetched.
         show: whether to show progress on stderr.
     """
     task = fit(task, AnyTask | None, "task")
-    if is_text(data, task):
-        return check_text(data, task)
-    return checked(opening.open(data, download=download, task=task), show=show)  # type: ignore[arg-type]
+    if is_text(data, task, columns):
+        return check_text(data, task, columns)
+    return checked(opening.open(data, download=download, task=task, columns=columns), show=show)  # type: ignore[arg-type]
 
 
 def evaluate(
     model: Model | TextModel | str | os.PathLike[str],
     data: str | os.PathLike[str],
     *,
+    columns: Columns | None = None,
     split: Part = "test",
     int8: Any = None,
     merge: int = 0,
@@ -88,6 +96,7 @@ def evaluate(
         model: a model file, a run folder or a loaded model.
         data: the data; its labels are matched to the model's by name. Labels of a multi-label model that it lacks are
             left out, and told of on stderr.
+        columns: what the columns of a table mean that have other names, as of `train`.
         split: "train", "val" or "test", as training on this data would have them; or "all", every readable sample.
         int8: pictures to calibrate int8 on, as in `load`.
         merge: how many tokens each block merges into others, as in `load`; the model without merging is measured too,
@@ -110,11 +119,11 @@ def evaluate(
     ready = opened(model, merge=merge, **options)
     if isinstance(ready, TextModel):
         with Threads():
-            return evaluate_text(ready, data, split, beams=beams, report=report, show=show)
+            return evaluate_text(ready, data, split, columns=columns, beams=beams, report=report, show=show)
     no_beams("pictures", beams)
     unmerged: Any = opened(model, **options) if merge and show else None
     about = {"merge": merge, "unmerged": unmerged, "download": download, "report": report, "show": show}
-    return evaluate_pictures(ready, data, split, **about)
+    return evaluate_pictures(ready, data, split, columns=columns, **about)
 
 
 def probe(
@@ -122,6 +131,7 @@ def probe(
     data: str | os.PathLike[str],
     *,
     task: Task | None = None,
+    columns: Columns | None = None,
     k: int = 20,
     device: str | None = None,
     download: bool = False,
@@ -134,6 +144,7 @@ def probe(
         model: a model file, a run folder or a loaded model.
         data: the data; split as training on it would split it.
         task: "classify", "multilabel" or "regress", where the data could mean more than one.
+        columns: what the columns of a table mean that have other names, as of `train`.
         k: neighbours that vote.
         device: as in `load`.
         download: whether a standard set may be fetched.
@@ -148,7 +159,7 @@ def probe(
     ready = opened(model, device=device)
     if not isinstance(ready, Model):
         raise InputError("is a model of text, not of pictures", where=model, mend="name a model trained on pictures")
-    return probe_pictures(ready, data, task=task, k=k, download=download, show=show)
+    return probe_pictures(ready, data, task=task, columns=columns, k=k, download=download, show=show)
 
 
 def describe_model(name: str) -> Size:

@@ -20,8 +20,8 @@ def test_the_exit_code_says_whether_training_should_start(
         return SimpleNamespace(trainable=trainable, to_dict=lambda: {"n": 3, "trainable": trainable})
 
     monkeypatch.setattr(api, "check", check)
-    assert run(["check", "digits", "--task", "classify", "--json"]) == code
-    assert made == {"data": "digits", "task": "classify", "download": False}
+    assert run(["check", "digits", "--task", "classify", "--column", "label=dx", "--json"]) == code
+    assert made == {"data": "digits", "task": "classify", "columns": {"label": "dx"}, "download": False}
     assert json.loads(capsys.readouterr().out) == {"n": 3, "trainable": trainable}
 
 

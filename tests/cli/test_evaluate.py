@@ -36,11 +36,12 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 def test_the_words_of_the_command_line_reach_the_library(calls: dict[str, Any]):
     words = ["--split", "val", "--report", "r.html", "--download", "--merge", "8", "--patch-size", "4", "--beams", "3"]
-    words += ["--device", "cuda"]
+    words += ["--device", "cuda", "--column", "label=dx"]
     assert run(["evaluate", "runs/a", "pictures", *words]) == 0
     assert calls == {
         "model": "runs/a",
         "data": "pictures",
+        "columns": {"label": "dx"},
         "split": "val",
         "int8": None,
         "merge": 8,

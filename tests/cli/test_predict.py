@@ -41,10 +41,11 @@ def answer(monkeypatch: pytest.MonkeyPatch) -> Answer:
 def test_the_words_of_the_command_line_reach_the_library(answer: Answer):
     made = answer([CAT])
     words = ["--top", "2", "--batch-size", "8", "--merge", "4", "--patch-size", "16", "--beams", "3"]
-    words += ["--texts", "--device", "cuda"]
+    words += ["--texts", "--device", "cuda", "--column", "text=review"]
     assert run(["predict", "runs/a", "a.png", "folder", *words]) == 0
     assert (made.pop("model"), made.pop("inputs")) == ("runs/a", ("a.png", "folder"))
     assert (made.pop("texts"), made.pop("device")) == (True, "cuda")
+    assert made.pop("columns") == {"text": "review"}
     assert made == {"top": 2, "batch_size": 8, "int8": None, "merge": 4, "patch_size": 16, "beams": 3}
 
 

@@ -35,7 +35,7 @@ def test_the_words_of_the_command_line_reach_the_library(calls: dict[str, Any], 
     line = (
         "train pictures.zip --task regress --model vit_tiny_patch16_224 --out runs/x --minutes 2.5 --config c.toml "
         "--set optim.lr=0.001 --set name=a=b --seed 7 --bad-images skip --leaks drop --download "
-        "--workers 3 --threads 2 --device cpu --fraction 0.1"
+        "--workers 3 --threads 2 --device cpu --fraction 0.1 --column label=dx --column group=a=b"
     )
     monkeypatch.setattr("sys.argv", ["/usr/bin/smalti", *line.split()])
     assert run(line.split()) == 0
@@ -43,6 +43,7 @@ def test_the_words_of_the_command_line_reach_the_library(calls: dict[str, Any], 
         "command": f"smalti {line}",
         "data": "pictures.zip",
         "task": "regress",
+        "columns": {"label": "dx", "group": "a=b"},
         "model": "vit_tiny_patch16_224",
         "out": Path("runs/x"),
         "minutes": 2.5,

@@ -1,7 +1,7 @@
 """The last layer alone: which pictures it is fitted to in the time there is, and which settings it heeds."""
 
 import tomllib
-from dataclasses import replace
+from dataclasses import fields, is_dataclass, replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,6 +15,10 @@ from smalti.errors import InputError
 from smalti.evaluate.probe import fit_linear
 from smalti.modelfile import ModelFile, write_model
 from smalti.recipes import head
+from smalti.recipes.pictures import carry_out
+from smalti.recipes.settings import read_settings
+from smalti.recipes.unread import unread
+from smalti.train.folder import RunFolder
 from smalti.train.optim import OptimConfig
 
 HEAD = {"transfer.tune": "head", "augment.flip": "none", "views.shift": 0}
@@ -113,13 +117,16 @@ def test_class_weights_are_heeded_and_nothing_else_is_told(start, uneven, fits, 
     assert plain.weights is None
     assert weighed.weights[0] < 1 < weighed.weights[1] < weighed.weights[2]
     told = tomllib.loads((tmp_path / "auto" / "run.toml").read_text())
-    names = {choice["name"] for choice in told["choices"]}
-    assert "class weights" in names
-    assert not names & {"loss", "sampling", "optimiser", "learning rate"}
+    reasons = {choice["name"]: choice["reason"] for choice in told["choices"]}
+    assert "class weights" in reasons
+    assert reasons["what learns"] == "you named it; it sees each picture once, whatever the budget"
+    assert not reasons.keys() & {"loss", "sampling", "optimiser", "learning rate"}
     assert OptimConfig(**{**told["optim"], "betas": tuple(told["optim"]["betas"])}) == OptimConfig()
     again = {"config": tmp_path / "auto" / "run.toml", "out": tmp_path / "again"}
     smalti.train(uneven, **again, **QUIET)  # names every setting, none of them in vain
     assert fits[2].weights == weighed.weights
+    told = tomllib.loads((tmp_path / "again" / "run.toml").read_text())
+    assert "left out" not in {choice["name"] for choice in told["choices"]}
 
 
 @pytest.mark.parametrize(
@@ -130,9 +137,53 @@ def test_class_weights_are_heeded_and_nothing_else_is_told(start, uneven, fits, 
         ("target.loss", "focal"),
         ("target.sampling", "balanced"),
         ("target.smoothing", 0.2),
+        ("augment.rotate", 10.0),
+        ("mix.mixup", 0.2),
+        ("loop.batch_size", 16),
+        ("loop.ema_decay", 0.9),
     ],
 )
 def test_what_a_fit_does_not_heed_is_refused(name, value, start, uneven, tmp_path):
     with pytest.raises(InputError, match=f'{name} = .* last layer alone; leave it out, or set transfer.tune to "all"'):
         smalti.train(uneven, steps=1, start=start, out=tmp_path / "run", overrides={**HEAD, name: value}, **QUIET)
     assert not (tmp_path / "run").exists()
+
+
+def test_every_setting_is_read_or_known_to_be_left_out(start, uneven, tmp_path, monkeypatch):
+    """On the way from the written recipe to the model file; and what the fit itself reads is not left out."""
+    read, by_fit = set(), set()
+
+    def watched(work, seen):
+        return lambda run, *more: work(replace(run, recipe=noting(run.recipe, seen)), *more)
+
+    monkeypatch.setattr("smalti.recipes.pictures.carry_out", watched(carry_out, read))
+    monkeypatch.setattr("smalti.recipes.pictures.fit_head", watched(head.fit_head, by_fit))
+    made = smalti.train(uneven, steps=1, start=start, out=tmp_path / "run", overrides=HEAD, **QUIET)
+    _, recipe, _ = read_settings(RunFolder.open(made.run))
+    left_out = {f"{section}.{field}" for section, field, *_ in unread(recipe, "classify")}
+    every = set()
+    for name, part in vars(recipe).items():
+        every |= {f"{name}.{field.name}" for field in fields(part)} if is_dataclass(part) else {name}
+    by_rule = {"augment.crop", "augment.flip"}  # the views follow from them
+    by_rule |= {"budget.minutes", "budget.epochs", "budget.steps"}  # and what learns
+    assert every - read - by_fit - by_rule == left_out - read
+    assert not left_out & (by_fit | by_rule)
+    assert {"target.class_weights", "loop.precision"} <= by_fit
+
+
+def noting(part, read, path=""):
+    """The same config, whose fields are noted in `read` as they are looked at: "optim.lr"."""
+    names = {field.name for field in fields(part)}
+
+    def look(self, name):
+        value = object.__getattribute__(self, name)
+        if name not in names:
+            return value
+        if is_dataclass(value):
+            return noting(value, read, f"{path}{name}.")
+        read.add(path + name)
+        return value
+
+    watched = object.__new__(type(type(part).__name__, (type(part),), {"__getattribute__": look}))
+    watched.__dict__.update(object.__getattribute__(part, "__dict__"))
+    return watched

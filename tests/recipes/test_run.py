@@ -25,6 +25,7 @@ from smalti.data.check import check
 from smalti.data.pictures import Pictures
 from smalti.data.split import split
 from smalti.errors import InputError
+from smalti.modelfile import read_model
 from smalti.train import loop
 
 SMALL = "--model cct_nano_patch2_8 --set model.options.depth=1 --set optim.lr=0.02"
@@ -451,19 +452,27 @@ def test_a_free_name_is_found_for_every_run():
         assert not (made.run / "report.html").exists()
 
 
-def test_time_is_kept_to_read_the_test_pictures(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+def test_time_is_kept_to_read_the_test_pictures(monkeypatch: pytest.MonkeyPatch):
     kept = []
     monkeypatch.setattr("smalti.recipes.pictures.reading_seconds", lambda *_: 0.5)
     monkeypatch.setattr("smalti.recipes.pictures.training_seconds", lambda left, testing: kept.append(testing) or 0.1)
     assert smalti_(f"train digits {QUICK} --minutes 1 --out r") == 0
     assert 0.5 * result("r")["n"] < kept[0] < 0.6 * result("r")["n"]
     told = tomllib.loads(Path("r/run.toml").read_text())
-    assert told["fraction"] == pytest.approx(100 / 1438), "half of the clock is for few, and some are read anyway"
+    few = told["run"]["fraction"]
+    assert few == pytest.approx(100 / 1438), "half of the clock is for few, and some are read anyway"
+    assert read_model("r/model.safetensors").provenance["fraction"] == few
     assert "at 500 ms a picture" in next(choice["reason"] for choice in told["choices"] if choice["name"] == "read")
-    assert smalti_("train --resume r") == 0, "the same part of the pictures"
-    assert smalti_("train digits --config r/run.toml --epochs 1 --set loop.batch_size=1438 --out again") == 0
-    assert tomllib.loads(Path("again/run.toml").read_text())["fraction"] == 1, "no wish, and no clock"
-    assert "the 0.0695 of r/run.toml was what its clock left time for" in capsys.readouterr().err
+    assert smalti_("train --resume r --device cpu") == 0, "the same part of the pictures"
+    assert tomllib.loads(Path("r/run.toml").read_text()) == told
+    assert read_model("r/model.safetensors").provenance["fraction"] == few
+    assert told["fraction"] == 1, "what is wished"
+    for share in (1.0, 0.5):
+        Path("edited.toml").write_text(Path("r/run.toml").read_text().replace("fraction = 1.0", f"fraction = {share}"))
+        line = f"train digits --config edited.toml --epochs 1 --set loop.batch_size=1438 --out again-{share}"
+        assert smalti_(line) == 0
+        again = tomllib.loads(Path(f"again-{share}/run.toml").read_text())
+        assert (again["fraction"], again["run"]["fraction"]) == (share, "none"), "no clock"
 
 
 def test_the_choices_are_told_before_a_range_test(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):

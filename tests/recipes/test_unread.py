@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from smalti.data.augment import AugmentConfig
+from smalti.data.mixing import MixConfig
 from smalti.data.preprocess import Preprocess
 from smalti.recipes.recipe import ModelConfig, Recipe, TargetConfig
 from smalti.recipes.teacher import TeacherConfig
@@ -45,6 +46,11 @@ def reasons(recipe, task="classify"):
         ({"transfer": TransferConfig("m", "lora")}, "transfer.blocks", "set transfer.tune to last"),
         ({"transfer": TransferConfig("m", "head")}, "optim.lr", HEAD),
         ({"transfer": TransferConfig("m", "head")}, "target.smoothing", HEAD),
+        ({"transfer": TransferConfig("m", "head")}, "loop.batch_size", HEAD),
+        ({"transfer": TransferConfig("m", "head")}, "augment.zoom", HEAD),
+        ({}, "augment.erase_area", "its augment.erase is 0; set augment.erase above 0"),
+        ({}, "mix.prob", "its mix.mixup is 0 and its mix.cutmix is 0; set mix.mixup or mix.cutmix above 0"),
+        ({"preprocess": Preprocess((32, 32), 1, (0.5,), (0.2,))}, "augment.hue", "its pictures have 1 channel; "),
         ({}, "teacher.kind", "it has no teacher; add --teacher MODEL"),
         ({"teacher": TeacherConfig("m", "hard")}, "teacher.temperature", "set teacher.kind to soft"),
         ({"teacher": TeacherConfig("m")}, "teacher.budget_share", "set teacher.model to auto"),
@@ -62,7 +68,9 @@ def test_what_another_kind_reads_is_not_read(parts, name, says):
         ({"target": TargetConfig(loss="focal")}, {"target.gamma", "target.smoothing", "target.class_weights"}),
         ({"augment": AugmentConfig("pad", auto="rand")}, {"augment.crop_pad", "augment.auto_magnitude"}),
         ({"transfer": TransferConfig("m", "last")}, {"transfer.blocks", "optim.lr"}),
-        ({"transfer": TransferConfig("m", "head")}, {"target.class_weights", "transfer.tune"}),
+        ({"transfer": TransferConfig("m", "head")}, {"target.class_weights", "transfer.tune", "loop.precision"}),
+        ({"augment": AugmentConfig(erase=0.1)}, {"augment.erase_area", "augment.erase_fill", "augment.hue"}),
+        ({"mix": MixConfig(cutmix=1.0)}, {"mix.prob", "mix.mixup"}),
         ({"teacher": TeacherConfig("auto")}, {"teacher.temperature", "teacher.budget_share", "teacher.share"}),
         ({}, {"teacher.model"}),
     ],
@@ -84,3 +92,5 @@ def test_a_recipe_of_text_has_fewer_sections():
     assert "tokens.mask_share" not in reasons(recipe, "masked-token")
     assert found["target.gamma"] == found["target.smoothing"] == "target settings are for classes; "
     assert found["transfer.rank"] == "that is for pictures; "
+    headless = reasons(replace(recipe, transfer=TransferConfig("m", "head")), "next-token")
+    assert headless == found, "of a file of pictures, and said to be for these"

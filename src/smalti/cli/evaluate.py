@@ -6,7 +6,19 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from smalti.cli.options import Beams, Data, Device, Download, Int8, Json, Merge, Model, PatchSize
+from smalti.cli.options import (
+    Beams,
+    Columns,
+    Data,
+    Device,
+    Download,
+    Int8,
+    Json,
+    Merge,
+    Model,
+    PatchSize,
+    named_columns,
+)
 from smalti.cli.output import metrics_table, show, table, write_json
 
 if TYPE_CHECKING:
@@ -22,6 +34,7 @@ def evaluate(
     data: Data,
     /,
     *,
+    column: Columns = (),
     split: Annotated[
         Literal["train", "val", "test", "all"], Parameter(help="The part of the data to measure on.")
     ] = "test",
@@ -40,6 +53,7 @@ def evaluate(
     result = api.evaluate(
         model,
         data,
+        columns=named_columns(column),
         split=split,
         int8=int8,
         merge=merge,

@@ -8,10 +8,12 @@ from typing import Annotated
 
 from cyclopts import Parameter, Token
 
+from smalti.errors import InputError
 from smalti.tasks import AnyTask
 
 __all__ = [
     "Beams",
+    "Columns",
     "Data",
     "Device",
     "Download",
@@ -22,7 +24,9 @@ __all__ = [
     "PatchSize",
     "TaskName",
     "Whole",
+    "assigned",
     "command_line",
+    "named_columns",
 ]
 
 
@@ -46,6 +50,15 @@ Model = Annotated[str, Parameter(help="A model file or a run folder.")]
 TaskName = Annotated[
     AnyTask | None,
     Parameter(help="What the targets mean; found from the data where it can be."),
+]
+Columns = Annotated[
+    tuple[str, ...],
+    Parameter(
+        name="--column",
+        help="MEANING=NAME: what a column of another name means, such as label=diagnosis; repeatable. MEANING is path, "
+        "text, source, label, labels, target, targets, split or group.",
+        show_default=False,
+    ),
 ]
 Device = Annotated[
     str | None,
@@ -86,3 +99,24 @@ Json = Annotated[bool, Parameter(name="--json", help="Machine output on stdout; 
 def command_line() -> str:
     """The command as it was typed, to be copied."""
     return shlex.join(["smalti", *sys.argv[1:]])
+
+
+def assigned(option: str, given: Sequence[str], form: str, example: str) -> dict[str, str]:
+    """`("optim.lr=0.001",)`, of an option that may be repeated, as `{"optim.lr": "0.001"}`. Raises InputError for one
+    that is not of this form."""
+    pairs = {}
+    for one in given:
+        key, sign, value = one.partition("=")
+        if not sign or not key:
+            raise InputError(f"{option} {one} is not {form}", mend=f"write it as {option} {example}")
+        pairs[key.strip()] = value.strip()
+    return pairs
+
+
+def named_columns(given: Sequence[str]) -> dict[str, str] | None:
+    """`("label=dx",)` as `{"label": "dx"}`; None where nothing is given. Raises InputError for what says nothing, or
+    something twice."""
+    named = assigned("--column", given, "MEANING=NAME", "label=diagnosis")
+    if len(named) < len(given):
+        raise InputError("--column gives one meaning to two columns", mend="give it to one of them")
+    return named or None

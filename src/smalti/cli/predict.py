@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from smalti.cli import startup
-from smalti.cli.options import Beams, Device, Int8, Json, Merge, Model, PatchSize, Whole
+from smalti.cli.options import (
+    Beams,
+    Columns,
+    Device,
+    Int8,
+    Json,
+    Merge,
+    Model,
+    PatchSize,
+    Whole,
+    named_columns,
+)
 from smalti.cli.output import show, table, write_json
 from smalti.errors import InputError, SmaltiError, printable
 
@@ -40,6 +51,7 @@ def predict(
     patch_size: PatchSize = None,
     beams: Beams = 1,
     texts: Annotated[bool, Parameter(help="Every input is a text, though it looks like the name of a file.")] = False,
+    column: Columns = (),
     device: Device = None,
     as_csv: Annotated[bool, Parameter(name="--csv", help="Comma-separated values on stdout.")] = False,
     json: Json = False,
@@ -61,6 +73,7 @@ def predict(
         patch_size=patch_size,
         beams=beams,
         texts=texts,
+        columns=named_columns(column),
         device=device,
     )
     failed = False

@@ -6,7 +6,18 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from smalti.cli.options import Data, Device, Download, Json, TaskName, Whole, command_line
+from smalti.cli.options import (
+    Columns,
+    Data,
+    Device,
+    Download,
+    Json,
+    TaskName,
+    Whole,
+    assigned,
+    command_line,
+    named_columns,
+)
 from smalti.cli.output import metrics_dict, metrics_table, show, write_json
 from smalti.errors import InputError
 
@@ -19,6 +30,7 @@ class Options:
     """What a new run can be told; the rest is chosen from the data and the budget."""
 
     task: TaskName = None
+    column: Columns = ()
     model: Annotated[str | None, Parameter(help="A preset (see: smalti models); else chosen from the data.")] = None
     start: Annotated[
         str | None,
@@ -89,25 +101,15 @@ def train(
         raise InputError("DATA is missing", mend="name a folder or archive of pictures, a text, or --resume RUN")
     else:
         settings = asdict(options)
-        overrides = _overrides(settings.pop("set"))
+        overrides = assigned("--set", settings.pop("set"), "KEY=VALUE", "optim.lr=0.001")
+        columns = named_columns(settings.pop("column"))
         if settings.pop("raw"):
             overrides["tokens.tokenizer"] = "bytes"
         from smalti import api
 
-        result = api.train(data, overrides=overrides, command=command_line(), **settings)
+        result = api.train(data, columns=columns, overrides=overrides, command=command_line(), **settings)
     if json:
         metrics = metrics_dict(result.metrics)
         write_json({"run": result.run, "model": result.model, "task": result.task, "metrics": metrics})
         return
     show(metrics_table("test", result.metrics), f"run: {result.run}")
-
-
-def _overrides(settings: tuple[str, ...]) -> dict[str, str]:
-    """`("optim.lr=0.001",)` as `{"optim.lr": "0.001"}`."""
-    pairs = {}
-    for setting in settings:
-        key, sign, value = setting.partition("=")
-        if not sign or not key:
-            raise InputError(f"--set {setting} is not KEY=VALUE", mend="write it as --set optim.lr=0.001")
-        pairs[key.strip()] = value.strip()
-    return pairs

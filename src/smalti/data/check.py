@@ -16,7 +16,7 @@ from smalti.data.facts import Facts, gather
 from smalti.data.problems.finding import find, in_order
 from smalti.data.problems.pictures import OVERSHOOT
 from smalti.data.problems.splits import given
-from smalti.data.source import SPLITS, UNASSIGNED, Problem, Source, Task
+from smalti.data.source import SPLITS, TRAIN, UNASSIGNED, Problem, Source, Task
 from smalti.errors import InputError
 
 __all__ = ["Check", "Problem", "check"]
@@ -132,7 +132,7 @@ def check(source: Source, *, progress: Callable[[int, int], None] | None = None,
     white = _white(facts)
     mean, std = _mean_std(facts, channels, white)
     seen = facts.sizes[facts.readable] if facts.readable.any() else np.zeros((1, 2), np.int32)
-    learned = counts[SPLITS.index("train")] + counts[UNASSIGNED]
+    learned = counts[TRAIN] + counts[UNASSIGNED]
     present = learned[learned > 0]
     problems, omitted = in_order(find(source, facts, places, counts, channels))
     return Check(

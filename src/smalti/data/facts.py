@@ -24,7 +24,7 @@ from smalti.data.cores import cores
 from smalti.data.decoding.decode import examine, probe
 from smalti.data.decoding.heic import heif_version
 from smalti.data.decoding.suffixes import FORMATS
-from smalti.data.source import SPLITS, Source, digest
+from smalti.data.source import TRAIN, Source, digest
 from smalti.errors import SmaltiError
 
 __all__ = ["Contents", "Facts", "Failure", "gather"]
@@ -199,7 +199,7 @@ def _threads(source: Source) -> int:
 
 def _sample(source: Source) -> NDArray[np.int64]:
     """Evenly spaced positions, of the train split where there is one: classes stored one after another are all met."""
-    train = np.flatnonzero(source.splits == SPLITS.index("train"))
+    train = np.flatnonzero(source.splits == TRAIN)
     pool = train if len(train) else np.arange(len(source))
     return pool[np.unique(np.linspace(0, len(pool) - 1, min(_SAMPLE, len(pool))).round().astype(np.int64))]
 

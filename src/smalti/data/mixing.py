@@ -12,11 +12,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from smalti.configs import demand
+from smalti.data.batches import Batch
 from smalti.data.randomness import step_seed
 
 __all__ = ["MixConfig", "cutmix", "mix", "mixup", "soft_targets"]
-
-Batch = dict[str, Tensor]
 
 
 @dataclass(frozen=True)

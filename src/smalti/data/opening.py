@@ -12,6 +12,7 @@ from pathlib import Path
 
 from smalti.data.decoding.suffixes import PICTURE_SUFFIXES
 from smalti.data.formats import archives, builtin, cifar, folders, idx, manifest, npz, standard, walk, webdataset
+from smalti.data.formats.columns import Columns, demand_no_columns
 from smalti.data.formats.table import MANIFEST_SUFFIXES, PATH_COLUMNS, first_columns
 from smalti.data.formats.tree import Tree, suffix_of
 from smalti.data.names import Names
@@ -25,7 +26,13 @@ _NESTED = (".npz", ".zip", ".tar", ".tgz", ".gz", ".xz", ".bz2", ".csv", ".jsonl
 _READ = "give a folder, a .zip or .tar of class folders, a manifest .csv or .jsonl, IDX, CIFAR batches, or an .npz"
 
 
-def open(data: str | os.PathLike[str], *, download: bool = False, task: Task | None = None) -> Source:  # noqa: A001 - data.open
+def open(  # noqa: A001 - data.open
+    data: str | os.PathLike[str],
+    *,
+    download: bool = False,
+    task: Task | None = None,
+    columns: Columns | None = None,
+) -> Source:
     """Opens a data set as an index of samples.
 
     Args:
@@ -33,12 +40,15 @@ def open(data: str | os.PathLike[str], *, download: bool = False, task: Task | N
             on disk under that name goes before the name.
         download: whether a standard set may be fetched; without it nothing touches the network.
         task: what to take the targets for, where the data could mean more than one thing.
+        columns: what the columns of a table mean that have other names: {"label": "dx", "group": "lesion_id"}. Of path,
+            label, labels, target, targets, target_NAME, split and group; names in any case.
 
     Returns:
         Source: names, targets and splits of all samples; pictures are read later, one by one.
 
     Raises:
-        InputError: it is missing, no data set, damaged, or lays its pictures out in a way that is not read.
+        InputError: it is missing, no data set, damaged, or lays its pictures out in a way that is not read; or
+            there is no such column.
     """
     name = os.fspath(data)
     path = Path(os.path.expanduser(name))  # which leaves a user that nobody knows as it is
@@ -47,22 +57,24 @@ def open(data: str | os.PathLike[str], *, download: bool = False, task: Task | N
     try:
         mode = path.stat().st_mode
     except (FileNotFoundError, NotADirectoryError):
-        return _by_name(name, path, download, task)
+        return _by_name(name, path, download, task, columns)
     except OSError as error:
         raise InputError(
             "cannot be read", where=name, why=error.strerror or str(error), mend="give yourself the right to read it"
         ) from error
     if stat.S_ISDIR(mode):
-        return _tree(walk.walk(path, name), task)
+        return _tree(walk.walk(path, name), task, columns)
     if stat.S_ISREG(mode):
-        return _file(path, name, task)
+        return _file(path, name, task, columns)
     raise InputError("neither a folder nor a file", where=name, mend=_READ)
 
 
-def _by_name(name: str, path: Path, download: bool, task: Task | None) -> Source:
+def _by_name(name: str, path: Path, download: bool, task: Task | None, columns: Columns | None) -> Source:
     if name == "digits":
+        demand_no_columns(columns, name)
         return builtin.digits(task)
     if (key := standard.standard_name(name)) is not None:
+        demand_no_columns(columns, name)
         return _standard(key, download, task)
     names = [*standard.STANDARD, "digits"]
     with suppress(OSError):  # there is none, or it must not be listed
@@ -92,8 +104,11 @@ def _standard(key: str, download: bool, task: Task | None) -> Source:
         raise
 
 
-def _tree(tree: Tree, task: Task | None) -> Source:
-    """A folder or archive: IDX, CIFAR batches, a manifest, WebDataset, else class folders."""
+def _tree(tree: Tree, task: Task | None, columns: Columns | None) -> Source:
+    """A folder or archive: IDX, CIFAR batches, a manifest, WebDataset, else class folders. A manifest, where columns
+    are named."""
+    if columns:
+        return _tables(tree, task, columns)
     if idx.idx_folder(tree):
         return idx.read_idx(tree, task)
     if (folder := cifar.cifar_folder(tree)) is not None:
@@ -119,6 +134,14 @@ def _tree(tree: Tree, task: Task | None) -> Source:
         raise
 
 
+def _tables(tree: Tree, task: Task | None, columns: Columns) -> Source:
+    """The manifests of a folder or archive, of which a person says what their columns mean."""
+    found = manifest.find(tree, columns)
+    if not found.tables:
+        demand_no_columns(columns, tree.name, "; ".join(found.remarks))
+    return manifest.read_tree(replace(tree, notes=(*tree.notes, *found.notes)), found, task)
+
+
 def _instead(tree: Tree) -> str:
     """What to do with a folder or archive without pictures; empty where nothing in it is data of another kind."""
     first = "unpack it, then " if isinstance(tree.storage, archives.Archive) else ""
@@ -126,7 +149,7 @@ def _instead(tree: Tree) -> str:
         return f"{first}name one of its files as DATA: {few(nested)}"
     if texts := [path for path in tree.paths if is_text_name(path)]:
         hint = f"give --task next-token if its text alone is to be learned: {few(texts)}"
-        return f"{first}{hint}; for --task classify take out what is no text"
+        return f"{first}{hint}; for --task classify take what is no text out of the class folders"
     return ""
 
 
@@ -140,7 +163,7 @@ def _other_table(tree: Tree, path: str) -> bool:
         return True
 
 
-def _file(path: Path, name: str, task: Task | None) -> Source:
+def _file(path: Path, name: str, task: Task | None, columns: Columns | None) -> Source:
     """One file: judged by its content, by its suffix only where the content has no signature."""
     try:
         with path.open("rb") as file:
@@ -152,14 +175,17 @@ def _file(path: Path, name: str, task: Task | None) -> Source:
     suffix = suffix_of(path.as_posix())
     if not start:
         raise InputError("empty file, zero bytes", where=name, mend="copy it again")
+    packed = _looks_packed(path.name.lower())
+    if suffix not in MANIFEST_SUFFIXES and not packed:
+        demand_no_columns(columns, name)
     if npz.is_npz(path) or suffix == ".npz":
         return npz.read_npz(path, name, task)
     if idx.is_idx_name(path.name) or start.startswith(b"\0\0\x08\x03"):
         return _idx(path, name, task)
-    if archives.is_archive(path) or _looks_packed(path.name.lower()):
-        return _tree(archives.list_archive(path, name), task)
+    if archives.is_archive(path) or packed:
+        return _tree(archives.list_archive(path, name), task, columns)
     if suffix in MANIFEST_SUFFIXES:
-        return manifest.read_file(path, name, task)
+        return manifest.read_file(path, name, task, columns)
     if suffix in PICTURE_SUFFIXES:
         raise InputError(
             "one picture, not a data set",

@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from smalti.data.batches import Batch
 from smalti.data.views import PLAIN, Views
 from smalti.errors import InputError
 from smalti.nn.precision import Precision, in_precision
@@ -26,7 +27,6 @@ __all__ = [
     "softmax",
 ]
 
-Batch = dict[str, Tensor]
 Average = Callable[[Tensor], Tensor]  # raw answers (V, B, K) of V views to one (B, K)
 
 

@@ -5,9 +5,10 @@ from typing import Protocol
 
 from torch import Tensor
 
+from smalti.data.batches import Batch
+
 __all__ = ["Batch", "Forward", "Objective", "shown"]
 
-Batch = dict[str, Tensor]
 Forward = Callable[..., Tensor]  # a model, or a model seen in another precision
 
 

@@ -50,8 +50,8 @@ class Asked:
         return self.without([("preprocess", name) for name in facts], told if facts else None)
 
     def heeded(self, recipe: Composed, task: str) -> "Asked":
-        """The same with the usual in place of what the file says and a run with this recipe does not read. Raises
-        InputError where a setting that was typed means nothing to it."""
+        """The same with the usual in place of all that a run with this recipe does not read. Raises InputError where a
+        setting that was typed means nothing to it."""
         plain: dict[str, dict[str, Any]] = {}
         reasons: dict[str, str] = {}
         for section, field, why, mend in unread(recipe, task):
@@ -62,10 +62,11 @@ class Asked:
             plain.setdefault(section, {})[field] = usual
             if self.settings.get(section, {}).get(field, usual) != usual:
                 reasons.setdefault(f"{section}.{field}", why)
+        plainer = replace(self, settings=merged(self.settings, plain))
         if not reasons:
-            return self
+            return plainer
         told = Choice("left out", ", ".join(reasons), f"of {self.file}: {'; '.join(dict.fromkeys(reasons.values()))}")
-        return replace(self, settings=merged(self.settings, plain), noted=(*self.noted, told))
+        return replace(plainer, noted=(*self.noted, told))
 
     def for_task(self, task: str) -> "Asked":
         """The same without the loss of the file, where it is none of this task: a run writes down which one it had."""
@@ -112,10 +113,6 @@ def ask(
     typed = settle(parse_settings(overrides or {}), "--set", recipe)
     typed = merged(typed, settle(named_settings(recipe, **named), "", recipe))
     filed, noted = without_other_kinds(filed, typed, where)
-    if isinstance(run.get("fraction"), float) and "fraction" in filed and "fraction" not in typed:
-        why = f"the {filed['fraction']:.3g} of {where} was what its clock left time for"
-        filed = {**filed, "fraction": run["fraction"]}
-        noted = (*noted, Choice("fraction", f"{run['fraction']:g}", why))
     settings = merged(filed, typed)
     if "model" in typed and "preset" in typed["model"]:
         ModelConfig(**settings["model"])  # raises where there is no such preset, or it has no such options

@@ -14,6 +14,7 @@ from smalti import data
 from smalti.data.balance import classes_of, rarity
 from smalti.data.batches import Batch, Batches, step_size, steps_an_epoch
 from smalti.data.check import Check, check
+from smalti.data.formats.columns import Columns
 from smalti.data.mixing import mix
 from smalti.data.pictures import Pictures
 from smalti.data.source import Source
@@ -92,11 +93,12 @@ def open_data(
     bad_images: str,
     leaks: str,
     download: bool,
+    columns: Columns | None = None,
     show: bool,
 ) -> tuple[Source, Check, Split]:
     """Opens, checks and splits; raises InputError where training would make the result a lie. The source then knows
     its content."""
-    source = data.open(data_path, download=download, task=task)  # type: ignore[arg-type]
+    source = data.open(data_path, download=download, task=task, columns=columns)  # type: ignore[arg-type]
     found = checked(source, show=show)
     found.demand(bad_images=bad_images, leaks=leaks)  # type: ignore[arg-type]
     parts = split(source, found.facts, seed=seed, fraction=fraction)

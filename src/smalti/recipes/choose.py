@@ -108,8 +108,6 @@ def choose(given: Given) -> Chosen:
     tuned = partial(trial, transfer=TransferConfig(**given.settings.get("transfer", {})))
     model, preprocess, pace = choose_first(given, tuned, batch_size, note)
     transfer = choose_transfer(given, pace, batch_size, note)
-    if transfer.tune == "head":
-        target, optim = TargetConfig(class_weights=target.class_weights), OptimConfig()
     teacher = choose_teacher(given, model, transfer.tune, note)
     pace = taught_pace(given, trial, teacher, preprocess, batch_size, pace)
     epochs = given.epochs(pace, batch_size)
@@ -176,8 +174,10 @@ def choose_transfer(given: Given, pace: Pace, batch_size: int, note: Note) -> Tr
     named = given.setting("transfer", "tune")
     tune: Tune = named or ("all" if epochs >= TUNE_EPOCHS else "head")
     words = {"all": "the whole model", "last": "the last blocks", "lora": "low-rank parts", "head": "the last layer"}
-    seen = f"the budget lets the whole model see each picture {epochs:.3g} times"
-    note("what learns", words[tune], "you named it" if named else seen)
+    why = "you named it" if named else f"the budget lets the whole model see each picture {epochs:.3g} times"
+    if named == "head" and given.budget.minutes is None:
+        why += "; it sees each picture once, whatever the budget"
+    note("what learns", words[tune], why)
     return TransferConfig(str(given.setting("transfer", "start")), tune)
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from smalti.data import opening
 from smalti.data.batches import Batches
+from smalti.data.formats.columns import Columns
 from smalti.data.pictures import Pictures
 from smalti.data.source import Source
 from smalti.data.split import split as split_source
@@ -19,10 +20,10 @@ from smalti.ready import Model
 from smalti.ready_text import TextModel
 from smalti.recipes.assemble import checked
 from smalti.recipes.remarks import (
+    about_data,
     cost_choice,
     known_as,
     learned_from,
-    left_out,
     not_labelled,
     part_of_other_data,
     says_splits,
@@ -42,6 +43,7 @@ def evaluate_pictures(
     merge: int = 0,
     unmerged: Model | None = None,
     download: bool = False,
+    columns: Columns | None = None,
     report: str | os.PathLike[str] | None = None,
     show: bool = True,
 ) -> Evaluation:
@@ -55,6 +57,7 @@ def evaluate_pictures(
         merge: how many tokens each block of `model` merges into others.
         unmerged: the same model without that, to tell what merging gains and costs; None tells nothing.
         download: whether a standard set may be fetched.
+        columns: what those of a table mean, as of `data.open`.
         report: where to write the page, if anywhere.
         show: whether to tell things, and to show progress.
 
@@ -62,7 +65,7 @@ def evaluate_pictures(
         InputError: the data has labels the model does not know, or lacks targets of a regression, or the part is empty.
         StorageError: the page cannot be written.
     """
-    source = open_pictures(data, model.task, download=download)
+    source = open_pictures(data, model.task, download=download, columns=columns)
     matched = match_labels(source, model)
     found = checked(source, show=show)
     source = replace(source, hashes=found.facts.hashes)
@@ -72,7 +75,7 @@ def evaluate_pictures(
     n, is_given = len(indices), says_splits(source)
     share = part_of_other_data(split, known, n, len(parts.all), "pictures", is_given=is_given)
     remarks = (*share, *learned_from(split, known, n, "pictures"))
-    tell((*left_out(found), *not_labelled(matched, model), *remarks), show)
+    tell((*about_data(found), *not_labelled(matched, model), *remarks), show)
     if not n:
         raise InputError(f'no picture is in the split "{split}"', where=source.name, mend="choose another --split")
     pictures = Pictures(matched, model.preprocess)
@@ -87,11 +90,11 @@ def evaluate_pictures(
     return result
 
 
-def open_pictures(data: str | os.PathLike[str], task: str | None, *, download: bool) -> Source:
+def open_pictures(data: str | os.PathLike[str], task: str | None, *, download: bool, columns: Columns | None) -> Source:
     """The data a finished model of pictures is measured on. Raises InputError where it is text, or cannot be read."""
-    if is_text(data, task):
+    if is_text(data, task, columns):
         raise InputError("is text, the model is for pictures", where=data, mend="name pictures, or a model of text")
-    return opening.open(data, download=download, task=task)  # type: ignore[arg-type]
+    return opening.open(data, download=download, task=task, columns=columns)  # type: ignore[arg-type]
 
 
 def evaluation_page(

@@ -51,7 +51,7 @@ from smalti.recipes.pace import Pace, reading_seconds
 from smalti.recipes.page import make_report
 from smalti.recipes.reading import within_the_clock
 from smalti.recipes.recipe import Choice, Recipe, merged
-from smalti.recipes.remarks import left_out, short_name, split_sizes, tell
+from smalti.recipes.remarks import about_data, short_name, split_sizes, tell
 from smalti.recipes.settings import RunConfig, read_settings, write_settings
 from smalti.recipes.taught import taught
 from smalti.recipes.teacher import AUTO
@@ -111,6 +111,7 @@ def train_pictures(
         bad_images=config.bad_images,
         leaks=config.leaks,
         download=config.download,
+        columns=config.columns,
         show=show,
     )
     start, teacher = settings.get("transfer", {}).get("start"), settings.get("teacher", {}).get("model")
@@ -136,7 +137,7 @@ def train_pictures(
     recipe = chosen.recipe.with_settings(merged(asked.settings, {"fraction": given.fraction}))
     folder = RunFolder.create(out or RunFolder.next_free(short_name(source.name)))
     with folder.lock():
-        about = Choice("split", split_sizes(parts), parts.reason), *left_out(found), *asked.noted
+        about = Choice("split", split_sizes(parts), parts.reason), *about_data(found), *asked.noted
         choices = (*about, *noted, *slow, *chosen.choices)
         learned, scale = standardise(source, parts)
         pictures = make_pictures(recipe, learned, config.workers, show=show)
@@ -149,8 +150,8 @@ def train_pictures(
         if budget.minutes is not None:
             left = budget.minutes * 60 - (time.monotonic() - began)
             seconds = training_seconds(left, judging_seconds(recipe, parts, reading, chosen.pace))
-        config = replace(config, seconds=seconds, fraction=share if recipe.fraction < share else None)
-        write_settings(folder, config, recipe, choices)
+        config = replace(config, seconds=seconds, fraction=recipe.fraction if recipe.fraction < share else None)
+        write_settings(folder, config, replace(recipe, fraction=share), choices)  # what is wished, of another run too
         run = Run(folder, config, recipe, choices, source, found, parts, pictures, scale, device, threads, began, show)
         with resumable(folder):
             return carry_out(run)
@@ -183,19 +184,22 @@ def resume_pictures(
     config = config.moved(data, device)
     place = find_device(config.device)
     refuse_mps(place)
+    fraction = config.fraction or recipe.fraction
     source, found, parts = open_data(
         config.data,
         task=config.task,
         seed=recipe.seed,
-        fraction=recipe.fraction,
+        fraction=fraction,
         bad_images=config.bad_images,
         leaks=config.leaks,
         download=config.download,
+        columns=config.columns,
         show=show,
     )
     demand_same_data(config, source.fingerprint)
     if data is not None or device is not None:
         write_settings(folder, config, recipe, choices)
+    recipe = replace(recipe, fraction=fraction)
     learned, scale = standardise(source, parts)
     pictures = make_pictures(recipe, learned, config.workers, show=show)
     with Threads(config.threads) as threads:

@@ -2,25 +2,33 @@
 
 import os
 
+from smalti.data.formats.columns import Columns
 from smalti.data.split import split
 from smalti.evaluate.probing import Probed, probe_on
 from smalti.nn.threads import Threads
 from smalti.ready import Model
 from smalti.recipes.assemble import checked
 from smalti.recipes.evaluate import open_pictures
-from smalti.recipes.remarks import left_out, tell
+from smalti.recipes.remarks import about_data, tell
 from smalti.tasks import Task
 
 __all__ = ["probe_pictures"]
 
 
 def probe_pictures(
-    model: Model, data: str | os.PathLike[str], *, task: Task | None, k: int, download: bool, show: bool
+    model: Model,
+    data: str | os.PathLike[str],
+    *,
+    task: Task | None,
+    columns: Columns | None,
+    k: int,
+    download: bool,
+    show: bool,
 ) -> Probed:
     """As `smalti.probe`, of a loaded model."""
-    source = open_pictures(data, task, download=download)
+    source = open_pictures(data, task, download=download, columns=columns)
     found = checked(source, show=show)
-    tell(left_out(found), show)
+    tell(about_data(found), show)
     parts = split(source, found.facts, seed=model.provenance.get("seed", 0))
     with Threads():
         return probe_on(model, source, parts, k=k, show=show)

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from smalti.data.augment import AugmentConfig
 from smalti.data.check import Check
-from smalti.data.source import SPLITS, Source
+from smalti.data.source import TRAIN, Source
 from smalti.data.split import Split
 from smalti.errors import counted, few
 from smalti.evaluate.evaluation import Evaluation
@@ -18,10 +18,10 @@ from smalti.ready_text import TextModel
 from smalti.recipes.recipe import Choice
 
 __all__ = [
+    "about_data",
     "cost_choice",
     "known_as",
     "learned_from",
-    "left_out",
     "not_labelled",
     "part_of_other_data",
     "says_splits",
@@ -31,6 +31,8 @@ __all__ = [
     "tell",
     "varied",
 ]
+
+_TOLD = {"unread_format": "left out", "left_out": "left out", "guessed_column": "table"}  # kinds of problems
 
 
 def tell(choices: tuple[Choice, ...], show: bool) -> None:
@@ -42,15 +44,14 @@ def tell(choices: tuple[Choice, ...], show: bool) -> None:
         sys.stderr.flush()
 
 
-def left_out(found: Check) -> tuple[Choice, ...]:
-    """What is said of pictures that cannot be read or that the layout leaves out; nothing where there are none."""
+def about_data(found: Check) -> tuple[Choice, ...]:
+    """What is said of pictures that cannot be read or that the layout leaves out, and of columns whose meaning was
+    guessed; nothing where there are none."""
     n = found.n - int(found.splits.sum())
     bad = [problem.file for problem in found.problems if problem.kind == "unreadable"]
     told = [Choice("left out", counted(n, "picture"), f"cannot be read: {few(bad)}")] if n else []
     told += [
-        Choice("left out", problem.cause, problem.mend)
-        for problem in found.problems
-        if problem.kind in ("unread_format", "left_out")
+        Choice(_TOLD[problem.kind], problem.cause, problem.mend) for problem in found.problems if problem.kind in _TOLD
     ]
     return tuple(told)
 
@@ -86,7 +87,7 @@ def part_of_other_data(split: str, known: str, n: int, total: int, unit: str, *,
 
 def says_splits(source: Source) -> bool:
     """Whether data says what of it chooses or judges."""
-    return bool((source.splits > SPLITS.index("train")).any())
+    return bool((source.splits > TRAIN).any())
 
 
 def speed_choice(plain: Model, merging: Model, images: Tensor, merge: int) -> Choice:

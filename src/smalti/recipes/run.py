@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from smalti.configs import demand, fit
+from smalti.data.formats.columns import Columns
 from smalti.errors import InputError
 from smalti.nn.device import find_device
 from smalti.nn.threads import Threads
@@ -34,6 +35,7 @@ def train(
     data: str | os.PathLike[str],
     *,
     task: AnyTask | None = None,
+    columns: Columns | None = None,
     model: str | None = None,
     out: str | os.PathLike[str] | None = None,
     minutes: float | None = None,
@@ -61,6 +63,8 @@ def train(
         data: a folder, archive, file or name of pictures with labels; or a text, a folder of texts, a table of texts.
         task: "classify", "multilabel" or "regress" of pictures, "next-token", "masked-token", "seq2seq" or "classify"
             of texts, where the data could mean more than one.
+        columns: what the columns of a table mean that have other names: {"label": "dx", "group": "lesion_id"}. Of path,
+            text, source, label, labels, target, targets, target_NAME, split and group; names in any case.
         model: a preset; else chosen.
         out: the run folder to make; else a free name below `runs`.
         minutes: budget as wall clock of the whole call, evaluation included.
@@ -100,7 +104,7 @@ def train(
     fit(bad_images, Literal["stop", "skip"], "bad_images")
     fit(leaks, Literal["stop", "drop"], "leaks")
     file = {} if config is None else read_toml(Path(config))
-    text = asks_for_text(data, task, raw=reads_bytes(file, overrides))
+    text = asks_for_text(data, task, columns, raw=reads_bytes(file, overrides))
     asked = ask(
         file,
         overrides,
@@ -130,6 +134,7 @@ def train(
         seconds=None,
         report=report,
         command=command,
+        columns=dict(columns) if columns else None,
     )
     seed = int(asked.settings.get("seed", 0))
     demand(0 <= seed < 2**63, "--seed", seed, "a whole number from 0 to 9223372036854775807")
@@ -179,9 +184,9 @@ def resume(
         return go_on(folder, data, device=device, show=show, began=began)
 
 
-def asks_for_text(data: str | os.PathLike[str], task: str | None, *, raw: bool) -> bool:
+def asks_for_text(data: str | os.PathLike[str], task: str | None, columns: Columns | None, *, raw: bool) -> bool:
     """Whether a run is on text. Raises InputError where it is not, and every byte is to be a token: `raw`."""
-    text = is_text(data, task, raw=raw)
+    text = is_text(data, task, columns, raw=raw)
     if raw and not text:
         raise InputError("--bytes is for text", where=data, mend="leave it out, or name one file")
     return text

@@ -34,7 +34,8 @@ class RunConfig:
     command: str
     threads: int | None = None  # that compute; None for as many as are free
     teacher: str = ""  # the checksum of the model that teaches
-    fraction: float | None = None  # that was asked for, where the clock left time to read less
+    fraction: float | None = None  # of the training pictures that is read, where the clock leaves no time for more
+    columns: dict[str, str] | None = None  # of a table: what those of other names mean
     smalti: str = __version__
 
     def moved(self, data: str | os.PathLike[str] | None, device: str | None = None) -> "RunConfig":

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from dataclasses import fields
 from typing import Any, NamedTuple
 
-from smalti.recipes.recipe import Composed
+from smalti.errors import counted
+from smalti.recipes.recipe import Composed, Recipe
 from smalti.recipes.teacher import AUTO
 from smalti.train.optim import READERS
 
@@ -22,6 +23,17 @@ READ = (  # section, the field that names a kind, the kinds, what these alone re
     ("teacher", "kind", ("soft",), ("temperature",)),
     ("teacher", "model", (AUTO,), ("budget_share",)),
 )
+TURNED_ON = (  # section, the amounts of which one above 0 turns something on, what that alone reads
+    ("augment", ("erase",), ("erase_area", "erase_fill")),
+    ("mix", ("mixup", "cutmix"), ("prob",)),
+)
+FITTED = {  # the sections on training: what of them a run reads all the same that fits the last layer alone
+    "target": ("class_weights",),
+    "optim": (),
+    "augment": ("crop", "flip"),  # the views of the finished model follow from them
+    "mix": (),
+    "loop": ("precision",),  # of its judgement
+}
 
 
 class Unread(NamedTuple):
@@ -38,11 +50,8 @@ def unread(recipe: Composed, task: str) -> Iterator[Unread]:
     about: Any = recipe
     if hasattr(about, "tokens"):
         yield from unread_by_text(about, task)
-    if about.transfer.tune == "head":
-        for section in ("target", "optim"):
-            for field in fields(getattr(about, section)):
-                if field.name != "class_weights":
-                    yield Unread(section, field.name, "it fits the last layer alone", 'set transfer.tune to "all"')
+    else:
+        yield from unread_by_pictures(about)
     if task == "regress":
         for name in ("class_weights", "smoothing"):
             yield Unread("target", name, "its targets are numbers", "")
@@ -54,6 +63,24 @@ def unread(recipe: Composed, task: str) -> Iterator[Unread]:
         if hasattr(about, section) and (chosen := getattr(getattr(about, section), kind)) not in kinds:
             why, mend = f'its {section}.{kind} is "{chosen}"', f"set {section}.{kind} to {' or '.join(kinds)}"
             yield from (Unread(section, name, why, mend) for name in names)
+
+
+def unread_by_pictures(recipe: Recipe) -> Iterator[Unread]:
+    """What a run on pictures does not read, whose other parts make it mean nothing."""
+    if recipe.transfer.tune == "head":
+        for section, read in FITTED.items():
+            for field in fields(getattr(recipe, section)):
+                if field.name not in read:
+                    yield Unread(section, field.name, "it fits the last layer alone", 'set transfer.tune to "all"')
+    for section, amounts, names in TURNED_ON:
+        if not any(getattr(getattr(recipe, section), amount) for amount in amounts):
+            settings = [f"{section}.{amount}" for amount in amounts]
+            why = " and ".join(f"its {setting} is 0" for setting in settings)
+            mend = f"set {' or '.join(settings)} above 0"
+            yield from (Unread(section, name, why, mend) for name in names)
+    if (channels := recipe.preprocess.in_chans) != 3:
+        for name in ("saturation", "hue"):
+            yield Unread("augment", name, f"its pictures have {counted(channels, 'channel')}", "")
 
 
 def unread_by_text(recipe: Any, task: str) -> Iterator[Unread]:

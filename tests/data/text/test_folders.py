@@ -75,3 +75,26 @@ def test_texts_beside_each_other_have_no_class(tmp_path: Path):
     assert "--task classify" not in dict(check_text(tmp_path).facts)["learns"]
     with pytest.raises(InputError, match="no texts in folders of classes; put the texts of each class"):
         open_sentences(tmp_path)
+
+
+@pytest.mark.parametrize("split", ["", "train/"])
+def test_what_lies_beside_the_classes_is_told_and_left_out(tmp_path: Path, split: str):
+    """As beside those of pictures: tables in a folder of their own, an empty folder, what systems leave behind."""
+    files = [f"{split}{label}/{i}.txt" for label in ("pos", "neg") for i in range(9)]
+    files += ["test/pos/1.txt", "test/neg/1.txt"] * bool(split)
+    beside = [f"{split}tables/1.parquet", f"{split}__MACOSX/pos/1.txt", f"{split}pos/.1.bin", f"{split}.cache/1.bin"]
+    made(tmp_path, *files, *beside)
+    (tmp_path / split / "unicorn").mkdir()
+    assert text_kind(tmp_path, task="classify") == "sentences"
+    assert text_kind(tmp_path) == ("sentences" if split else None)
+    found = check_text(tmp_path, "classify")
+    assert (found.n, set(found.classes)) == (len(files), {"neg", "pos"})
+    assert [words for name, words in found.facts if name == "remark"] == [
+        f"1 file left out, no text or beside the classes: {split}tables/1.parquet",
+        f"2 folders beside the classes without a text: {split}tables/, {split}unicorn/",
+    ]
+
+
+@pytest.mark.parametrize("file", ["pos/1.wav", "pos/sounds/1.wav", "cover.png"])
+def test_what_is_more_than_text_is_none_for_the_task_either(tmp_path: Path, file: str):
+    assert text_kind(made(tmp_path, "pos/1.txt", "neg/1.txt", file), task="classify") is None

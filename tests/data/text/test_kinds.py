@@ -78,7 +78,9 @@ CLASSES = tuple(f"{split}/{label}/1.txt" for split in ("train", "test") for labe
     [
         (CLASSES, "sentences"),
         ((*CLASSES, "set.vocab", "train/bow.feat", "train/unsup/1.txt"), "sentences"),
+        ((*CLASSES, "tables/1.feat", "train/more/1.feat"), "sentences"),
         ((*CLASSES, "train/pos/1.feat"), None),
+        ((*CLASSES, "train/pos/more/1.feat"), None),
         ((*CLASSES, "train/pos/more/1.txt", "test/pos/more/1.txt", "train/pos/1.feat"), None),
         ((*CLASSES, "pictures/1.jpg"), None),
         ((*CLASSES, "pictures/1.jpg", "pictures/more/1.txt"), None),

@@ -34,6 +34,7 @@ KINDS = (  # in the order they are reported
     "few",
     "unread_format",
     "left_out",
+    "guessed_column",
     "odd_label",
     "empty_class",
     "imbalance",

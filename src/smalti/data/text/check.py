@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from smalti.data.formats.columns import Columns, demand_no_columns
 from smalti.data.source import SPLITS, Source
 from smalti.data.split import Split
 from smalti.data.text.classes import labels_by_folder
@@ -47,14 +48,15 @@ class TextCheck:
         return {"n": self.n, "classes": self.classes, "problems": [], "trainable": self.trainable}
 
 
-def check_text(path: str | os.PathLike[str], task: str | None = None) -> TextCheck:
-    """Opens text and says what it is, for a task where one is named. Raises InputError where it cannot be read, or
-    labels are all alike."""
-    return CHECKS[_READ_AS.get(task or "") or text_kind(path) or "corpus"](path)
+def check_text(path: str | os.PathLike[str], task: str | None = None, columns: Columns | None = None) -> TextCheck:
+    """Opens text and says what it is, for a task where one is named; `columns` says what those of a table mean. Raises
+    InputError where it cannot be read, or labels are all alike."""
+    return CHECKS[_READ_AS.get(task or "") or text_kind(path, columns) or "corpus"](path, columns)
 
 
-def check_corpus(path: str | os.PathLike[str]) -> TextCheck:
+def check_corpus(path: str | os.PathLike[str], columns: Columns | None) -> TextCheck:
     """Of running text."""
+    demand_no_columns(columns, path)
     corpus: Corpus = open_corpus(path)
     lines, alphabet = corpus.text.count("\n"), len(set(corpus.text))
     learns = "the next character of the text; --task masked-token for hidden ones"
@@ -71,9 +73,9 @@ def check_corpus(path: str | os.PathLike[str]) -> TextCheck:
     return TextCheck(corpus.name, "next-token", len(corpus), "characters", {}, facts)
 
 
-def check_pairs(path: str | os.PathLike[str]) -> TextCheck:
+def check_pairs(path: str | os.PathLike[str], columns: Columns | None) -> TextCheck:
     """Of sources and targets."""
-    pairs = open_pairs(path)
+    pairs = open_pairs(path, columns=columns)
     longest = max(map(len, texts_of(pairs.sources))), max(map(len, pairs.targets))
     facts = (
         ("pairs", f"{len(pairs):,}, sources of up to {longest[0]:,} characters, targets of up to {longest[1]:,}"),
@@ -83,9 +85,9 @@ def check_pairs(path: str | os.PathLike[str]) -> TextCheck:
     return TextCheck(pairs.sources.name, "seq2seq", len(pairs), "pairs", {}, facts)
 
 
-def check_sentences(path: str | os.PathLike[str]) -> TextCheck:
+def check_sentences(path: str | os.PathLike[str], columns: Columns | None) -> TextCheck:
     """Of labelled texts."""
-    source: Source = open_sentences(path)
+    source: Source = open_sentences(path, columns=columns)
     require_classes(source)
     counts = np.bincount(np.asarray(source.targets, np.int64), minlength=len(source.labels)).tolist()
     classes = dict(zip(source.labels, counts, strict=True))

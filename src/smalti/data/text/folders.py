@@ -1,12 +1,13 @@
 """Files of text in a folder for each class: `pos/1.txt`, or `train/pos/1.txt` with the split before it."""
 
 import os
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 
 from smalti.data.formats.labels import class_targets
+from smalti.data.formats.tree import Tree
 from smalti.data.formats.walk import walk
 from smalti.data.source import Source
 from smalti.data.text.classes import has_no_class, labels_by_folder
@@ -35,7 +36,8 @@ def open_class_folders(path: str | os.PathLike[str], *, raw: bool = False) -> So
     texts = [read_text(Path(path) / file, raw=raw) for file in found]
     splits = np.array([split for split, _ in found.values()], np.int8)
     labels, targets = class_targets([label for _, label in found.values()], splits, name)
-    notes = (*tree.notes, *_left_out([file for file in tree.paths if file not in found]))
+    left = [file for file in tree.paths if file not in found]
+    notes = (*tree.notes, *_left_out(left), *_empty(tree, {*folder_of.values()}, places))
     return Source(name, "classify", labels, list(found), targets, splits, Texts(texts), notes=notes)
 
 
@@ -47,3 +49,11 @@ def _left_out(files: Sequence[str]) -> Iterator[str]:
         yield f"{counted(len(without), 'text')} left out, of no class: {few(f'{folder}/' for folder in folders)}"
     if beside := sorted({*files}.difference(without)):
         yield f"{counted(len(beside), 'file')} left out, no text or beside the classes: {few(beside)}"
+
+
+def _empty(tree: Tree, with_texts: Iterable[str], classes: Iterable[str]) -> Iterator[str]:
+    """Says which folders beside those of the classes hold no text."""
+    holding = {str(one) for folder in map(PurePosixPath, with_texts) for one in (folder, *folder.parents)}
+    beside = {folder.rpartition("/")[0] for folder in classes}
+    if empty := [folder for folder in tree.folders if folder.rpartition("/")[0] in beside and folder not in holding]:
+        yield f"{counted(len(empty), 'folder')} beside the classes without a text: {few(f'{one}/' for one in empty)}"

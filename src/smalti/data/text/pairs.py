@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from smalti.data.batches import Batch
+from smalti.data.formats.columns import Columns
 from smalti.data.source import Source, digest
 from smalti.data.text.rows import Known, RowBatches, encode_row, padded
 from smalti.data.text.table import Texts, read_table, texts_of
@@ -39,13 +40,17 @@ class PairSource:
         return digest((self.sources.fingerprint, *self.targets))
 
 
-def open_pairs(path: str | os.PathLike[str]) -> PairSource:
+def open_pairs(path: str | os.PathLike[str], *, columns: Columns | None = None) -> PairSource:
     """The pairs of a CSV, TSV or JSONL file with columns source and target, and split if wanted.
+
+    Args:
+        path: to the table.
+        columns: what columns of other names mean: {"source": "en", "target": "de"}.
 
     Raises:
         InputError: a column or a text is missing; it names file and line.
     """
-    table = read_table(path, ("source", "target"))
+    table = read_table(path, ("source", "target"), columns)
     classes = np.zeros(len(table.names), np.int64)
     storage = Texts(table.columns["source"])
     sources = Source(table.name, "classify", ("pair",), table.names, classes, table.splits, storage, table.groups)

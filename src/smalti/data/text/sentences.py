@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from smalti.data.batches import Batch
+from smalti.data.formats.columns import Columns, demand_no_columns
 from smalti.data.formats.labels import class_targets
 from smalti.data.source import Source
 from smalti.data.text.folders import open_class_folders
@@ -19,20 +20,22 @@ from smalti.tokenizers import Tokenizer, enclosed
 __all__ = ["Sentences", "open_sentences", "require_classes"]
 
 
-def open_sentences(path: str | os.PathLike[str], *, raw: bool = False) -> Source:
+def open_sentences(path: str | os.PathLike[str], *, raw: bool = False, columns: Columns | None = None) -> Source:
     """The texts of a CSV, TSV or JSONL file with columns text and label (or class, or category), and split if wanted;
     of a folder as `open_class_folders`. Labels are in order as those of pictures. `split_texts` divides it.
 
     Args:
         path: to a table or a folder.
         raw: every byte of the files of a folder as it is, as in `read_text`.
+        columns: what columns of other names mean: {"text": "review", "label": "sentiment"}.
 
     Raises:
         InputError: a column, a text or a label is missing, or a class is only outside of train; it names the file.
     """
     if os.path.isdir(path):
+        demand_no_columns(columns, path)
         return open_class_folders(path, raw=raw)
-    table = read_table(path, ("text", "label"))
+    table = read_table(path, ("text", "label"), columns)
     names = [label.strip() for label in table.columns["label"]]
     labels, targets = class_targets(names, table.splits, table.name)
     storage = Texts(table.columns["text"])

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smalti.data.facts import Contents
+from smalti.data.formats.columns import Columns, renamed
 from smalti.data.formats.table import LABEL_COLUMNS, Row, parse, stated_split
 from smalti.data.source import UNASSIGNED, Source
 from smalti.data.split import Split, split
@@ -67,20 +68,27 @@ class TextTable:
     groups: NDArray[np.int64] | None
 
 
-def read_table(path: str | os.PathLike[str], wanted: Sequence[str]) -> TextTable:
+def read_table(path: str | os.PathLike[str], wanted: Sequence[str], named: Columns | None = None) -> TextTable:
     """The columns `wanted` of a table, and the splits and groups its rows name. Line ends become line feeds.
+
+    Args:
+        path: to the table.
+        wanted: the names of columns.
+        named: what columns of other names mean, if any.
 
     Raises:
         InputError: not a table, a column is missing, or a row has nothing in one; it names file and line.
     """
     name = os.fspath(path)
-    found, parsed = parse(read_content(path), without_gz(Path(path).name))
+    found, parsed = renamed(*parse(read_content(path), without_gz(Path(path).name)), named, name)
     rows = list(parsed)
     called = {column: next((c for c in OTHERWISE.get(column, (column,)) if c in found), column) for column in wanted}
     missing = [column for column in called.values() if column not in found]
     if missing:
-        what = f"no column {few(missing)}; the columns are {few(found, 12)}"
-        raise InputError(what, where=name, mend=f"name the columns {' and '.join(wanted)}")
+        what = f"no column {few(missing)}; the columns are {few(filter(None, found), 12)}"
+        options = " ".join(f"--column {column}=NAME" for column in wanted if called[column] in missing)
+        mend = f"name the columns {' and '.join(wanted)}, or say which is meant: {options}"
+        raise InputError(what, where=name, mend=mend)
     if not rows:
         raise InputError("no rows", where=name, mend="write one row an example")
     columns: dict[str, list[str]] = {column: [] for column in wanted}
@@ -94,17 +102,19 @@ def read_table(path: str | os.PathLike[str], wanted: Sequence[str]) -> TextTable
     return TextTable(name, [f"line {line}" for line, _ in rows], columns, np.array(splits, np.int8), _groups(rows))
 
 
-def read_column(path: str | os.PathLike[str], column: str) -> Iterator[str | InputError]:
-    """One column of a table, row by row, other columns whatever they hold: the text, or why there is none.
+def read_column(path: str | os.PathLike[str], column: str, named: Columns | None = None) -> Iterator[str | InputError]:
+    """One column of a table, row by row, other columns whatever they hold: the text, or why there is none. `named` says
+    what columns of other names mean.
 
     Raises:
         InputError: not a table, without rows, or the column is missing.
     """
     name = os.fspath(path)
-    found, rows = parse(read_content(path), without_gz(Path(path).name))
+    found, rows = renamed(*parse(read_content(path), without_gz(Path(path).name)), named, name)
     if column not in found:
-        what = f"no column {column}; the columns are {few(found, 12)}"
-        raise InputError(what, where=name, mend=f"name the column of texts {column}")
+        what = f"no column {column}; the columns are {few(filter(None, found), 12)}"
+        mend = f"name the column of texts {column}, or say which is meant: --column {column}=NAME"
+        raise InputError(what, where=name, mend=mend)
     line = 0
     for line, values in rows:
         try:

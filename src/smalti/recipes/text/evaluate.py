@@ -4,6 +4,7 @@ import os
 from dataclasses import replace
 
 from smalti.configs import demand
+from smalti.data.formats.columns import Columns
 from smalti.errors import InputError
 from smalti.evaluate.evaluation import match_labels
 from smalti.evaluate.page import write_report
@@ -25,12 +26,14 @@ def evaluate_text(
     data: str | os.PathLike[str],
     split: str,
     *,
+    columns: Columns | None = None,
     beams: int = 1,
     report: str | os.PathLike[str] | None = None,
     show: bool = True,
 ) -> TextEvaluation:
     """Measures `model` on "train", "val" or "test" of text, split as training on it would, or on "all" of it; what it
     writes for pairs is found with so many `beams`. What the model has learned from is told of on stderr, if `show`.
+    `columns` says what those of a table mean, as of `open_system`.
 
     Raises:
         InputError: the data is not for the model's task, holds what it has no id for, or has nothing in this part.
@@ -39,7 +42,7 @@ def evaluate_text(
     demand(beams >= 1, "--beams", beams, "1 or more")
     tokens = TokensConfig(tokenizer=model.tokenizer.kind)  # type: ignore[arg-type]
     seed = model.provenance.get("seed", 0)
-    system = open_system(data, model.task, tokens, seed=seed, tokenizer=model.tokenizer)
+    system = open_system(data, model.task, tokens, columns=columns, seed=seed, tokenizer=model.tokenizer)
     if isinstance(system, Labelling):
         system = replace(system, source=match_labels(system.source, model))
     options = {"beams": beams} if isinstance(system, Translation) else {}

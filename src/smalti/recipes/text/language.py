@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
+from smalti.data.formats.columns import Columns, demand_no_columns
 from smalti.data.source import SPLITS
 from smalti.data.text import AllStreams, AllWindows, Corpus, Streams, Windows, open_corpus
 from smalti.data.text.rows import encode_of
@@ -57,9 +58,17 @@ class Language:
 
     @classmethod
     def open(
-        cls, data: str | os.PathLike[str], task: str, tokens: TokensConfig, *, seed: int, tokenizer: Tokenizer | None
+        cls,
+        data: str | os.PathLike[str],
+        task: str,
+        tokens: TokensConfig,
+        *,
+        columns: Columns | None,
+        seed: int,
+        tokenizer: Tokenizer | None,
     ) -> Self:
         """As `open_system`. The split is by position, whatever the seed."""
+        demand_no_columns(columns, data)
         corpus = open_corpus(data, raw=tokens.tokenizer == "bytes")
         tokenizer = tokenizer or make_tokenizer(tokens, [corpus.text], [corpus.part("train")], SPECIALS[task])
         ids = {split: encode_of(tokenizer, corpus.part(split), f"{corpus.name}, {split}") for split in SPLITS}

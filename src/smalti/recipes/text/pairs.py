@@ -8,6 +8,7 @@ from typing import Any, Self
 import numpy as np
 from torch import nn
 
+from smalti.data.formats.columns import Columns
 from smalti.data.text import Pairs, PairSource, open_pairs, split_texts, texts_of
 from smalti.evaluate.classify import share
 from smalti.evaluate.groups import Groups, groups_at, groups_of, in_groups
@@ -50,10 +51,17 @@ class Translation(Divided):
 
     @classmethod
     def open(
-        cls, data: str | os.PathLike[str], task: str, tokens: TokensConfig, *, seed: int, tokenizer: Tokenizer | None
+        cls,
+        data: str | os.PathLike[str],
+        task: str,
+        tokens: TokensConfig,
+        *,
+        columns: Columns | None,
+        seed: int,
+        tokenizer: Tokenizer | None,
     ) -> Self:
         """As `open_system`."""
-        pairs = open_pairs(data)
+        pairs = open_pairs(data, columns=columns)
         parts, sources = split_texts(pairs.sources, seed=seed), texts_of(pairs.sources)
         if tokenizer is None:
             learned = [text for i in map(int, parts.train) for text in (sources[i], pairs.targets[i])]

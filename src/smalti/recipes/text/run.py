@@ -101,13 +101,14 @@ def train_text(
     settings = asked.settings
     start = settings.get("transfer", {}).get("start")
     begun = read_text_start(start) if start else None
-    task = text_task(data, task)
+    task = text_task(data, task, config.columns)
     tokens = choose_tokens(task, settings.get("tokens", {}))
     tokenizer = None
     if begun:
         tokenizer = begun.processor.with_specials(*SPECIALS[task])
         tokens = kind_of_start(tokens, tokenizer, settings.get("tokens", {}))
-    system = open_system(data, task, tokens, seed=int(settings.get("seed", 0)), tokenizer=tokenizer)
+    seed = int(settings.get("seed", 0))
+    system = open_system(data, task, tokens, columns=config.columns, seed=seed, tokenizer=tokenizer)
     if isinstance(system, Divided):
         system.parts.demand_train(system.name)
         if begun:
@@ -178,7 +179,9 @@ def resume_text(
     config = config.moved(data, device)
     place = find_device(config.device)
     tokenizer = read_tokenizer(folder)
-    system = open_system(config.data, config.task, recipe.tokens, seed=recipe.seed, tokenizer=tokenizer)
+    system = open_system(
+        config.data, config.task, recipe.tokens, columns=config.columns, seed=recipe.seed, tokenizer=tokenizer
+    )
     demand_same_data(config, system.fingerprint())
     if data is not None or device is not None:
         write_settings(folder, config, recipe, choices)

@@ -8,6 +8,7 @@ from typing import Any, Self
 import numpy as np
 from torch import nn
 
+from smalti.data.formats.columns import Columns
 from smalti.data.text import Sentences, open_sentences, split_texts, texts_of
 from smalti.evaluate.evaluators import ClassifyEvaluator
 from smalti.evaluate.groups import groups_at
@@ -35,10 +36,17 @@ class Labelling(Divided):
 
     @classmethod
     def open(
-        cls, data: str | os.PathLike[str], task: str, tokens: TokensConfig, *, seed: int, tokenizer: Tokenizer | None
+        cls,
+        data: str | os.PathLike[str],
+        task: str,
+        tokens: TokensConfig,
+        *,
+        columns: Columns | None,
+        seed: int,
+        tokenizer: Tokenizer | None,
     ) -> Self:
         """As `open_system`."""
-        source = open_sentences(data, raw=tokens.tokenizer == "bytes")
+        source = open_sentences(data, raw=tokens.tokenizer == "bytes", columns=columns)
         parts, texts = split_texts(source, seed=seed), texts_of(source)
         if tokenizer is None:
             tokenizer = make_tokenizer(tokens, texts, [texts[i] for i in map(int, parts.train)], SPECIALS["classify"])

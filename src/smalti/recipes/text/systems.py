@@ -6,6 +6,7 @@ from typing import Protocol, Self
 
 from torch import nn
 
+from smalti.data.formats.columns import Columns
 from smalti.data.text import text_kind
 from smalti.evaluate.text_evaluation import TextEvaluation
 from smalti.objectives import Batch, Objective
@@ -86,17 +87,19 @@ class System(Protocol):
         ...
 
 
-def is_text(data: str | os.PathLike[str], task: str | None, *, raw: bool = False) -> bool:
-    """Whether data is read as text: the task says so, or the data does. With `raw` every byte is to be a token, which
-    any file is good for."""
+def is_text(
+    data: str | os.PathLike[str], task: str | None, columns: Columns | None = None, *, raw: bool = False
+) -> bool:
+    """Whether data is read as text: the task says so, or the data does, whose `columns` mean what is said of them. With
+    `raw` every byte is to be a token, which any file is good for."""
     if task in TEXT_TASKS or (raw and task is None and not os.path.isdir(data)):
         return True
-    return task in (None, "classify") and text_kind(data) is not None
+    return task in (None, "classify") and text_kind(data, columns, task) is not None
 
 
-def text_task(data: str | os.PathLike[str], task: str | None) -> str:
+def text_task(data: str | os.PathLike[str], task: str | None, columns: Columns | None = None) -> str:
     """The task that is asked for, else what the data suggests."""
-    return task or KINDS.get(text_kind(data) or "corpus", "next-token")
+    return task or KINDS.get(text_kind(data, columns) or "corpus", "next-token")
 
 
 def open_system(
@@ -104,6 +107,7 @@ def open_system(
     task: str | None,
     tokens: TokensConfig,
     *,
+    columns: Columns | None = None,
     seed: int = 0,
     tokenizer: Tokenizer | None = None,
 ) -> System:
@@ -113,11 +117,12 @@ def open_system(
         data: a file or folder of running text, or a table of pairs or of labelled texts.
         task: else what the data suggests.
         tokens: how it becomes ids.
+        columns: what those of a table mean, if they have other names.
         seed: of the split, where the data has none.
         tokenizer: of a finished model; else one is made of the data.
 
     Raises:
         InputError: it cannot be read, or is not for this task.
     """
-    task = text_task(data, task)
-    return SYSTEMS[task].open(data, task, tokens, seed=seed, tokenizer=tokenizer)
+    task = text_task(data, task, columns)
+    return SYSTEMS[task].open(data, task, tokens, columns=columns, seed=seed, tokenizer=tokenizer)

@@ -91,7 +91,7 @@ def test_a_manifest_without_answers_names_its_columns(folder: Path) -> None:
     with pytest.raises(InputError, match="no label or target column; the columns are file_name, text, group"):
         opening.open(folder / "metadata.csv")
     with pytest.raises(InputError, match=r"no path column; the columns are A, Label; the first row must name the colu"):
-        opening.open(write(folder, "A,Label\n1,2\n"))
+        opening.open(write(folder, "A,Label\nx,2\n"))
 
 
 @pytest.mark.parametrize("beside", [(), ("README.txt",), ("README.txt", "LICENSE")])

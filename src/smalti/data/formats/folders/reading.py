@@ -82,7 +82,7 @@ def _no_classes(tree: Tree, pictures: Names, others: Names, remarks: Sequence[st
     if remarks:
         mend = (
             "give the manifest a column path with the file of each picture, and a column label (or labels, or "
-            "target) with its answer"
+            "target) with its answer, or name it as DATA, with --column path=NAME --column label=NAME"
         )
         return InputError("no classes found", where=tree.name, why="; ".join(remarks), mend=mend)
     return InputError(

@@ -47,7 +47,9 @@ def from_table(tree: Tree, others: Names) -> str:
         return ""
     tables = [path for path, remark in remarks.items() if not remark]
     if not tables:
-        return f"to take the labels from a table, give it the columns path and label: {next(iter(remarks.values()))}"
+        lacking = next(iter(remarks.values()))
+        or_named = "or name it as DATA, with --column path=NAME --column label=NAME"
+        return f"to take the labels from a table, give it the columns path and label: {lacking}; {or_named}"
     if len(tables) > 1:
         return f"name the one table of all labels as DATA, or join {few(tables)} to a manifest.csv with a column split"
     if not isinstance(tree.storage, Files):

@@ -84,10 +84,11 @@ def _reading(name: str, rows: AllRows, task: Task) -> Callable[[Row], list[str]]
         return partial(_names, column=column, separate=task == "multilabel" or column == "labels")
     if all(table.bits for table in tables):
         return _names_of_bits
+    wanted = _COLUMNS[task][0]
     raise InputError(
         f"no column for the task {task}; the columns are {tables[0].shown}",
         where=name,
-        mend=f"name the column of the answer {_COLUMNS[task][0]}",
+        mend=f"name the column of the answer {wanted}, or say which it is: --column {wanted}=NAME",
     )
 
 
@@ -131,7 +132,8 @@ def _numbers(rows: AllRows, n: int) -> tuple[tuple[str, ...], np.ndarray[Any, np
         values = np.fromiter((_number(row, row.values.get(c)) for row in rows for c in columns), np.float32)
         return columns, values.reshape(n, len(columns))
     if column is None:
-        raise InputError(f"no target column; the columns are {first.shown}", where=first.name, mend="name it target")
+        mend = "name it target, or say which it is: --column target=NAME"
+        raise InputError(f"no target column; the columns are {first.shown}", where=first.name, mend=mend)
     count = len(_several_numbers(next(iter(rows)), column))
     values = np.fromiter((number for row in rows for number in _as_many(row, column, count)), np.float32)
     labels = (column,) if count == 1 else tuple(f"target_{i}" for i in range(count))

@@ -1,12 +1,16 @@
 """From manifests to a source: their rows as samples, with their answers, splits and groups."""
 
 import os
+import shlex
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
 
+from smalti.data.formats.columns import Columns
 from smalti.data.formats.manifest.answers import answers
+from smalti.data.formats.manifest.guessing import guessed, likely_answer
 from smalti.data.formats.manifest.pictures import found_by_name, leads_to_pictures, none_exists, notes, paths
 from smalti.data.formats.manifest.search import Found
 from smalti.data.formats.manifest.tables import AllRows, Row, Table, table_of
@@ -16,7 +20,7 @@ from smalti.data.formats.tree import Tree, is_picture, suffix_of
 from smalti.data.formats.walk import walk
 from smalti.data.names import Names
 from smalti.data.source import Problem, Source, Storage, Task
-from smalti.errors import InputError, counted, few
+from smalti.errors import InputError, counted, few, printable
 
 __all__ = ["read_file", "read_tree"]
 
@@ -43,8 +47,9 @@ def _in_no_row(tree: Tree, names: Names, place: Place) -> Names:
     return Names(path for path in others if place.identity(path) not in roundabout) if roundabout else others
 
 
-def read_file(path: str | os.PathLike[str], name: str, task: Task | None) -> Source:
-    """The source that one manifest on disk describes; its paths start from its own folder. Raises InputError."""
+def read_file(path: str | os.PathLike[str], name: str, task: Task | None, columns: Columns | None = None) -> Source:
+    """The source that one manifest on disk describes; its paths start from its own folder. `columns` says what some of
+    its columns mean; what else is missing is guessed, where only one reading is left. Raises InputError."""
     try:
         with open(path, "rb") as file:
             content = file.read()
@@ -52,23 +57,38 @@ def read_file(path: str | os.PathLike[str], name: str, task: Task | None) -> Sou
         raise InputError(
             "cannot be read", where=name, why=error.strerror or str(error), mend="give yourself the right to read it"
         ) from error
-    table = table_of(content, name if suffix_of(name) else os.fspath(path))
-    if table.lacks:
-        mend = (
-            f"the first row must name the columns, e.g. path,label; path may be {' or '.join(PATH_COLUMNS[1:])} too; "
-            "of texts text,label or source,target"
-            if not table.path_column
-            else "name the column of the answer label, labels or target"
-        )
-        raise InputError(f"no {table.lacks}; the columns are {table.shown}", where=name, mend=mend)
+    table = table_of(content, name if suffix_of(name) else os.fspath(path)).renamed(columns)
     place = OnDisk(os.path.dirname(os.path.abspath(path)))
+    below = cache(_all_below)
+    guesses = guessed(table, place, lambda: below(place.root)[0])
+    table = table.renamed(guesses)
+    if table.lacks:
+        raise InputError(f"no {table.lacks}; the columns are {table.shown}", where=name, mend=_naming(table))
     if not leads_to_pictures(table, place):
-        files, unseen = _all_below(place.root)
+        files, unseen = below(place.root)
         table = found_by_name(table, files)
         if not table.elsewhere:
             raise none_exists([table], name, unseen)
     names = Names(paths([table], place))
-    return _source(name, [table], names, place.storage(names), task, tuple(notes([table])))
+    told = tuple(_told(meaning, column) for meaning, column in guesses.items())
+    return _source(name, [table], names, place.storage(names), task, tuple(notes([table])), told)
+
+
+def _told(meaning: str, column: str) -> Problem:
+    """What is to be known of a column that was guessed."""
+    cause = f"column {printable(column)} is taken for the {meaning}"
+    return Problem("guessed_column", "", cause, f"if it is another, say which: --column {meaning}=NAME")
+
+
+def _naming(table: Table) -> str:
+    """How a table gets the column that it lacks."""
+    if table.path_column is None:
+        return (
+            f"the first row must name the columns, e.g. path,label; path may be {' or '.join(PATH_COLUMNS[1:])} too; "
+            "of texts text,label or source,target; or say which they are, e.g. --column path=NAME --column label=NAME"
+        )
+    said = shlex.quote(f"label={printable(likely_answer(table))}")
+    return f"name the column of the answer label, labels or target, or say which it is, e.g. --column {said}"
 
 
 def _all_below(root: str) -> tuple[Sequence[str], str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import Self
 
+from smalti.data.formats.columns import Columns
 from smalti.data.formats.labels import composed, split_of
 from smalti.data.formats.manifest.pictures import leads_to_pictures, none_exists, notes, settled
 from smalti.data.formats.manifest.tables import AllRows, Table, table_of
@@ -40,14 +41,15 @@ class Found:
     notes: tuple[str, ...]
 
 
-def find(tree: Tree) -> Found:
+def find(tree: Tree, columns: Columns | None = None) -> Found:
     """Looks for metadata, manifest or labels (.csv, .tsv, .jsonl), in a folder around all pictures or in a split's
     folder there, or for train.csv etc. The outermost such folder counts in which one leads to pictures.
 
     A file without a path column is no manifest, nor is one that says what class folders say, of pictures that are not
-    there. Raises InputError where two would do, or where none of the pictures is there.
+    there. `columns` says what some of their columns mean; a table that lacks one of them is none either. Raises
+    InputError where two would do, where none of the pictures is there, or no table has the columns.
     """
-    place, tables = place_in(tree), _Tables.of(tree)
+    place, tables = place_in(tree), _Tables.of(tree, columns)
     used: list[Table] = []
     astray: list[list[Table]] = []  # those that lead nowhere, level by level
     unread = [*tables.others]
@@ -64,6 +66,8 @@ def find(tree: Tree) -> Found:
             astray.append([*here.values()])
     if astray and not used and not _as_the_folders(tree, astray[0]):
         raise none_exists(astray[0], tree.name)
+    if tables.unmeant and not used:
+        max(tables.unmeant, key=lambda table: len(table.columns)).renamed(columns)  # which raises
     passed_over = [
         f"{printable(table.name)} is not read: none of its pictures is there" for table in chain.from_iterable(astray)
     ]
@@ -78,26 +82,34 @@ class _Tables:
         levels: those that would do, by their paths, for each folder that they, or the folders of their splits, lie in.
         remarks: on those that lack something.
         others: the paths of those that lie or are called otherwise.
+        unmeant: those that lack a column whose meaning is said.
     """
 
     levels: dict[str, dict[str, Table]] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
     others: list[str] = field(default_factory=list)
+    unmeant: list[Table] = field(default_factory=list)
 
     @classmethod
-    def of(cls, tree: Tree) -> Self:
+    def of(cls, tree: Tree, columns: Columns | None) -> Self:
         tables, around = cls(), _around(tree.paths)
         for path in tree.paths:
             if path.lower().endswith(MANIFEST_SUFFIXES):
-                tables.add(tree, path, _level(path, around))
+                tables.add(tree, path, _level(path, around), columns)
         return tables
 
-    def add(self, tree: Tree, path: str, place: tuple[str, int] | None) -> None:
+    def add(self, tree: Tree, path: str, place: tuple[str, int] | None, columns: Columns | None) -> None:
         if place is None:
             self.others.append(path)
             return
         level, split = place
         table = table_of(tree.content(path), f"{tree.name}/{path}", posixpath.dirname(path), split)
+        try:
+            table = table.renamed(columns)
+        except InputError as error:
+            self.unmeant.append(table)
+            self.remarks.append(f"{printable(path)} is not read: {error.cause}")
+            return
         if table.lacks:
             self.remarks.append(_lacking(path, table))
         elif not table.answers and stem_of(path).lower() == "metadata":  # more likely what else is known of pictures

@@ -4,10 +4,11 @@ import math
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
+from smalti.data.formats.columns import Columns, renamed
 from smalti.data.formats.table import LABEL_COLUMNS, PATH_COLUMNS, Rows, parse
 from smalti.data.source import UNASSIGNED
 from smalti.errors import InputError, few, printable
@@ -58,12 +59,17 @@ class Table:
         found = tuple(c for c in ("label", "labels", "target", "targets") if c in self.columns) + self.target_columns
         return found or tuple(c for c in LABEL_COLUMNS if c in self.columns)[:1]
 
+    @property
+    def others(self) -> dict[str, str]:
+        """The columns beside path, split and group, and their names as they are written."""
+        known = {self.path_column, "split", "group", ""}
+        return {c: name for c, name in zip(self.columns, self.rows.header, strict=True) if c not in known}
+
     @cached_property
     def bits(self) -> dict[str, str]:
         """The label that each column stands for, its name as it is written: where no column is called as an answer is,
         and there are two or more beside path, split and group, all of them 0 or 1 in every row."""
-        known = {self.path_column, "split", "group", ""}
-        named = {c: name for c, name in zip(self.columns, self.rows.header, strict=True) if c not in known}
+        named = self.others
         if self.path_column is None or self.answers or len(named) < 2:
             return {}
         row = None
@@ -78,6 +84,11 @@ class Table:
         if self.path_column is None:
             return "path column"
         return "" if self.answers or self.bits else "label or target column"
+
+    def renamed(self, named: Columns | None) -> Self:
+        """The same with columns that mean what is said of them. Raises InputError as `columns.meant`."""
+        columns, rows = renamed(self.columns, self.rows, named, self.name)
+        return replace(self, columns=columns, rows=rows)
 
 
 def table_of(content: bytes, name: str, folder: str = "", split: int = UNASSIGNED) -> Table:
