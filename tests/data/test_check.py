@@ -1,9 +1,9 @@
-import hashlib
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.data.problems.looking import Memory
 
 from smalti.data.check import check
 from smalti.data.opening import open as open_data
@@ -11,17 +11,6 @@ from smalti.data.source import UNASSIGNED, Source
 from smalti.errors import InputError
 
 SHARED = Path(__file__).resolve().parents[2].parent / "shared" / "data"
-
-
-class Memory:
-    def __init__(self, contents):
-        self.contents = contents
-
-    def read(self, index):
-        return self.contents[index]
-
-    def fingerprint(self):
-        return hashlib.sha256(b"".join(bytes(content) for content in self.contents)).hexdigest()
 
 
 def source_of(pictures, targets=None, *, task="classify", labels=("a", "b"), splits=None, notes=()):

@@ -4,21 +4,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from rich.console import Console
+from tests.data.problems.looking import Memory
 
 from smalti.data.check import Check, Problem, check
 from smalti.data.check_table import check_table
 from smalti.data.source import UNASSIGNED, Source
-
-
-class Memory:
-    def __init__(self, contents):
-        self.contents = contents
-
-    def read(self, index):
-        return self.contents[index]
-
-    def fingerprint(self):
-        return "memory"
 
 
 def look(n=40, labels=("a", "b"), names=None, splits=None, name="set", **changes) -> Check:
