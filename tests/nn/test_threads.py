@@ -29,6 +29,7 @@ def free(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
     monkeypatch.setattr(module, "small_work", work)
     monkeypatch.setattr(module.time, "perf_counter", lambda: now[0])
     monkeypatch.setattr(module.os, "cpu_count", lambda: 8)
+    monkeypatch.setattr(module.time, "sleep", lambda seconds: None)
     return machine
 
 
@@ -90,6 +91,23 @@ def test_they_follow_the_machine_and_are_put_back(free):
         threads.settle()
         assert torch.get_num_threads() == 7
     assert torch.get_num_threads() == 8
+
+
+def test_who_holds_a_core_for_a_moment_is_waited_for(free, monkeypatch):
+    waited = []
+
+    def sleep(seconds: float) -> None:
+        waited.append(seconds)
+        free["cores"] = 8
+
+    monkeypatch.setattr(module.time, "sleep", sleep)
+    torch.set_num_threads(8)
+    free["cores"] = 4
+    with Threads():
+        assert torch.get_num_threads() == 8
+    with Threads():
+        assert torch.get_num_threads() == 8
+    assert waited == [module.MOMENT]  # once: on a quiet machine nobody waits
 
 
 @pytest.mark.parametrize(("number", "expected"), [(1, 1), (5, 5), (64, 8)])

@@ -12,6 +12,7 @@ __all__ = ["Threads", "free_threads"]
 
 ROUNDS = 4  # calls that are timed for each number of threads; of a core that is held, none is fast
 WORTH = 1.25  # how much faster fewer threads have to be
+MOMENT = 1.0  # seconds that a program which starts may hold a core
 
 
 class Threads:
@@ -27,7 +28,11 @@ class Threads:
         self.cores = os.cpu_count() or self.most
 
     def __enter__(self) -> "Threads":
+        """Looks again a moment later where not all are free: what is chosen for a whole run follows from it."""
         self.settle()
+        if self.number is None and torch.get_num_threads() < self.most:
+            time.sleep(MOMENT)
+            self.settle()
         return self
 
     def __exit__(self, *_: object) -> None:
