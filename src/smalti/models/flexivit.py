@@ -17,8 +17,9 @@ from torch import Tensor, nn
 from smalti.configs import demand
 from smalti.embed import patchify, resize_patches, resize_positions
 from smalti.errors import InputError
+from smalti.models.cct import SMALL
 from smalti.models.images import check_images
-from smalti.models.vit import SMALL, TRUNKS, ViT, ViTConfig
+from smalti.models.vit import TRUNKS, ViT, ViTConfig
 from smalti.nn.blank import Blank
 
 __all__ = ["PRESETS", "DrawnSize", "FlexiViT", "FlexiViTConfig", "at_patch_size"]

@@ -13,9 +13,11 @@ from smalti.errors import InputError
 from smalti.models import (
     beit,
     bert,
+    cct,
     cnn,
     convnext,
     deit,
+    dino,
     eva02,
     flexivit,
     gpt,
@@ -72,7 +74,7 @@ def seeded() -> torch.Generator:
 
 
 FAMILIES: dict[str, Family] = {
-    "vit": Family(vit.ViT, vit.ViTConfig, vit.PRESETS, example_images),
+    "vit": Family(vit.ViT, vit.ViTConfig, vit.PRESETS | dino.PRESETS | cct.PRESETS, example_images),
     "deit": Family(deit.DeiT, deit.DeiTConfig, deit.PRESETS, example_images),
     "beit": Family(vit.ViT, vit.ViTConfig, beit.PRESETS, example_images),
     "eva02": Family(vit.ViT, vit.ViTConfig, eva02.PRESETS, example_images),

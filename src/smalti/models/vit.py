@@ -1,9 +1,8 @@
 """Vision Transformer: an image is worth 16x16 words (arXiv:2010.11929), and its compact relatives for small pictures.
 
 Patches or a convolutional stem in front, the one Transformer, a pool and a linear head behind. Parameters carry timm's
-names, so published weights load as they are: those of DeiT without distillation (arXiv:2012.12877), DeiT-III
-(arXiv:2204.07118) and DINOv2 (arXiv:2304.07193, with registers arXiv:2309.16588) too, which differ in presets only;
-DINOv3 (arXiv:2508.10104) is one more, with other names in timm (`weights.timm`).
+names, so published weights load as they are: those of DeiT without distillation (arXiv:2012.12877) and DeiT-III
+(arXiv:2204.07118) too, which differ in presets only. More presets of this class: `cct`, `dino`, `beit`, `eva02`.
 
 Shapes: B batch, C channels, H x W pixels, N tokens (prefix + grid), D width.
 """
@@ -365,13 +364,6 @@ TRUNKS: dict[str, dict[str, Any]] = {  # of every published family
     "huge": {"embed_dim": 1280, "depth": 32, "num_heads": 16},
     "giant": {"embed_dim": 1536, "depth": 40, "num_heads": 24, "mlp": "swiglu", "mlp_ratio": 8 / 3},
 }
-SMALL: dict[str, dict[str, Any]] = {  # for pictures of 8 to 128 pixels
-    "nano": {"embed_dim": 64, "depth": 6, "num_heads": 4, "mlp_ratio": 2.0},
-    "mini": {"embed_dim": 128, "depth": 4, "num_heads": 4, "mlp_ratio": 2.0},
-    "midi": {"embed_dim": 192, "depth": 6, "num_heads": 6, "mlp_ratio": 2.0},
-    "maxi": {"embed_dim": 192, "depth": 9, "num_heads": 3, "mlp_ratio": 4.0},
-}
-
 
 VIT = {
     f"vit_{name}_patch{patch}_{size}": ViTConfig(size, patch, **TRUNKS[name])
@@ -396,59 +388,4 @@ DEIT3 = {
     )
     for size in sizes
 }
-REGISTERS: dict[str, dict[str, Any]] = {"": {}, "reg4_": {"reg_tokens": 4, "pos_prefix": False}}
-DINOV2 = {  # no head was published
-    f"vit_{name}_patch14_{tag}dinov2": ViTConfig(518, 14, **TRUNKS[name], num_classes=0, layer_scale=1e-5, **registers)
-    for name in ("small", "base", "large", "giant")
-    for tag, registers in REGISTERS.items()
-}
-DINOV3_TRUNKS: dict[str, dict[str, Any]] = {
-    **{name: TRUNKS[name] for name in ("small", "base", "large")},
-    "small_plus": {**TRUNKS["small"], "mlp": "swiglu"},
-    "huge_plus": {"embed_dim": 1280, "depth": 32, "num_heads": 20, "mlp": "swiglu"},
-}
-DINOV3_PARTS: dict[str, Any] = {
-    "num_classes": 0,
-    "reg_tokens": 4,
-    "pos_embed": "none",
-    "rope": "turns",
-    "layer_scale": 1e-5,
-    "norm_eps": 1e-5,
-}
-BIASES: dict[str, dict[str, Any]] = {"": {"qkv_bias": False}, "_qkvb": {"k_bias": False}}  # timm's, the authors'
-DINOV3 = {
-    f"vit_{name}_patch16_dinov3{tag}": ViTConfig(256, 16, **DINOV3_TRUNKS[name], **DINOV3_PARTS, **bias)
-    for tag, bias in BIASES.items()
-    for name in DINOV3_TRUNKS
-}
-CCT: dict[str, Any] = {"stem": "conv", "pool": "seq", "cls_token": False}
-SMALL_PICTURES = {
-    f"{kind}_{name}_patch{patch}_{size}": ViTConfig(size, patch, num_classes=10, init="mimetic", **SMALL[name], **parts)
-    for name in SMALL
-    for size in (8, 16, 28, 32, 48, 64, 96, 128)
-    for patch in (2, 4, 8)
-    if size % patch == 0 and 4 <= size // patch <= 16
-    for kind, parts in (("vit", {}), ("cct", CCT))
-}
-PUBLISHED_CCT = {  # the sizes of the paper (arXiv:2104.05704, table 2)
-    name: ViTConfig(
-        32,
-        patch,
-        num_classes=10,
-        embed_dim=width,
-        depth=depth,
-        num_heads=heads,
-        mlp_ratio=ratio,
-        qkv_bias=False,
-        attn_drop=0.1,
-        drop_path_rate=0.1,
-        **CCT,
-    )
-    for name, patch, width, depth, heads, ratio in (
-        ("cct_2_3x2_32", 4, 128, 2, 2, 1.0),
-        ("cct_4_3x2_32", 4, 128, 4, 2, 1.0),
-        ("cct_6_3x1_32", 2, 256, 6, 4, 2.0),
-        ("cct_7_3x1_32", 2, 256, 7, 4, 2.0),
-    )
-}
-PRESETS = {**VIT, **DEIT, **DEIT3, **DINOV2, **DINOV3, **SMALL_PICTURES, **PUBLISHED_CCT}
+PRESETS = {**VIT, **DEIT, **DEIT3}
