@@ -20,6 +20,7 @@ VARIANTS = {
     "mean": {"pool": "mean"},
     "map": {"pool": "map"},
     "conv stem": {"stem": "conv", "pool": "seq", "cls_token": False},
+    "conv block": {"stem": "conv", "pool": "seq", "cls_token": False, "conv_blocks": 1},
     "sincos": {"pos_embed": "sincos"},
     "rope": {"pos_embed": "none", "rope": "tokens"},
     "swiglu": {"mlp": "swiglu"},
@@ -207,6 +208,20 @@ def test_attention_maps_of_every_layer():
     maps.clear()
     model(torch.randn(1, 3, 16, 16))
     assert not maps  # the context is closed
+
+
+def test_the_first_blocks_may_mix_by_a_convolution():
+    parts = {"depth": 3, "cls_token": False, "pool": "mean"}
+    model = tiny(**parts, conv_blocks=2)
+    with attention_maps(model) as maps, torch.no_grad():
+        model(torch.randn(2, 3, 16, 16))
+        assert set(maps) == {"blocks.2.attn"}
+    plain, ours = (dict(tiny(**parts, conv_blocks=n).named_parameters()) for n in (0, 2))
+    assert {name for name in ours if name not in plain} == {"blocks.0.attn.conv.weight", "blocks.1.attn.conv.weight"}
+    with pytest.raises(InputError, match="0 to 3, the depth"):
+        tiny(**parts, conv_blocks=4)
+    with pytest.raises(InputError, match="without a class token or registers"):
+        tiny(conv_blocks=1)
 
 
 def test_drop_path_ramps_from_zero():

@@ -32,6 +32,7 @@ def ours_only(config: ViTConfig) -> dict[str, bool]:
     """Parts of a ViT that only smalti's has, or that others have under other names."""
     return {
         "a convolutional stem": config.stem != "patch",
+        "a convolution in place of attention": config.conv_blocks > 0,
         f'"{config.pool}" pooling': config.pool not in ("cls", "mean"),
         "rotary positions": config.rope != "none",
         "SwiGLU": config.mlp != "gelu",

@@ -1,7 +1,8 @@
 """Small ViTs for small pictures, with plain patches and with a convolutional stem: compact transformers, CCT
 (arXiv:2104.05704).
 
-The class is `models.vit.ViT`. The presets of the paper, and those that the rule chooses among, which begin mimetic.
+The class is `models.vit.ViT`. The presets of the paper, and those that the rule chooses among: they begin mimetic, and
+behind a stem the first block is a convolution too (docs/log.md has what it brings).
 """
 
 from typing import Any
@@ -23,7 +24,7 @@ SMALL_PICTURES = {
     for size in (8, 16, 28, 32, 48, 64, 96, 128)
     for patch in (2, 4, 8)
     if size % patch == 0 and 4 <= size // patch <= 16
-    for kind, parts in (("vit", {}), ("cct", CCT))
+    for kind, parts in (("vit", {}), ("cct", {**CCT, "conv_blocks": 1}))
 }
 PUBLISHED_CCT = {  # the sizes of the paper (arXiv:2104.05704, table 2)
     name: ViTConfig(

@@ -50,6 +50,7 @@ class FlexiViTConfig(ViTConfig):
         demand(self.stem == "patch", "stem", self.stem, '"patch": convolutions have a size of their own')
         demand(self.pos_embed == "learned", "pos_embed", self.pos_embed, '"learned"')
         demand(self.rope == "none", "rope", self.rope, '"none": angles are made for one grid')
+        demand(self.conv_blocks == 0, "conv_blocks", self.conv_blocks, "0: they are made for one grid")
         demand(not self.rel_bias, "rel_bias", self.rel_bias, "false: it is made for one grid")
 
 

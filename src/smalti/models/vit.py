@@ -25,6 +25,7 @@ from smalti.models.images import ImageConfig, check_images
 from smalti.nn import (
     Attention,
     Block,
+    GridConv,
     LastLinear,
     LayerScale,
     Mlp,
@@ -58,6 +59,8 @@ class ViTConfig(ImageConfig):
         embed_dim: width D.
         depth: blocks.
         num_heads: heads of each attention.
+        conv_blocks: how many blocks, from the first, mix tokens by a 3 x 3 convolution in place of attention (CoAtNet,
+            arXiv:2106.04803); for patches alone, without a class token or registers.
         mlp_ratio: width of the MLP over D.
         stem: "patch" (one linear layer) or "conv" (CCT's convolutions).
         stem_dim: channels inside the convolutional stem.
@@ -92,6 +95,7 @@ class ViTConfig(ImageConfig):
     embed_dim: int = 768
     depth: int = 12
     num_heads: int = 12
+    conv_blocks: int = 0
     mlp_ratio: float = 4.0
     stem: Literal["patch", "conv"] = "patch"
     stem_dim: int = 64
@@ -121,6 +125,9 @@ class ViTConfig(ImageConfig):
         demand(self.reg_tokens >= 0, "reg_tokens", self.reg_tokens, "0 or more")
         fits = not self.rel_bias or self.num_prefix_tokens <= 1
         demand(fits, "rel_bias", self.rel_bias, "for a class token and patches, without registers")
+        demand(0 <= self.conv_blocks <= self.depth, "conv_blocks", self.conv_blocks, f"0 to {self.depth}, the depth")
+        plain = not self.conv_blocks or self.num_prefix_tokens == 0
+        demand(plain, "conv_blocks", self.conv_blocks, "for patches alone, without a class token or registers")
         demand(self.pre_logits is None or self.pre_logits >= 1, "pre_logits", self.pre_logits, "1 or more, or none")
         demand(self.norm_eps > 0, "norm_eps", self.norm_eps, "a number above 0")
         demand(self.mlp_ratio * self.embed_dim >= 1, "mlp_ratio", self.mlp_ratio, "a number above 0")
@@ -131,6 +138,12 @@ class ViTConfig(ImageConfig):
     def num_prefix_tokens(self) -> int:
         """Tokens in front of the patches."""
         return int(self.cls_token) + self.reg_tokens
+
+    @property
+    def grid_size(self) -> tuple[int, int]:
+        """(h, w): rows and columns of patches."""
+        h, w = (math.ceil(side / self.patch_size) for side in self.size)
+        return h, w
 
 
 class ViT(Transformer):
@@ -225,7 +238,8 @@ class ViT(Transformer):
     def init_mimetic(self) -> None:
         """Attention and learned positions as in a trained model."""
         for block in self.blocks:
-            mimetic_(cast(Attention, block.attn))
+            if isinstance(block.attn, Attention):
+                mimetic_(block.attn)
         if self.pos_embed is not None and self.pos_embed.requires_grad:
             D = self.config.embed_dim
             fixed = sincos_2d(self.grid_size, math.ceil(D / 4) * 4)[:, :D]  # they come in fours
@@ -236,22 +250,10 @@ def build_block(config: ViTConfig, index: int) -> Block:
     """Block `index` of `depth`: pre-norm, its drop-path rate on a linear ramp."""
     D = config.embed_dim
     norm = partial(nn.LayerNorm, eps=config.norm_eps)
-    head_norm = partial(norm, D // config.num_heads) if config.qk_norm else nn.Identity
     gate = partial(LayerScale, D, config.layer_scale) if config.layer_scale is not None else nn.Identity
     return Block(
         norm(D),
-        Attention(
-            D,
-            config.num_heads,
-            qkv=NoKeyBias(D) if config.qkv_bias and not config.k_bias else None,
-            qkv_bias=config.qkv_bias,
-            rotation=ROPES[config.rope].rotation,
-            q_norm=head_norm(),
-            k_norm=head_norm(),
-            rel_bias=build_rel_bias(config),
-            attn_drop=config.attn_drop,
-            proj_drop=config.drop_rate,
-        ),
+        GridConv(D, config.grid_size) if index < config.conv_blocks else build_attention(config),
         norm(D),
         build_mlp(config),
         ls1=gate(),
@@ -260,12 +262,29 @@ def build_block(config: ViTConfig, index: int) -> Block:
     )
 
 
+def build_attention(config: ViTConfig) -> Attention:
+    """The attention of one block."""
+    D = config.embed_dim
+    head_norm = partial(nn.LayerNorm, D // config.num_heads, eps=config.norm_eps) if config.qk_norm else nn.Identity
+    return Attention(
+        D,
+        config.num_heads,
+        qkv=NoKeyBias(D) if config.qkv_bias and not config.k_bias else None,
+        qkv_bias=config.qkv_bias,
+        rotation=ROPES[config.rope].rotation,
+        q_norm=head_norm(),
+        k_norm=head_norm(),
+        rel_bias=build_rel_bias(config),
+        attn_drop=config.attn_drop,
+        proj_drop=config.drop_rate,
+    )
+
+
 def build_rel_bias(config: ViTConfig) -> RelativeBias | None:
     """The bias for offsets of one attention, or none."""
     if not config.rel_bias:
         return None
-    h, w = (math.ceil(side / config.patch_size) for side in config.size)
-    return RelativeBias((h, w), config.num_heads, cls_token=config.cls_token)
+    return RelativeBias(config.grid_size, config.num_heads, cls_token=config.cls_token)
 
 
 def build_patches(config: ViTConfig) -> PatchEmbed:

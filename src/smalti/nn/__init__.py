@@ -2,6 +2,7 @@
 
 from smalti.nn.attention import Attention, Context, CrossAttention, NoKeyBias, attend, attention_weights
 from smalti.nn.cache import Cache
+from smalti.nn.grid import GridConv
 from smalti.nn.maps import attention_maps
 from smalti.nn.masks import causal_mask, combine, padding_bias
 from smalti.nn.merge import merge_tokens
@@ -39,6 +40,7 @@ __all__ = [
     "DecoderBlock",
     "DropPath",
     "ExactLinear",
+    "GridConv",
     "LastLinear",
     "LayerScale",
     "Mlp",

@@ -12,6 +12,7 @@ Shapes: B batch, N tokens, M of them left, D width, K head width.
 """
 
 from collections.abc import Iterable
+from itertools import takewhile
 from typing import Any, NamedTuple
 
 import torch
@@ -21,6 +22,7 @@ from torch import Tensor, nn
 from smalti.configs import demand
 from smalti.errors import InputError
 from smalti.nn.attention import Attention
+from smalti.nn.grid import GridConv
 from smalti.nn.residual import Residual
 from smalti.nn.transformer import Block, Transformer
 
@@ -28,7 +30,7 @@ __all__ = ["Matching", "MergingBlocks", "match", "merge", "merge_tokens"]
 
 
 def merge_tokens(model: nn.Module, r: int) -> nn.Module:
-    """`model`, in eval mode, with `r` tokens merged into others in each block; it is changed in place.
+    """`model`, in eval mode, with `r` tokens merged into others behind each attention; it is changed in place.
 
     It may be in any precision and packed, before or after. Its attention maps are gone: those of fewer tokens in each
     block would say nothing of patches.
@@ -46,16 +48,24 @@ def merge_tokens(model: nn.Module, r: int) -> nn.Module:
     if why := what_forbids(model):
         mend = "leave merging out, or use a ViT or DeiT with positions on its tokens"
         raise InputError(f"the tokens of this {type(model).__name__} cannot be merged", why=why, mend=mend)
-    blocks = MergingBlocks(model.blocks, r, model.num_prefix_tokens)  # type: ignore[arg-type]
-    model.blocks = nn.ModuleList([blocks])
+    whole, attending = parted(model)
+    blocks = MergingBlocks(attending, r, model.num_prefix_tokens)  # type: ignore[arg-type]
+    model.blocks = nn.ModuleList([*whole, blocks])
     return model
+
+
+def parted(model: nn.Module) -> tuple[list[Any], list[Any]]:
+    """The first blocks of a Transformer, which need all tokens for their convolutions, and the others."""
+    blocks: Any = model.blocks
+    whole = list(takewhile(lambda block: isinstance(getattr(block, "attn", None), GridConv), blocks))
+    return whole, list(blocks)[len(whole) :]
 
 
 def what_forbids(model: nn.Module) -> str:
     """Why the tokens of `model` cannot be merged; empty where they can."""
     plain = isinstance(model, Transformer) and all(
         type(block) is Block and type(block.attn) is Attention and type(block.residual) is Residual
-        for block in model.blocks
+        for block in parted(model)[1]
     )
     if not plain:
         return "it is no plain Transformer, in which every token may attend to every other"
