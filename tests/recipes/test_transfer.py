@@ -85,7 +85,7 @@ def test_labels_it_knows_begin_with_what_it_knows(trained, tmp_path):
     assert torch.equal(fresh.head.weight[0], old.module.head.weight[7])
     assert torch.equal(fresh.head.weight[2], old.module.head.weight[2])
     assert (fresh.head.weight[1] == 0).all()
-    assert torch.equal(fresh.blocks[0].attn.qkv.weight, old.module.blocks[0].attn.qkv.weight)
+    assert torch.equal(fresh.blocks[1].attn.qkv.weight, old.module.blocks[1].attn.qkv.weight)
 
 
 def test_positions_of_a_grid_that_was_no_square_are_resized_from_it(tmp_path):
