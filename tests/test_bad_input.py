@@ -268,7 +268,8 @@ def test_every_flipped_bit_in_a_model_file_is_seen(ground: Ground):
         else:
             unseen.append(bytes(damaged[max(place - 12, 0) : place + 12]))
     assert told == {("m.safetensors", True)}
-    assert all(b'"pt"' in around or b"  " in around for around in unseen), unseen  # what says nothing of this model
+    same = (b'"pt"', b"  ", b"1E-06")  # what says nothing of this model: another framework, padding, the e of a number
+    assert all(any(part in around for part in same) for around in unseen), unseen
 
 
 # --- stopped, killed, and out of the way
