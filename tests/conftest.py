@@ -13,7 +13,7 @@ import smalti._torchvision  # noqa: F401 - timm imports torchvision; the guard h
 settings.register_profile("smalti", deadline=None)  # how long an example takes says how busy the machine is
 settings.load_profile("smalti")
 
-pytest_plugins = ["tests.hub_cache", "tests.text_runs"]  # fixtures of many rooms
+pytest_plugins = ["tests.hub_cache", "tests.picture_runs", "tests.text_runs"]  # fixtures of many rooms
 
 
 def pytest_collection_finish() -> None:

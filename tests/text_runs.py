@@ -1,14 +1,17 @@
 """Small data sets of text, and a short run on each."""
 
 import csv
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import smalti
+from smalti.train.loop import Stopped, fit
 
 SMALL = {"embed_dim": 16, "depth": 1, "num_heads": 2}
+TINY = {f"model.options.{name}": value for name, value in SMALL.items()}
 LINES = "the cat sat on the mat. a dog ran to the man.\n"
 
 
@@ -47,8 +50,25 @@ def text_runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     for task, file in FILES.items():
         folder = tmp_path_factory.mktemp(task)
         data = file(folder)
-        options = {f"model.options.{name}": value for name, value in SMALL.items()}
         asked = "masked-token" if task == "masked-token" else None  # the others are found from the data
-        result = smalti.train(data, task=asked, steps=60, out=folder / "run", overrides=options, show=False)
+        result = smalti.train(data, task=asked, steps=60, out=folder / "run", overrides=TINY, show=False)
         runs[task] = (data, result)
     return runs
+
+
+def stopping_at(step: int) -> Callable[..., Any]:
+    """In place of the loop's `fit`: it saves behind that step, and is stopped."""
+
+    def cut(*args, listener, **kwargs):
+        tell = listener.on_step
+
+        def on_step(state, progress, values):
+            tell(state, progress, values)
+            if state.step == step:
+                listener.save(state)
+                raise Stopped
+
+        listener.on_step = on_step
+        return fit(*args, listener=listener, **kwargs)
+
+    return cut

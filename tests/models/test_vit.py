@@ -218,8 +218,8 @@ def test_the_first_blocks_may_mix_by_a_convolution():
         assert set(maps) == {"blocks.2.attn"}
     plain, ours = (dict(tiny(**parts, conv_blocks=n).named_parameters()) for n in (0, 2))
     assert {name for name in ours if name not in plain} == {"blocks.0.attn.conv.weight", "blocks.1.attn.conv.weight"}
-    with pytest.raises(InputError, match="0 to 3, the depth"):
-        tiny(**parts, conv_blocks=4)
+    with pytest.raises(InputError, match="conv_blocks = 3 is not 0 or more and below the depth of 3"):
+        tiny(**parts, conv_blocks=3)
     with pytest.raises(InputError, match="without a class token or registers"):
         tiny(conv_blocks=1)
 

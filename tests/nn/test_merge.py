@@ -205,7 +205,6 @@ def test_int8_is_calibrated_on_what_the_merging_blocks_see():
         ("cnn_small_32", {}, "no plain Transformer"),
         ("bert_mini", {}, "no patches"),
         ("bert_mini", {"pos_embed": "rope"}, "no patches"),
-        ("cct_nano_patch4_32", {"conv_blocks": 6}, "no attention"),
         ("vit_nano_patch4_32", {"rope": "tokens"}, "rotary positions"),
         ("vit_nano_patch4_32", {"rel_bias": True}, "the offset between two tokens"),
     ],

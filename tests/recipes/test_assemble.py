@@ -117,7 +117,7 @@ def test_a_range_test_of_few_steps_is_left_out_and_that_is_told(monkeypatch):
         yield lines.append
 
     circumstances = given(n=30)
-    recipe = choose(circumstances).recipe.with_settings({"model.options.depth": 1})
+    recipe = choose(circumstances).recipe.with_settings({"model.options.depth": 2})
     pictures = make_pictures(recipe, circumstances.source, 0, show=False)
     about = (recipe, circumstances.source, circumstances.split, pictures, torch.device("cpu"))
     kept, choice = find_rate(*about, 19, show=False)

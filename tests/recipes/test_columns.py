@@ -12,7 +12,7 @@ import smalti
 from smalti.cli import run
 from smalti.errors import InputError
 
-TINY = "--model cct_nano_patch2_8 --set model.options.depth=1 --set optim.lr=0.01 --device cpu --steps 2"
+TINY = "--model cct_nano_patch2_8 --set model.options.depth=2 --set optim.lr=0.01 --device cpu --steps 2"
 NAMED = "--column label=dx --column group=lesion_id"
 
 

@@ -1,10 +1,6 @@
 """Whole runs on small real data, through the command line: what a run folder holds, and that a run can be repeated."""
 
 import json
-import os
-import shlex
-import shutil
-import signal
 import tomllib
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,14 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
-from safetensors.torch import load_file
 from sklearn.datasets import load_digits
+from tests.picture_runs import PLAIN, QUICK, result, rows, same_weights, smalti_
 
 import smalti
 from smalti import api, data
-from smalti.cli import run
 from smalti.data.check import check
 from smalti.data.pictures import Pictures
 from smalti.data.split import split
@@ -28,48 +22,9 @@ from smalti.errors import InputError
 from smalti.modelfile import read_model
 from smalti.train import loop
 
-SMALL = "--model cct_nano_patch2_8 --set model.options.depth=1 --set optim.lr=0.02"
-PLAIN = "--device cpu --set loop.batch_size=32 --set augment.flip=none --set views.shift=0"  # the rest takes time
-QUICK = f"{SMALL} {PLAIN}"
+pytestmark = pytest.mark.usefixtures("here")
+
 LEARNS = "--model cct_nano_patch2_8 --set model.options.depth=2 --set optim.lr=0.04"
-NOISY = (
-    f"train digits {SMALL} --epochs 3 --fraction 0.1 --seed 5 {PLAIN} --set loop.batch_size=28 "
-    "--set loop.evaluations=5 --set loop.ema_decay=0.9 --set model.options.drop_rate=0.1 --set mix.mixup=0.2 "
-    "--set augment.erase=0.3"
-)
-
-
-@pytest.fixture(scope="session")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("cache")
-
-
-@pytest.fixture(autouse=True)
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cache: Path) -> Path:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("SMALTI_CACHE", str(cache))
-    return tmp_path
-
-
-def smalti_(line: str) -> int:
-    return run(shlex.split(line))
-
-
-def tensors(folder: str, name: str = "model.safetensors") -> dict[str, torch.Tensor]:
-    return load_file(Path(folder, name))
-
-
-def same_weights(one: str, other: str, name: str = "model.safetensors") -> bool:
-    a, b = tensors(one, name), tensors(other, name)
-    return a.keys() == b.keys() and all(torch.equal(a[key], b[key]) for key in a)
-
-
-def rows(folder: str) -> list[dict[str, float]]:
-    return [json.loads(line) for line in Path(folder, "metrics.jsonl").read_text().splitlines()]
-
-
-def result(folder: str) -> dict[str, Any]:
-    return json.loads(Path(folder, "result.json").read_text())
 
 
 def last_of_equals(judged: list[dict[str, float]], n: int) -> float:
@@ -194,187 +149,11 @@ def test_a_mistyped_wish_for_the_data_is_refused(wish: dict[str, str]):
     assert not Path("r").exists()
 
 
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A run nobody interrupted: three epochs of five steps; with a running mean, dropout, erasing and mixing."""
-    folder = str(tmp_path_factory.mktemp("whole") / "run")
-    assert smalti_(f"{NOISY} --out {folder}") == 0
-    return folder
-
-
-def cut_at(step: int, line: str, monkeypatch: pytest.MonkeyPatch) -> int:
-    """The exit code of a command that is told to stop in its training step `step`, counted from 1."""
-    real = loop.train_step
-
-    def cut(state: Any, *args: Any) -> Any:
-        if state.step == step - 1:
-            os.kill(os.getpid(), signal.SIGINT)
-        return real(state, *args)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(loop, "train_step", cut)
-        return smalti_(line)
-
-
-@pytest.mark.parametrize("step", [1, 5, 8, 14])
-def test_a_run_cut_at_any_step_equals_the_unbroken_one(step: int, whole: str, monkeypatch: pytest.MonkeyPatch):
-    """At the first step, at the end of an epoch, in its middle, before the last step."""
-    assert cut_at(step, f"{NOISY} --out cut", monkeypatch) == 75
-    assert not Path("cut/model.safetensors").exists()
-    assert smalti_("train --resume cut") == 0
-    for name in ("model.safetensors", "checkpoints/last.safetensors", "checkpoints/best.safetensors"):
-        assert same_weights(whole, "cut", name), name
-    assert Path(whole, "metrics.jsonl").read_bytes() == Path("cut/metrics.jsonl").read_bytes()
-    assert result(whole)["metrics"] == result("cut")["metrics"]
-    assert result(whole)["best_step"] == result("cut")["best_step"]
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
-@pytest.mark.parametrize("place", ["smalti.recipes.pictures.new_state", "smalti.recipes.pictures.evaluate_on"])
-def test_a_run_stopped_outside_its_steps_says_how_to_go_on(
-    place: str, number: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-):
-    """Before the first of them, and while the test pictures are judged."""
-    before = signal.getsignal(number)
-    with monkeypatch.context() as patch:
-        patch.setattr(place, lambda *_, **__: os.kill(os.getpid(), number))
-        assert smalti_(f"train digits {QUICK} --fraction 0.1 --steps 1 --out cut") == 75
-    assert capsys.readouterr().err.endswith(
-        "stopped: cut: stopped; what was saved is safe; smalti train --resume cut\n"
-    )
-    assert signal.getsignal(number) is before
-    assert smalti_("train --resume cut") == 0
-    assert result("cut")["steps"] == 1
-
-
-def test_a_network_with_running_statistics_resumes_too(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-):
-    train = (
-        f"train digits --model resnet18_32 --steps 4 {PLAIN} --set preprocess.img_size=8 "
-        "--set model.options.stem=large --set optim.lr=0.001 --set loop.batch_size=8 --set loop.evaluations=2"
-    )
-    assert smalti_(f"{train} --out whole") == 0
-    assert cut_at(3, f"{train} --out cut", monkeypatch) == 75
-    assert smalti_("train --resume cut") == 0
-    assert same_weights("whole", "cut")
-    assert tensors("cut")["bn1.running_var"].std() > 0
-    capsys.readouterr()
-    assert smalti_("evaluate cut digits --json") == 0
-    assert json.loads(capsys.readouterr().out)["metrics"] == result("whole")["metrics"]
-
-
-def test_a_run_whose_data_changed_is_not_resumed(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("smalti.recipes.pictures.carry_out", lambda run: run)  # as if it were killed
-    for i in range(8):
-        Image.new("L", (8, 8), 9 * i).save(f"{i}.png")
-    manifest, lines = Path("manifest.csv"), [f"{i}.png,{'ab'[i % 2]}\n" for i in range(8)]
-    manifest.write_text("path,label\n" + "".join(lines))
-    smalti.train(manifest, model="cct_nano_patch2_8", steps=1, device="cpu", out="r", show=False)
-    for picture in Path().glob("*.png"):
-        os.utime(picture, (1, 1))  # as a synchronised folder has it
-    smalti.resume("r", show=False)
-    manifest.write_text("path,label\n" + "".join(lines).replace("0.png,a", "0.png,b"))
-    with pytest.raises(InputError, match="the data has changed"):
-        smalti.resume("r", show=False)
-    manifest.write_text("path,label\n" + "".join(lines))
-    Image.new("L", (8, 8), 200).save("0.png")
-    with pytest.raises(InputError, match="the data has changed"):
-        smalti.resume("r", show=False)
-
-
-def test_a_run_whose_data_has_moved_goes_on_there(monkeypatch: pytest.MonkeyPatch):
-    for i in range(20):
-        Path(f"here/{'ab'[i % 2]}").mkdir(parents=True, exist_ok=True)
-        Image.new("L", (8, 8), 9 * i).save(f"here/{'ab'[i % 2]}/{i}.png")
-    train = f"train here {QUICK} --steps 4"
-    assert smalti_(f"{train} --out whole") == 0
-    assert cut_at(2, f"{train} --out cut", monkeypatch) == 75
-    Path("here").rename("there")
-    assert smalti_("train --resume cut") == 2
-    assert smalti_("train there --resume cut") == 0
-    assert same_weights("whole", "cut")
-    assert tomllib.loads(Path("cut/run.toml").read_text())["run"]["data"] == os.path.abspath("there")
-    Path("other/a").mkdir(parents=True)
-    shutil.copytree("there/b", "other/b")
-    Image.new("L", (8, 8), 1).save("other/a/1.png")
-    with pytest.raises(InputError, match="the data has changed"):
-        smalti.resume("cut", "other", show=False)
-    assert tomllib.loads(Path("cut/run.toml").read_text())["run"]["data"] == os.path.abspath("there")
-
-
-def test_a_run_goes_on_on_another_device(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
-    """As one of a GPU does where there is none; the message says how."""
-    assert cut_at(2, f"train digits {QUICK} --fraction 0.1 --steps 3 --out r", monkeypatch) == 75
-    settings = Path("r/run.toml")
-    settings.write_text(settings.read_text().replace('device = "cpu"', 'device = "cuda:99"'))
-    capsys.readouterr()
-    assert smalti_("train --resume r") == 2
-    assert "use --device cpu" in capsys.readouterr().err
-    assert smalti_("train --resume r --device cpu") == 0
-    assert tomllib.loads(settings.read_text())["run"]["device"] == "cpu"
-    assert result("r")["steps"] == 3
-    monkeypatch.setattr("smalti.recipes.pictures.find_device", torch.device)
-    with pytest.raises(InputError, match="no training on pictures with mps"):
-        smalti.resume("r", device="mps", show=False)
-
-
-def test_drawn_evenly_with_another_loss_a_run_is_written_down_and_resumes(monkeypatch: pytest.MonkeyPatch):
-    train = (
-        f"train digits {QUICK} --steps 6 --set target.sampling=balanced --set loop.evaluations=2 "
-        "--set target.loss=focal --set target.gamma=1"
-    )
-    assert smalti_(f"{train} --out whole") == 0
-    told = tomllib.loads(Path("whole/run.toml").read_text())
-    assert told["target"] == {
-        "smoothing": 0.0,
-        "class_weights": "none",
-        "loss": "focal",
-        "gamma": 1.0,
-        "sampling": "balanced",
-    }
-    assert cut_at(4, f"{train} --out cut", monkeypatch) == 75
-    assert smalti_("train --resume cut") == 0
-    assert same_weights("whole", "cut")
-
-
-def test_a_fraction_is_told_written_down_and_repeated(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-):
-    train = f"train digits {QUICK} --steps 6 --fraction 0.1 --set loop.batch_size=16"
-    assert smalti_(f"{train} --out whole") == 0
-    said = capsys.readouterr().err
-    assert "0.1 of train was asked for: 143 of 1,438" in said
-    assert "143 training pictures" in said, "the rule sees the fraction"
-    told = tomllib.loads(Path("whole/run.toml").read_text())
-    assert told["fraction"] == 0.1
-    assert "0.1 of train" in next(choice["reason"] for choice in told["choices"] if choice["name"] == "split")
-    assert "0.1 of train" in Path("whole/report.html").read_text()
-    assert cut_at(4, f"{train} --out cut", monkeypatch) == 75
-    assert smalti_("train --resume cut") == 0
-    assert smalti_("train digits --config whole/run.toml --device cpu --out again") == 0
-    assert same_weights("whole", "cut")
-    assert same_weights("whole", "again")
-    source = data.open("digits")
-    assert result("whole")["n"] == len(split(source, check(source).facts).test)
-    capsys.readouterr()
-    assert smalti_("evaluate whole digits --split train --json") == 0
-    assert json.loads(capsys.readouterr().out)["n"] == 143
-
-
 def test_the_speed_of_a_set_smaller_than_a_batch_is_that_of_its_pictures():
     line = f"train digits {QUICK} --steps 2 --fraction 0.02 --out r"
     assert smalti_(line) == 0
     timing = result("r")["timing"]
     assert timing["images_per_second"] * timing["train"] == pytest.approx(2 * 30)
-
-
-def test_a_finished_run_is_judged_again_and_stays_the_same():
-    assert smalti_(f"train digits {QUICK} --steps 3 --out r") == 0
-    before, metrics = tensors("r"), result("r")["metrics"]
-    assert smalti_("train --resume r") == 0
-    assert all(torch.equal(before[key], value) for key, value in tensors("r").items())
-    assert result("r")["metrics"] == metrics
 
 
 def manifest(answer: Callable[[int, np.ndarray], str], column: str, n: int = 240) -> None:
@@ -522,7 +301,7 @@ def test_a_picture_is_read_once_for_all_that_is_done_with_it(here: Path, monkeyp
 
     monkeypatch.setattr(Pictures, "_fill", fill)
     line = "train d --model cct_nano_patch4_32 --device cpu --steps 20 --out r --set optim.name=adam"
-    small = "--set model.options.depth=1 --set loop.batch_size=8 --set loop.evaluations=1"
+    small = "--set model.options.depth=2 --set loop.batch_size=8 --set loop.evaluations=1"
     assert smalti_(f"{line} {small} --set views.mirror=false") == 0
     for size, n in (((40, 40), 40), ((32, 32), 40 + 40)):  # to learn from; to choose by and to judge
         assert len([i for at, i in read if at == size]) == n

@@ -22,7 +22,7 @@ from smalti.train.budget import Budget
 TRAIN = (
     "train digits --model cct_nano_patch2_8 --teacher auto --steps 10 --seed 5 --device cpu --set optim.lr=0.01 "
     "--set loop.batch_size=24 --set model.options.drop_rate=0.1 --set teacher.kind=soft --fraction 0.1 "
-    "--set model.options.depth=1 --set loop.evaluations=4 --set augment.flip=none --set views.shift=0"
+    "--set model.options.depth=2 --set loop.evaluations=4 --set augment.flip=none --set views.shift=0"
 )  # 3 steps of the teacher, 7 of the student: an epoch has 5
 
 

@@ -15,7 +15,7 @@ from smalti.recipes import training
 from smalti.train import loop
 from smalti.train.budget import Budget
 
-PICTURES = {"model.options.depth": 1, "optim.lr": 0.02, "augment.flip": "none", "views.shift": 0}
+PICTURES = {"model.options.depth": 2, "optim.lr": 0.02, "augment.flip": "none", "views.shift": 0}
 TEXT = {f"model.options.{name}": value for name, value in SMALL.items()} | {"tokens.max_len": 16}
 KINDS = ["pictures", "text"]
 

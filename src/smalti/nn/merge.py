@@ -69,8 +69,6 @@ def what_forbids(model: nn.Module) -> str:
     )
     if not plain:
         return "it is no plain Transformer, in which every token may attend to every other"
-    if not parted(model)[1]:
-        return "it has no attention, whose keys say which tokens are alike"
     if not hasattr(model, "num_prefix_tokens"):
         return "its tokens are no patches of a picture"
     if getattr(model, "rope", None) is not None:
