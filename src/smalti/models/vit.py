@@ -125,8 +125,8 @@ class ViTConfig(ImageConfig):
         demand(self.reg_tokens >= 0, "reg_tokens", self.reg_tokens, "0 or more")
         fits = not self.rel_bias or self.num_prefix_tokens <= 1
         demand(fits, "rel_bias", self.rel_bias, "for a class token and patches, without registers")
-        attends = f"0 or more and below the depth of {self.depth}, so that a block attends"
-        demand(0 <= self.conv_blocks < self.depth, "conv_blocks", self.conv_blocks, attends)
+        left = f"0 or more and below the depth of {self.depth}"  # a block at least attends
+        demand(0 <= self.conv_blocks < self.depth, "conv_blocks", self.conv_blocks, left)
         plain = not self.conv_blocks or self.num_prefix_tokens == 0
         demand(plain, "conv_blocks", self.conv_blocks, "for patches alone, without a class token or registers")
         demand(self.pre_logits is None or self.pre_logits >= 1, "pre_logits", self.pre_logits, "1 or more, or none")
