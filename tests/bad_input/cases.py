@@ -19,7 +19,7 @@ class Case:
         leaves: whether new files may be left behind.
     """
 
-    make: Callable[["Ground"], list[str]]
+    make: Callable[[Ground], list[str]]
     code: int
     names: str
     says: tuple[str, ...]
@@ -33,7 +33,7 @@ class Case:
 CASES: list[Case] = []
 
 
-def case(code: int, names: str, *says: str, leaves: bool = False) -> Callable[[Callable[["Ground"], list[str]]], Any]:
+def case(code: int, names: str, *says: str, leaves: bool = False) -> Callable[[Callable[[Ground], list[str]]], Any]:
     """Puts a mistake into the table."""
 
     def add(make: Callable[[Ground], list[str]]) -> Callable[[Ground], list[str]]:

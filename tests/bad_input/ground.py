@@ -27,6 +27,7 @@ from smalti.models import create_model
 LABELS = ("cat", "dog")
 TINY = shlex.split("--model cct_nano_patch2_8 --steps 2 --device cpu --set optim.lr=0.01 --out out")
 ESCAPE = "\x1b[31m"
+posix = pytest.mark.skipif(os.name != "posix", reason="FIFOs, sockets and locks of POSIX")
 CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")  # what must not reach a terminal
 
 

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from tests.bad_input import archives, models, named_data, pictures, runs, settings, tables  # noqa: F401 - they fill CASES
 from tests.bad_input.cases import CASES, Case
-from tests.bad_input.ground import CONTROL, Ground
+from tests.bad_input.ground import CONTROL, Ground, posix
 
 from smalti.cli import run
 
-pytestmark = pytest.mark.skipif(os.name != "posix", reason="FIFOs, sockets and locks of POSIX")
+pytestmark = posix
 
 SECONDS = 60  # no case may take longer, on a busy machine either
 

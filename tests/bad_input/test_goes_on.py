@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.bad_input.ground import CONTROL, ESCAPE, TINY, Ground, picture
+from tests.bad_input.ground import CONTROL, ESCAPE, TINY, Ground, picture, posix
 
 import smalti
 from smalti.cli import run
 from smalti.errors import SmaltiError, printable
 from smalti.modelfile import read_model
 
-pytestmark = pytest.mark.skipif(os.name != "posix", reason="FIFOs, sockets and locks of POSIX")
+pytestmark = posix
 
 
 def test_skipped_pictures_are_counted_and_named(ground: Ground, capsys: pytest.CaptureFixture[str]):

@@ -13,13 +13,13 @@ import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import save
-from tests.bad_input.ground import Ground, picture, train
+from tests.bad_input.ground import Ground, picture, posix, train
 
 from smalti.cli import run
 from smalti.train import loop
 from smalti.train.state import TrainState
 
-pytestmark = pytest.mark.skipif(os.name != "posix", reason="FIFOs, sockets and locks of POSIX")
+pytestmark = posix
 
 
 def stop_at(patch: pytest.MonkeyPatch, step: int, number: int) -> None:
