@@ -108,7 +108,8 @@ def predict(
         patch_size: as in `load`.
         beams: as in `evaluate`.
         texts: whether every input is a text, though it looks like the name of a file.
-        columns: what the columns of tables of texts mean that have other names: {"text": "review"}.
+        columns: what the columns of tables of texts mean that have other names: {"text": "review"}; else what they
+            meant when the model learned.
         device: as in `load`.
         show: whether to tell it.
     """
@@ -122,7 +123,8 @@ def predict(
             refuse({"--column": columns}, "{} is for tables, and every input is a text", "leave it out")
         else:
             column, raw = "source" if ready.task == "seq2seq" else "text", ready.tokenizer.kind == "bytes"
-            asked = asked_texts(asked, column, raw=raw, columns=columns)
+            learned = ready.provenance.get("columns")
+            asked = asked_texts(asked, column, raw=raw, columns=columns, learned=learned)
         return ready.stream(asked, top=top, batch_size=batch_size, beams=beams)
     refuse({"beams": beams if beams != 1 else None}, "{} are for models of pairs of texts", "leave them out")
     refuse({"--texts": texts or None, "--column": columns}, "{} is for models of text", "leave it out")

@@ -96,7 +96,8 @@ def evaluate(
         model: a model file, a run folder or a loaded model.
         data: the data; its labels are matched to the model's by name. Labels of a multi-label model that it lacks are
             left out, and told of on stderr.
-        columns: what the columns of a table mean that have other names, as of `train`.
+        columns: what the columns of a table mean that have other names, as of `train`; else what they meant when the
+            model learned.
         split: "train", "val" or "test", as training on this data would have them; or "all", every readable sample.
         int8: pictures to calibrate int8 on, as in `load`.
         merge: how many tokens each block merges into others, as in `load`; the model without merging is measured too,
@@ -144,7 +145,7 @@ def probe(
         model: a model file, a run folder or a loaded model.
         data: the data; split as training on it would split it.
         task: "classify", "multilabel" or "regress", where the data could mean more than one.
-        columns: what the columns of a table mean that have other names, as of `train`.
+        columns: what the columns of a table mean that have other names, as of `evaluate`.
         k: neighbours that vote.
         device: as in `load`.
         download: whether a standard set may be fetched.

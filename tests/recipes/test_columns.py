@@ -39,16 +39,34 @@ def test_a_run_keeps_what_its_columns_mean(ham: Path, capsys: pytest.CaptureFixt
     ham.rename("moved.csv")
     assert smalti_("train moved.csv --resume a") == 0
     capsys.readouterr()
-    assert smalti_(f"evaluate a moved.csv {NAMED} --json") == 0
-    metrics = json.loads(capsys.readouterr().out)["metrics"]
-    assert metrics["accuracy"] == json.loads(Path("a/result.json").read_text())["metrics"]["accuracy"]
-    assert smalti_("evaluate a moved.csv") == 2
-    assert "--column label=dx" in capsys.readouterr().err
-    assert smalti_(f"probe a moved.csv -k 3 {NAMED}") == 0
+    right = json.loads(Path("a/result.json").read_text())["metrics"]["accuracy"]
+    for named in (NAMED, ""):  # which the model file knows
+        assert smalti_(f"evaluate a moved.csv {named} --json") == 0
+        assert json.loads(capsys.readouterr().out)["metrics"]["accuracy"] == right
+    assert smalti_("evaluate a moved.csv --column label=age") == 2
+    assert "30, 31" in capsys.readouterr().err
+    assert smalti_("probe a moved.csv -k 3") == 0
     settings = Path("a/run.toml")
     settings.write_text(settings.read_text().replace('label = "dx"', 'label = "age"'))
     with pytest.raises(InputError, match="the data has changed"):
         smalti.resume("a", show=False)
+
+
+def test_other_data_than_a_model_learned_from_may_have_other_columns(ham: Path, capsys: pytest.CaptureFixture[str]):
+    assert smalti_(f"train meta.csv {NAMED} {TINY} --out a") == 0
+    text = ham.read_text()
+    plain, lacking = text.replace("dx", "label", 1), text.replace("dx", "diagnosis", 1)
+    ham.write_text(plain.replace("lesion_id", "group", 1))
+    assert smalti_("evaluate a meta.csv") == 0
+    classes = Path("classes")
+    for i, label in enumerate(["mel", "nv"] * 4):
+        (classes / label).mkdir(parents=True, exist_ok=True)
+        Image.new("L", (8, 8), 9 * i).save(classes / label / f"{i}.png")
+    assert smalti_("evaluate a classes --split all") == 0
+    ham.write_text(lacking)
+    capsys.readouterr()
+    assert smalti_("evaluate a meta.csv") == 2
+    assert "--column label=diagnosis" in capsys.readouterr().err
 
 
 def test_a_table_with_one_reading_needs_no_word(ham: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -69,13 +87,16 @@ def test_texts_with_columns_of_other_names(tmp_path: Path, monkeypatch: pytest.M
     made = smalti.train("imdb.csv", columns=columns, steps=2, out="run", overrides=tiny, device="cpu", show=False)
     assert made.task == "classify"
     assert smalti.resume("run", show=False).metrics == made.metrics
-    assert smalti.evaluate("run", "imdb.csv", columns=columns, device="cpu", show=False).metrics == made.metrics
     Path("new.csv").write_text("id,review\n1,aaaa\n2,bb\n")
-    said = smalti.predict("run", ["new.csv"], columns={"text": "review"}, device="cpu")
-    assert [one.to_dict()["text"] for one in said] == ["aaaa", "bb"]
+    Path("plain.csv").write_text("text\naaaa\nbb\n")
+    for named in (columns, None):  # which the model file knows
+        assert smalti.evaluate("run", "imdb.csv", columns=named, device="cpu", show=False).metrics == made.metrics
+        said = smalti.predict("run", ["new.csv"], columns=named and {"text": "review"}, device="cpu")
+        assert [one.to_dict()["text"] for one in said] == ["aaaa", "bb"]
+    assert len([*smalti.predict("run", ["plain.csv"], device="cpu")]) == 2
     (error,) = smalti.predict("run", ["aaaa"], columns={"text": "review"}, device="cpu")
     assert "--column is about a table" in str(error.error)
     with pytest.raises(InputError, match="--column is for tables, and every input is a text"):
         smalti.predict("run", ["aaaa"], columns={"text": "review"}, texts=True, device="cpu")
-    with pytest.raises(InputError, match="--column text=NAME --column label=NAME"):
-        smalti.evaluate("run", "imdb.csv", device="cpu", show=False)
+    with pytest.raises(InputError, match="--column label=NAME"):
+        smalti.evaluate("run", "plain.csv", device="cpu", show=False)

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from smalti.data import opening
 from smalti.data.batches import Batches
-from smalti.data.formats.columns import Columns
+from smalti.data.formats.columns import Columns, as_learned
 from smalti.data.pictures import Pictures
 from smalti.data.source import Source
 from smalti.data.split import split as split_source
@@ -57,7 +57,7 @@ def evaluate_pictures(
         merge: how many tokens each block of `model` merges into others.
         unmerged: the same model without that, to tell what merging gains and costs; None tells nothing.
         download: whether a standard set may be fetched.
-        columns: what those of a table mean, as of `data.open`.
+        columns: what those of a table mean, as of `data.open`; else what those meant that the model learned from.
         report: where to write the page, if anywhere.
         show: whether to tell things, and to show progress.
 
@@ -65,7 +65,7 @@ def evaluate_pictures(
         InputError: the data has labels the model does not know, or lacks targets of a regression, or the part is empty.
         StorageError: the page cannot be written.
     """
-    source = open_pictures(data, model.task, download=download, columns=columns)
+    source = open_pictures(model, data, model.task, download=download, columns=columns)
     matched = match_labels(source, model)
     found = checked(source, show=show)
     source = replace(source, hashes=found.facts.hashes)
@@ -90,11 +90,18 @@ def evaluate_pictures(
     return result
 
 
-def open_pictures(data: str | os.PathLike[str], task: str | None, *, download: bool, columns: Columns | None) -> Source:
-    """The data a finished model of pictures is measured on. Raises InputError where it is text, or cannot be read."""
-    if is_text(data, task, columns):
-        raise InputError("is text, the model is for pictures", where=data, mend="name pictures, or a model of text")
-    return opening.open(data, download=download, task=task, columns=columns)  # type: ignore[arg-type]
+def open_pictures(
+    model: Model, data: str | os.PathLike[str], task: str | None, *, download: bool, columns: Columns | None
+) -> Source:
+    """The data a finished model of pictures is measured on. Where no columns are named, they mean what they did when it
+    learned. Raises InputError where it is text, or cannot be read."""
+
+    def read(named: Columns | None) -> Source:
+        if is_text(data, task, named):
+            raise InputError("is text, the model is for pictures", where=data, mend="name pictures, or a model of text")
+        return opening.open(data, download=download, task=task, columns=named)  # type: ignore[arg-type]
+
+    return as_learned(read, columns, model.provenance.get("columns"))
 
 
 def evaluation_page(

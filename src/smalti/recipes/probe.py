@@ -26,7 +26,7 @@ def probe_pictures(
     show: bool,
 ) -> Probed:
     """As `smalti.probe`, of a loaded model."""
-    source = open_pictures(data, task, download=download, columns=columns)
+    source = open_pictures(model, data, task, download=download, columns=columns)
     found = checked(source, show=show)
     tell(about_data(found), show)
     parts = split(source, found.facts, seed=model.provenance.get("seed", 0))

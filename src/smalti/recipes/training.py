@@ -216,7 +216,7 @@ def provenance(
         "command": config.command,
         "parameters": sum(p.numel() for p in model.parameters()),
         "metrics": {name: metric.to_dict() for name, metric in metrics.items()},
-        **{name: value for name, value in more.items() if value},
+        **{name: value for name, value in {"columns": config.columns, **more}.items() if value},
     }
 
 

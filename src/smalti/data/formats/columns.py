@@ -1,21 +1,38 @@
 """Columns that a person says the meaning of: in a table they take the names that the rest of the code reads."""
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
+from typing import TypeVar
 
 from smalti.data.formats.labels import composed
 from smalti.data.formats.table import LABEL_COLUMNS, PATH_COLUMNS, Row, Rows
 from smalti.errors import InputError, few, printable
 
-__all__ = ["Columns", "demand_no_columns", "meant", "renamed"]
+__all__ = ["Columns", "NoColumnError", "as_learned", "demand_no_columns", "meant", "renamed"]
 
 Columns = Mapping[str, str]  # a meaning: the name of the column that has it, in any case
+T = TypeVar("T")
 
 _ASKED = ("path", "text", "source")  # what a model is shown
 _ANSWERS = ("label", "labels", "target", "targets")  # what it is to say of that
 MEANINGS = (*_ASKED, *_ANSWERS, "split", "group")
+
+
+class NoColumnError(InputError):
+    """The data has no column of a name that a person says."""
+
+
+def as_learned(read: Callable[[Columns | None], T], named: Columns | None, learned: Columns | None) -> T:
+    """What is read of data by the columns that are named; where none is, by those that a model learned by, if the data
+    has them."""
+    if learned and not named:
+        try:
+            return read(learned)
+        except NoColumnError:
+            pass  # other data, which may name them as everybody does
+    return read(named)
 
 
 def meant(columns: tuple[str, ...], named: Columns | None, where: str) -> tuple[str, ...]:
@@ -51,10 +68,10 @@ def renamed(columns: tuple[str, ...], rows: Rows, named: Columns | None, where: 
 
 
 def demand_no_columns(named: Columns | None, where: object, why: str = "") -> None:
-    """Raises InputError where columns are named of data that has none."""
+    """Raises NoColumnError where columns are named of data that has none."""
     if named:
         mend = "leave it out, or name the table as DATA"
-        raise InputError("--column is about a table, and none is read here", where=where, why=why, mend=mend)
+        raise NoColumnError("--column is about a table, and none is read here", where=where, why=why, mend=mend)
 
 
 def _column(columns: tuple[str, ...], meaning: str, name: str, where: str) -> str:
@@ -67,7 +84,7 @@ def _column(columns: tuple[str, ...], meaning: str, name: str, where: str) -> st
     if column and column in columns:
         return column
     near = difflib.get_close_matches(column, filter(None, columns), 1)
-    raise InputError(
+    raise NoColumnError(
         f"no column {printable(name)!r}; the columns are {few(filter(None, columns), 12)}",
         where=where,
         mend=f"did you mean --column {meaning}={printable(near[0])}?" if near else "name one of these with --column",

@@ -3,8 +3,9 @@
 import os
 import re
 from collections.abc import Iterable, Iterator
+from functools import partial
 
-from smalti.data.formats.columns import Columns, demand_no_columns
+from smalti.data.formats.columns import Columns, as_learned, demand_no_columns
 from smalti.data.formats.table import MANIFEST_SUFFIXES
 from smalti.data.formats.tree import suffix_of
 from smalti.data.text.reading import read_text, without_gz
@@ -18,7 +19,12 @@ LOOSE = re.compile(r"\s|://|@")
 
 
 def asked_texts(
-    inputs: Iterable[str | os.PathLike[str]], column: str, *, raw: bool = False, columns: Columns | None = None
+    inputs: Iterable[str | os.PathLike[str]],
+    column: str,
+    *,
+    raw: bool = False,
+    columns: Columns | None = None,
+    learned: Columns | None = None,
 ) -> Iterator[str | InputError]:
     """The texts among `inputs`, in order. The name of a table stands for those in a column of it, that of another file
     for its lines, blank ones left out.
@@ -28,6 +34,7 @@ def asked_texts(
         column: of tables.
         raw: a file that is no UTF-8 is read as well, byte by byte.
         columns: what columns of other names mean, where tables alone are asked about.
+        learned: what they meant when the model learned, which counts for tables that have them, where no `columns` are.
 
     Yields:
         A text; or why a file or a row cannot be read, in its place, so that one does not stop the others. What is no
@@ -36,7 +43,7 @@ def asked_texts(
     for asked in inputs:
         try:
             if isinstance(asked, os.PathLike) or (isinstance(asked, str) and is_file_name(asked)):
-                yield from texts_in(os.fspath(asked), column, raw, columns)
+                yield from texts_in(os.fspath(asked), column, raw, columns, learned)
             else:
                 demand_no_columns(columns, asked)
                 yield asked
@@ -56,7 +63,9 @@ def is_file_name(text: str) -> bool:
     return os.path.exists(path) or sum(signs) >= 2
 
 
-def texts_in(name: str, column: str, raw: bool, columns: Columns | None) -> Iterable[str | InputError]:
+def texts_in(
+    name: str, column: str, raw: bool, columns: Columns | None, learned: Columns | None
+) -> Iterable[str | InputError]:
     """The texts in a file. Raises InputError where it cannot be read."""
     path = os.path.expanduser(name)
     if not os.path.isfile(path):
@@ -65,7 +74,8 @@ def texts_in(name: str, column: str, raw: bool, columns: Columns | None) -> Iter
             why, mend = "a folder" if os.path.isdir(path) else "not a regular file", "name a file of texts"
         raise InputError("cannot be read", where=name, why=why, mend=f"{mend}, or add --texts if it is a text")
     if suffix_of(without_gz(path)) in MANIFEST_SUFFIXES:
-        return read_column(path, column, columns)
+        alone = {meaning: other for meaning, other in (learned or {}).items() if meaning == column}
+        return as_learned(partial(read_column, path, column), columns, alone)
     demand_no_columns(columns, name)
     try:
         text = read_text(path)

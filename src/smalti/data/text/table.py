@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from smalti.data.facts import Contents
 from smalti.data.formats.columns import Columns, renamed
-from smalti.data.formats.table import LABEL_COLUMNS, Row, parse, stated_split
+from smalti.data.formats.table import LABEL_COLUMNS, Row, Rows, parse, stated_split
 from smalti.data.source import UNASSIGNED, Source
 from smalti.data.split import Split, split
 from smalti.data.text.reading import read_content, without_gz
@@ -115,6 +115,10 @@ def read_column(path: str | os.PathLike[str], column: str, named: Columns | None
         what = f"no column {column}; the columns are {few(filter(None, found), 12)}"
         mend = f"name the column of texts {column}, or say which is meant: --column {column}=NAME"
         raise InputError(what, where=name, mend=mend)
+    return _texts(rows, column, name)
+
+
+def _texts(rows: Rows, column: str, name: str) -> Iterator[str | InputError]:
     line = 0
     for line, values in rows:
         try:

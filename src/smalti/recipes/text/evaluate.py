@@ -4,7 +4,7 @@ import os
 from dataclasses import replace
 
 from smalti.configs import demand
-from smalti.data.formats.columns import Columns
+from smalti.data.formats.columns import Columns, as_learned
 from smalti.errors import InputError
 from smalti.evaluate.evaluation import match_labels
 from smalti.evaluate.page import write_report
@@ -16,7 +16,7 @@ from smalti.recipes.remarks import known_as, learned_from, part_of_other_data, t
 from smalti.recipes.text.pairs import Translation
 from smalti.recipes.text.recipe import TokensConfig
 from smalti.recipes.text.sentences import Labelling
-from smalti.recipes.text.systems import open_system
+from smalti.recipes.text.systems import System, open_system
 
 __all__ = ["evaluate_text"]
 
@@ -33,7 +33,8 @@ def evaluate_text(
 ) -> TextEvaluation:
     """Measures `model` on "train", "val" or "test" of text, split as training on it would, or on "all" of it; what it
     writes for pairs is found with so many `beams`. What the model has learned from is told of on stderr, if `show`.
-    `columns` says what those of a table mean, as of `open_system`.
+    `columns` says what those of a table mean, as of `open_system`; where nothing is said, they mean what they did when
+    it learned.
 
     Raises:
         InputError: the data is not for the model's task, holds what it has no id for, or has nothing in this part.
@@ -42,7 +43,11 @@ def evaluate_text(
     demand(beams >= 1, "--beams", beams, "1 or more")
     tokens = TokensConfig(tokenizer=model.tokenizer.kind)  # type: ignore[arg-type]
     seed = model.provenance.get("seed", 0)
-    system = open_system(data, model.task, tokens, columns=columns, seed=seed, tokenizer=model.tokenizer)
+
+    def opened(named: Columns | None) -> System:
+        return open_system(data, model.task, tokens, columns=named, seed=seed, tokenizer=model.tokenizer)
+
+    system = as_learned(opened, columns, model.provenance.get("columns"))
     if isinstance(system, Labelling):
         system = replace(system, source=match_labels(system.source, model))
     options = {"beams": beams} if isinstance(system, Translation) else {}
