@@ -22,6 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -41,6 +42,7 @@ TITLES = {
     "pneumonia": "PneumoniaMNIST",
     "grocery": "Grocery subset",
 }
+SIDES = (8, 28, 32, 48, 64, 128)  # of the pictures that peers see
 MODELS = {"smalti": "smalti, defaults", "cnn": "classic CNN", "tutorial": "tutorial ViT"}
 
 
@@ -103,7 +105,7 @@ def choose_recipe(data: str, minutes: float, seed: int):
     from smalti.data.check import check
     from smalti.data.split import split
     from smalti.recipes.choose import choose
-    from smalti.recipes.choose_model import small_size
+    from smalti.recipes.choose_model import ratio
     from smalti.recipes.given import Given
     from smalti.train.budget import Budget
 
@@ -112,7 +114,7 @@ def choose_recipe(data: str, minutes: float, seed: int):
     parts = split(source, found.facts, seed=seed)
     given = Given(source, found, parts, Budget(minutes=minutes), minutes * 60, torch.device("cpu"), seed=seed)
     recipe = choose(given).recipe
-    own = small_size(int(found.sizes[1].min()))
+    own = min(SIDES, key=partial(ratio, int(found.sizes[1].min())))
     size = tuple(min(own, side) for side in recipe.preprocess.img_size)
     return source, parts, recipe, recipe.preprocess.with_size(size)
 

@@ -34,9 +34,20 @@ def test_classify_is_exact_over_uneven_batches():
     p = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
     assert values["loss"] == pytest.approx(sk.log_loss(y, p, labels=range(3)), rel=1e-5)
     assert values["accuracy"] == pytest.approx(sk.accuracy_score(y, logits.argmax(1)))
-    assert values["accuracy_error"] == pytest.approx((y == logits.argmax(1)).std() / np.sqrt(10))
+    plus_four = [*(y == logits.argmax(1)), True, True, False, False]
+    assert values["accuracy_error"] == pytest.approx(np.std(plus_four) / np.sqrt(14))
     assert dict(evaluator(Answers())) == values  # may be asked again
     assert evaluator.best == ("accuracy", "max")
+
+
+def test_all_right_is_no_certainty():
+    y = np.arange(180) % 3
+    values = dict(ClassifyEvaluator(batches(np.eye(3)[y], y))(Answers()))
+    assert values["accuracy"] == 1
+    assert 0.5 / 180 < values["accuracy_error"] < 2 / 180
+    y[0] = 1  # one mistake
+    other = dict(ClassifyEvaluator(batches(np.eye(3)[np.arange(180) % 3], y))(Answers()))
+    assert other["accuracy"] + other["accuracy_error"] > 1
 
 
 def test_multilabel():

@@ -14,9 +14,8 @@ pytestmark = pytest.mark.usefixtures("unmeasured")
 @pytest.mark.parametrize(
     ("side", "preset"),
     [
-        (8, "patch2_8"),
-        (11, "patch2_8"),
-        (12, "patch2_16"),
+        (8, "patch2_16"),
+        (21, "patch2_16"),
         (28, "patch4_28"),
         (32, "patch4_32"),
         (45, "patch8_48"),
@@ -35,7 +34,8 @@ def test_presets_are_told_by_the_size_they_are_made_for():
 
 
 @pytest.mark.parametrize(
-    ("size", "preset"), [((128, 128), "patch8_128"), ((100, 100), "patch4_64"), ((36, 60), "patch4_32")]
+    ("size", "preset"),
+    [((128, 128), "patch8_128"), ((100, 100), "patch4_64"), ((36, 60), "patch4_32"), ((8, 8), "patch2_16")],
 )
 def test_of_a_size_that_was_named_the_nearest_preset_with_whole_patches(size, preset):
     assert finest(size) == f"cct_mini_{preset}"
@@ -57,7 +57,7 @@ def test_photographs_are_large_where_time_allows_and_small_elsewhere():
         ((1000, 40), {}, "patch8_128", (680, 24)),
         ((2, 2000), {}, "patch8_64", (8, 512)),
         ((20, 42), {}, "patch8_32", (24, 40)),
-        ((20, 40), {}, "patch2_16", (16, 16)),
+        ((20, 40), {}, "patch4_16", (16, 16)),
         ((100, 300), {}, "patch8_128", (128, 128)),  # a photograph is cut into boxes that are about square
         ((40, 1000), {"preprocess": {"img_size": (48, 192)}}, "patch8_48", (48, 192)),
         ((40, 1000), {"model": {"preset": "cct_mini_patch8_64"}}, "patch8_64", (64, 64)),
@@ -72,17 +72,25 @@ def test_small_pictures_far_from_square_keep_about_their_shape(size, settings, p
     assert ("its shape is about kept" in reason) == (not settings and expected[0] != expected[1])
 
 
-@pytest.mark.parametrize(("side", "coarse"), [(28, "patch8_32"), (32, "patch8_32"), (64, "patch8_64")])
-def test_patches_are_fine_where_there_are_steps_for_them(side, coarse):
+@pytest.mark.parametrize(
+    ("side", "fine", "coarse"),
+    [
+        (16, "patch2_16", "patch4_16"),
+        (28, "patch4_28", "patch8_32"),
+        (32, "patch4_32", "patch8_32"),
+        (64, "patch4_64", "patch8_64"),
+    ],
+)
+def test_patches_are_fine_where_there_are_steps_for_them(side, fine, coarse):
     few, many = (choose(given(size=(side, side), n=30, budget=Budget(steps=n))) for n in (100, 10_000))
     assert few.recipe.model.preset == f"cct_mini_{coarse}"
     assert few.recipe.preprocess.img_size == stated_size(few.recipe.model.preset)
-    assert many.recipe.model.preset == f"cct_mini_patch4_{side}"
+    assert many.recipe.model.preset == f"cct_mini_{fine}"
     assert many.recipe.preprocess.img_size == (side, side)
     assert "only 100 steps" in next(c.reason for c in few.choices if c.name == "model")
 
 
-@pytest.mark.parametrize(("size", "preset"), [(36, "patch4_32"), (28, "patch4_28")])
+@pytest.mark.parametrize(("size", "preset"), [(36, "patch4_32"), (28, "patch4_28"), (8, "patch2_16")])
 def test_coarse_patches_are_taken_only_where_they_are_whole(size, preset):
     settings = {"preprocess": {"img_size": size}}
     recipe = choose(given(size=(32, 32), n=30, budget=Budget(steps=100), settings=settings)).recipe

@@ -21,8 +21,7 @@ __all__ = ["Trial", "choose_model", "first_preprocess", "keep_model"]
 
 LONG = 2  # times as long as wide: small ones that are longer are not made square
 PHOTO = 72  # pictures with a longer short side than this are photographs, to be scaled down
-FINE = {  # image size: the preset that sees the most in it
-    8: "cct_mini_patch2_8",
+FINE = {  # image size: the preset that sees the most in it. Smaller pictures are enlarged, which lets them be turned
     16: "cct_mini_patch2_16",
     28: "cct_mini_patch4_28",
     32: "cct_mini_patch4_32",
@@ -59,6 +58,7 @@ COARSER = {
     "cct_mini_patch4_64": Coarser("cct_mini_patch8_64", steps=2000),
     "cct_mini_patch4_32": Coarser("cct_mini_patch8_32", steps=5000),
     "cct_mini_patch4_28": Coarser("cct_mini_patch8_32", steps=6000),
+    "cct_mini_patch2_16": Coarser("cct_mini_patch4_16", steps=5000),
 }
 
 Trial = Callable[[ModelConfig, Preprocess], Pace]
@@ -175,9 +175,9 @@ def finest(size: tuple[int, int]) -> str:
 
 
 def fits(preset: str, size: tuple[int, int]) -> bool:
-    """Whether pictures of this size are cut into whole patches."""
+    """Whether pictures of this size are cut into whole patches, three or more each way."""
     config: Any = preset_config(preset)[1]
-    return not any(side % config.patch_size for side in size)
+    return not any(side % config.patch_size or side < 3 * config.patch_size for side in size)
 
 
 def ratio(one: float, other: float) -> float:
