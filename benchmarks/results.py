@@ -9,8 +9,8 @@ training, evaluating. Each learns from the same training pictures; the test pict
 numbers go to benchmarks/results/DATE.json as they come, and from that file the tables of docs/results.md and README.md
 that name it in their mark are written. DIR holds the data sets, as docs/results.md names them.
 
-With --as-seed the runs have, in place of minutes, the steps that the run of that seed had in its minutes, so that it
-does not matter what else the machine does. The tutorial's has no such budget.
+With --as-seed the runs have, in place of minutes, the preset and the steps that the run of that seed had in its
+minutes, so that it does not matter what else the machine does. The tutorial's has no such budget.
 """
 
 import argparse
@@ -22,6 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import tomllib
 from functools import partial
 from pathlib import Path
 
@@ -46,13 +47,13 @@ SIDES = (8, 28, 32, 48, 64, 128)  # of the pictures that peers see
 MODELS = {"smalti": "smalti, defaults", "cnn": "classic CNN", "tutorial": "tutorial ViT"}
 
 
-def one_run(name: str, model: str, data: str, minutes: float, seed: int, seen: int | None) -> dict:
-    """A whole run in this process; of as many training pictures instead of minutes, where `seen` says so."""
+def one_run(name: str, model: str, data: str, minutes: float, seed: int, like: dict | None) -> dict:
+    """A whole run in this process; as long as that of another seed was, where its row is there, instead of minutes."""
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
-        budget = {"minutes": minutes} if seen is None else steps_of(data, minutes, seen)
+        budget = {"minutes": minutes} if like is None else as_long(data, minutes, like)
         row = RUNS[model](data, minutes, seed, Path(folder) / "run", began, budget)
-    about = {"set": name, "model": model, "seed": seed, "minutes": minutes, "counted": seen is not None}
+    about = {"set": name, "model": model, "seed": seed, "minutes": minutes, "counted": like is not None}
     return {**about, **row, "seconds": time.monotonic() - began}
 
 
@@ -62,8 +63,10 @@ def run_smalti(data: str, minutes: float, seed: int, out: Path, began: float, bu
 
     result = smalti.train(data, seed=seed, out=out, show=False, **budget, **options)
     detail = json.loads(result.run.joinpath("result.json").read_text())
+    preset = tomllib.loads(result.run.joinpath("run.toml").read_text())["model"]["preset"]
     timing = detail["timing"]
-    return figures(result.metrics["accuracy"], timing["images_per_second"] * timing["train"], detail["parameters"])
+    seen = timing["images_per_second"] * timing["train"]
+    return {"preset": preset, **figures(result.metrics["accuracy"], seen, detail["parameters"])}
 
 
 def run_cnn(data: str, minutes: float, seed: int, out: Path, began: float, budget: dict) -> dict:
@@ -74,7 +77,7 @@ def run_cnn(data: str, minutes: float, seed: int, out: Path, began: float, budge
         "optim.lr": 1e-3,
         "optim.weight_decay": 0.01,
     }
-    return run_smalti(data, minutes, seed, out, began, budget, model="cnn_small_32", overrides=settings)
+    return run_smalti(data, minutes, seed, out, began, {**budget, "model": "cnn_small_32"}, overrides=settings)
 
 
 def run_tutorial(data: str, minutes: float, seed: int, out: Path, began: float, budget: dict) -> dict:
@@ -119,9 +122,10 @@ def choose_recipe(data: str, minutes: float, seed: int):
     return source, parts, recipe, recipe.preprocess.with_size(size)
 
 
-def steps_of(data: str, minutes: float, seen: int) -> dict[str, int]:
-    """So many pictures in steps of the batch that smalti chooses."""
-    return {"steps": round(seen / choose_recipe(data, minutes, 0)[2].loop.batch_size)}
+def as_long(data: str, minutes: float, like: dict) -> dict:
+    """The preset of a run, and the steps it had: its pictures in batches of the size that smalti chooses."""
+    steps = round(like["seen"] / choose_recipe(data, minutes, 0)[2].loop.batch_size)
+    return {"steps": steps, "model": like["preset"]}
 
 
 def figures(accuracy, seen: float, parameters: int) -> dict:
@@ -196,8 +200,8 @@ def main() -> None:
     parser.add_argument("--run", help=argparse.SUPPRESS)  # one run, for the fresh process
     args = parser.parse_args()
     if args.run:
-        name, model, data, seed, seen = json.loads(args.run)
-        sys.stdout.write("\nROW " + json.dumps(one_run(name, model, data, args.minutes, seed, seen)) + "\n")
+        name, model, data, seed, like = json.loads(args.run)
+        sys.stdout.write("\nROW " + json.dumps(one_run(name, model, data, args.minutes, seed, like)) + "\n")
         return
 
     import torch
@@ -215,9 +219,7 @@ def main() -> None:
             for model in args.models.split(","):
                 file = SETS[name]
                 data = name if file is None else str(args.data / file)
-                row = in_fresh_process(
-                    name, model, data, args.minutes, seed, seen_by(record, name, model, args.as_seed)
-                )
+                row = in_fresh_process(name, model, data, args.minutes, seed, row_of(record, name, model, args.as_seed))
                 others = [r for r in record["rows"] if (r["set"], r["model"], r["seed"]) != (name, model, seed)]
                 record["rows"] = [*others, row]
                 path.write_text(json.dumps(record, indent=1) + "\n")
@@ -226,17 +228,19 @@ def main() -> None:
     write_tables(path)
 
 
-def seen_by(record: dict, name: str, model: str, seed: int | None) -> int | None:
-    """How many pictures the run of that seed saw; None where no seed is named."""
+def row_of(record: dict, name: str, model: str, seed: int | None) -> dict | None:
+    """The row of that seed; None where no seed is named."""
     if seed is None:
         return None
-    found = [row["seen"] for row in record["rows"] if (row["set"], row["model"], row["seed"]) == (name, model, seed)]
-    return found[0] if found else sys.exit(f"no run of seed {seed} of {model} on {name}")
+    found = [row for row in record["rows"] if (row["set"], row["model"], row["seed"]) == (name, model, seed)]
+    if not found or "preset" not in found[0]:
+        sys.exit(f"no run of seed {seed} of {model} on {name} that says its preset")
+    return found[0]
 
 
-def in_fresh_process(name: str, model: str, data: str, minutes: float, seed: int, seen: int | None) -> dict:
+def in_fresh_process(name: str, model: str, data: str, minutes: float, seed: int, like: dict | None) -> dict:
     """One run with nothing left over from the last."""
-    call = [sys.executable, __file__, "--minutes", str(minutes), "--run", json.dumps([name, model, data, seed, seen])]
+    call = [sys.executable, __file__, "--minutes", str(minutes), "--run", json.dumps([name, model, data, seed, like])]
     done = subprocess.run(call, stdout=subprocess.PIPE, text=True, check=True)
     return json.loads(done.stdout.rpartition("\nROW ")[2])
 

@@ -108,6 +108,13 @@ def test_a_table_of_texts_with_other_columns_says_what_they_are_to_be_called(tmp
     (tmp_path / "imdb.csv").write_text("review,sentiment\ngood,pos\n")
     with pytest.raises(InputError, match="of texts text,label or source,target"):
         smalti.check(tmp_path / "imdb.csv")
+    rows = [f"{i},a good film,pos\n{-i},a very bad film,neg\n" for i in range(1, 10)]
+    (tmp_path / "imdb.csv").write_text("id,review,my sentiment\n" + "".join(rows))
+    with pytest.raises(InputError, match="--column text=review --column 'label=my sentiment';"):
+        smalti.check(tmp_path / "imdb.csv")
+    (tmp_path / "de.csv").write_text("en,de\nthe cat sat down,die Katze setzte sich\n")
+    with pytest.raises(InputError, match="--column source=en --column target=de;"):
+        smalti.check(tmp_path / "de.csv")
 
 
 @pytest.mark.parametrize("model", [None, "lstm_char"])

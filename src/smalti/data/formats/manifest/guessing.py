@@ -14,10 +14,11 @@ from smalti.data.formats.manifest.tables import Row, Table, is_missing
 from smalti.data.formats.places import Place, stem_of
 from smalti.data.formats.tree import is_picture
 
-__all__ = ["guessed", "likely_answer"]
+__all__ = ["guessed", "likely_answer", "likely_texts"]
 
 _FIRST = 100  # rows that are tried: a table of many pictures is soon understood
 _LONGEST = 255  # characters of a file name
+_WORDS = 3  # from which on a value is rather a text than a name
 
 
 def guessed(table: Table, place: Place, files: Callable[[], Sequence[str]]) -> Columns:
@@ -42,6 +43,13 @@ def likely_answer(table: Table) -> str:
     likely = [column for column, count in counts.items() if count > 1]
     enough = math.isqrt(sum(1 for _ in table.rows))
     return table.others[min(likely, key=lambda column: max(counts[column], enough))] if likely else "NAME"
+
+
+def likely_texts(table: Table) -> list[str]:
+    """The columns that hold several words in most of the first rows, as they are written."""
+    start = replace(table, rows=replace(table.rows, parsed=lambda: islice(table.rows, _FIRST)))
+    wordy = {c: [len(text.split()) >= _WORDS for text in _texts(start, c)] for c in start.others}
+    return [table.others[column] for column, found in wordy.items() if 2 * sum(found) > len(found)]
 
 
 def _path(table: Table, place: Place, files: Callable[[], Sequence[str]]) -> Columns:

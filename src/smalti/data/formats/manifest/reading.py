@@ -10,7 +10,7 @@ import numpy as np
 
 from smalti.data.formats.columns import Columns
 from smalti.data.formats.manifest.answers import answers
-from smalti.data.formats.manifest.guessing import guessed, likely_answer
+from smalti.data.formats.manifest.guessing import guessed, likely_answer, likely_texts
 from smalti.data.formats.manifest.pictures import found_by_name, leads_to_pictures, none_exists, notes, paths
 from smalti.data.formats.manifest.search import Found
 from smalti.data.formats.manifest.tables import AllRows, Row, Table, table_of
@@ -82,13 +82,24 @@ def _told(meaning: str, column: str) -> Problem:
 
 def _naming(table: Table) -> str:
     """How a table gets the column that it lacks."""
-    if table.path_column is None:
-        return (
-            f"the first row must name the columns, e.g. path,label; path may be {' or '.join(PATH_COLUMNS[1:])} too; "
-            "of texts text,label or source,target; or say which they are, e.g. --column path=NAME --column label=NAME"
-        )
-    said = shlex.quote(f"label={printable(likely_answer(table))}")
-    return f"name the column of the answer label, labels or target, or say which it is, e.g. --column {said}"
+    if table.path_column is not None:
+        said = _said(label=likely_answer(table))
+        return f"name the column of the answer label, labels or target, or say which it is, e.g. {said}"
+    texts = likely_texts(table)
+    if len(texts) in (1, 2):
+        text, *other = texts
+        pair = {"source": text, "target": other[0]} if other else {}
+        said = _said(**pair or {"text": text, "label": likely_answer(table.renamed({"path": text}))})
+        return f"if it holds texts, say which: {said}; of pictures, name the column of their files path"
+    return (
+        f"the first row must name the columns, e.g. path,label; path may be {' or '.join(PATH_COLUMNS[1:])} too; "
+        "of texts text,label or source,target; or say which they are, e.g. --column path=NAME --column label=NAME"
+    )
+
+
+def _said(**columns: str) -> str:
+    """How a shell says what columns mean."""
+    return " ".join(f"--column {shlex.quote(f'{meaning}={printable(name)}')}" for meaning, name in columns.items())
 
 
 def _all_below(root: str) -> tuple[Sequence[str], str]:
