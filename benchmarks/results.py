@@ -177,10 +177,9 @@ def write_tables(path: Path) -> None:
         f"`python benchmarks/results.py --data DIR --minutes {about['minutes']:g} --seeds {seeds}`, "
         f"{about['hardware']}, torch {about['torch']}, {about['date']}."
     )
-    counted = sorted({(row["model"], row["seed"]) for row in record["rows"] if row["counted"]})
-    if counted:
-        told = "; ".join(f"{MODELS[model]}, seed {seed}" for model, seed in counted)
-        note += f" As many steps as these minutes hold on a quiet machine (`--as-seed`): {told}."
+    if counted := sorted({row["seed"] for row in record["rows"] if row["counted"]}):
+        told = ", ".join(map(str, counted))
+        note += f" Seeds {told}: as many steps as these minutes hold on a quiet machine (`--as-seed 0`)."
     begin, end = f"<!-- results:begin {path.name} -->", "<!-- results:end -->"
     text = f"{begin}\n{table(record['rows'])}\n\n{note}\n{end}"
     for page in (HERE.parent / "README.md", HERE.parent / "docs" / "results.md"):
