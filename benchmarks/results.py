@@ -43,7 +43,7 @@ TITLES = {
     "pneumonia": "PneumoniaMNIST",
     "grocery": "Grocery subset",
 }
-SIDES = (8, 28, 32, 48, 64, 128)  # of the pictures that peers see
+SIDES = (8, 16, 28, 32, 48, 64, 128)  # of the pictures that peers see
 MODELS = {"smalti": "smalti, defaults", "cnn": "classic CNN", "tutorial": "tutorial ViT"}
 
 

@@ -85,16 +85,18 @@ def _naming(table: Table) -> str:
     if table.path_column is not None:
         said = _said(label=likely_answer(table))
         return f"name the column of the answer label, labels or target, or say which it is, e.g. {said}"
-    texts = likely_texts(table)
-    if len(texts) in (1, 2):
-        text, *other = texts
-        pair = {"source": text, "target": other[0]} if other else {}
-        said = _said(**pair or {"text": text, "label": likely_answer(table.renamed({"path": text}))})
-        return f"if it holds texts, say which: {said}; of pictures, name the column of their files path"
-    return (
-        f"the first row must name the columns, e.g. path,label; path may be {' or '.join(PATH_COLUMNS[1:])} too; "
-        "of texts text,label or source,target; or say which they are, e.g. --column path=NAME --column label=NAME"
-    )
+    match likely_texts(table):
+        case [text]:
+            said = _said(text=text, label=likely_answer(table.renamed({"path": text})))
+        case [source, target]:
+            said = _said(source=source, target=target)
+        case _:
+            return (
+                f"the first row must name the columns, e.g. path,label; path may be {' or '.join(PATH_COLUMNS[1:])} "
+                "too; of texts text,label or source,target; or say which they are, e.g. --column path=NAME --column "
+                "label=NAME"
+            )
+    return f"if it holds texts, say which: {said}; of pictures, name the column of their files path"
 
 
 def _said(**columns: str) -> str:
