@@ -177,9 +177,9 @@ def write_tables(path: Path) -> None:
         f"`python benchmarks/results.py --data DIR --minutes {about['minutes']:g} --seeds {seeds}`, "
         f"{about['hardware']}, torch {about['torch']}, {about['date']}."
     )
-    if counted := sorted({row["seed"] for row in record["rows"] if row["counted"]}):
-        told = ", ".join(map(str, counted))
-        note += f" Seeds {told}: as many steps as these minutes hold on a quiet machine (`--as-seed 0`)."
+    counted = {m: sorted({r["seed"] for r in record["rows"] if r["counted"] and r["model"] == m}) for m in MODELS}
+    if told := "; ".join(f"{MODELS[m]}, {', '.join(map(str, seeds))}" for m, seeds in counted.items() if seeds):
+        note += f" Seeds with as many steps as these minutes hold on a quiet machine (`--as-seed`): {told}."
     begin, end = f"<!-- results:begin {path.name} -->", "<!-- results:end -->"
     text = f"{begin}\n{table(record['rows'])}\n\n{note}\n{end}"
     for page in (HERE.parent / "README.md", HERE.parent / "docs" / "results.md"):
