@@ -100,3 +100,6 @@ def test_texts_with_columns_of_other_names(tmp_path: Path, monkeypatch: pytest.M
         smalti.predict("run", ["aaaa"], columns={"text": "review"}, texts=True, device="cpu")
     with pytest.raises(InputError, match="--column label=NAME"):
         smalti.evaluate("run", "plain.csv", device="cpu", show=False)
+    Path("other.csv").write_text(Path("imdb.csv").read_text().replace("review,sentiment", "a,b"))
+    with pytest.raises(InputError, match="--column text=NAME --column label=NAME"):
+        smalti.evaluate("run", "other.csv", device="cpu", show=False)

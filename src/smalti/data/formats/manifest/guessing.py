@@ -47,14 +47,18 @@ def likely_answer(table: Table) -> str:
 
 def likely_texts(table: Table) -> list[str]:
     """The columns that hold several words in most of the first rows, as they are written."""
-    start = replace(table, rows=replace(table.rows, parsed=lambda: islice(table.rows, _FIRST)))
+    start = _first_rows(table)
     wordy = {c: [len(text.split()) >= _WORDS for text in _texts(start, c)] for c in start.others}
     return [table.others[column] for column, found in wordy.items() if 2 * sum(found) > len(found)]
 
 
+def _first_rows(table: Table) -> Table:
+    return replace(table, rows=replace(table.rows, parsed=lambda: islice(table.rows, _FIRST)))
+
+
 def _path(table: Table, place: Place, files: Callable[[], Sequence[str]]) -> Columns:
     """The only column that leads to pictures, by their paths or else by their names."""
-    start = replace(table, rows=replace(table.rows, parsed=lambda: islice(table.rows, _FIRST)))
+    start = _first_rows(table)
     names = [c for c in start.others if c not in start.answers and _are_names(_values(start, c))]
     readings = {column: start.renamed({"path": column}) for column in names}
     found = [column for column, reading in readings.items() if _leads(reading, place)]
