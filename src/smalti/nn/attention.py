@@ -43,6 +43,7 @@ def attention_weights(q: Tensor, k: Tensor, mask: Tensor | None = None, *, causa
     Returns:
         (B, H, N, M), each row sums to one; to zero, as with the fused kernels, where a boolean mask allows no key.
     """
+    k = k.contiguous()  # else the product copies it turned, number by number, which takes several times as long
     scores = (q * q.shape[-1] ** -0.5) @ k.transpose(-2, -1)
     N, M = scores.shape[-2:]
     if mask is not None and mask.dtype == torch.bool:
