@@ -1,5 +1,5 @@
 """A smalti model file in timm, by hand: the weights of a plain ViT carry timm's names, so they load as they are.
-(`smalti export MODEL --format timm --out FOLDER` does it for every family.)
+(`smalti export MODEL --format timm --out FOLDER` does it for ViT, DeiT, BEiT, Swin and Swin V2.)
 
 Needs timm (`pip install timm`). Run it with `python examples/load_in_timm.py`; about 15 seconds on one core.
 """

@@ -62,7 +62,10 @@ Columns = Annotated[
 ]
 Device = Annotated[
     str | None,
-    Parameter(name="--device", help="cpu, cuda or mps; where not given, a CUDA GPU if there is one, else the CPU."),
+    Parameter(
+        name="--device",
+        help="cpu, cuda or mps (no training on pictures); where not given, a CUDA GPU if there is one, else the CPU.",
+    ),
 ]
 Download = Annotated[bool, Parameter(help="Allow fetching what is named and not on this disk.")]
 Int8 = Annotated[

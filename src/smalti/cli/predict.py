@@ -43,7 +43,7 @@ def predict(
     *,
     top: Annotated[
         Whole | None,
-        Parameter(help="Give so many of the most probable labels, a row each; else the first alone, with --json 5."),
+        Parameter(help="How many of the most probable labels to give, a row each (1; with --json 5)."),
     ] = None,
     batch_size: Annotated[Whole, Parameter(help="Pictures computed at once.")] = 32,
     int8: Int8 = None,

@@ -64,7 +64,7 @@ def choose_mix(given: Given, epochs: float, mirror: bool, note: Note) -> MixConf
 
 
 def choose_views(given: Given, preprocess: Preprocess, augment: AugmentConfig, mirror: bool, note: Note) -> Views:
-    """The views a finished model answers for: kinds it has learned, and only where pictures are small, so cheap."""
+    """The views a finished model answers for: of what it has learned, mirrors, and shifts of small ones."""
     shift = max(1, min(preprocess.img_size) // 32) if augment.crop == "pad" else 0
     views = given.settled("views", Views(mirror, shift))
     if len(views) > 1:

@@ -51,9 +51,8 @@ class MirrorTest:
 
     def __str__(self) -> str:
         after = self.plain + (self.gained - self.lost) / self.n
-        return (
-            f"a simple classifier tells {self.plain:.1%} of {self.n} pictures, {after:.1%} after learning mirrored ones"
-        )
+        right = f"a simple classifier gets {self.plain:.1%} of {self.n} pictures right"
+        return f"{right}, {after:.1%} after learning mirrored ones"
 
 
 def mirror_test(
