@@ -2,6 +2,7 @@ import errno
 import os
 import random
 import signal
+import stat
 import subprocess
 import sys
 import tempfile
@@ -103,9 +104,38 @@ def test_a_place_is_asked_for_before_there_is_anything_to_write(tmp_path: Path):
     (tmp_path / "old").write_bytes(OLD)
     require_place(tmp_path / "old")
     assert (tmp_path / "old").read_bytes() == OLD
-    for path in (tmp_path, tmp_path / "old" / "new", tmp_path / "gone" / "new"):
+    for path in (tmp_path / "old" / "new", tmp_path / "gone" / "new"):
         with pytest.raises(StorageError, match=r"could not be written .*; free space or choose another place"):
             require_place(path)
+
+
+def test_a_link_stays_and_what_it_leads_to_is_written(tmp_path: Path):
+    (tmp_path / "far").mkdir()
+    for name in ("old", "new"):
+        (tmp_path / name).symlink_to(tmp_path / "far" / name)
+    (tmp_path / "far" / "old").write_bytes(OLD)
+    for name in ("old", "new"):
+        require_place(tmp_path / name)
+        assert write_durably(tmp_path / name, NEW) == tmp_path / name
+        assert (tmp_path / name).is_symlink()
+        assert (tmp_path / "far" / name).read_bytes() == NEW
+    assert sorted(os.listdir(tmp_path)) == ["far", "new", "old"]
+    (tmp_path / "broken").symlink_to(tmp_path / "gone" / "file")
+    with pytest.raises(StorageError, match="No such file or directory"):
+        require_place(tmp_path / "broken")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="FIFOs")
+def test_what_is_no_file_is_not_replaced_by_one(tmp_path: Path):
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "link").symlink_to(tmp_path / "fifo")
+    said = {tmp_path: "a folder", tmp_path / "fifo": "not a regular file", tmp_path / "link": "not a regular file"}
+    for path, why in said.items():
+        for ask in (require_place, lambda path: write_durably(path, NEW)):
+            with pytest.raises(StorageError, match=rf"could not be written \({why}\); name a file"):
+                ask(path)
+    assert stat.S_ISFIFO((tmp_path / "fifo").stat().st_mode)
+    assert sorted(os.listdir(tmp_path)) == ["fifo", "link"]
 
 
 def test_the_steps_come_in_the_order_that_survives_a_power_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

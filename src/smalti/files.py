@@ -19,16 +19,17 @@ def write_durably(path: str | os.PathLike[str], content: bytes | str | Callable[
     """Writes `content` to `path` through a temporary file in the same folder: write, fsync, rename, fsync the folder.
 
     Args:
-        path: the file to make or replace; its folder must exist.
+        path: the file to make or replace, behind a link the one it leads to; its folder must exist.
         content: the bytes, the text (UTF-8), or a function that writes to the open binary file.
 
     Raises:
-        StorageError: the disk is full, read-only or gone; the old file is untouched.
+        StorageError: the disk is full, read-only or gone, and the old file untouched; or what is there is no file.
     """
     path = Path(path)
     temporary = None
     try:
-        handle, temporary = tempfile.mkstemp(prefix=f".{path.name[:64]}.", suffix=".tmp", dir=path.parent)
+        place = file_at(path)
+        handle, temporary = tempfile.mkstemp(prefix=f".{place.name[:64]}.", suffix=".tmp", dir=place.parent)
         with os.fdopen(handle, "wb") as file:
             if callable(content):
                 content(file)
@@ -37,9 +38,9 @@ def write_durably(path: str | os.PathLike[str], content: bytes | str | Callable[
             file.flush()
             os.fsync(file.fileno())
         os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, path)
+        os.replace(temporary, place)
         temporary = None
-        _sync_folder(path.parent)
+        _sync_folder(place.parent)
     except OSError as error:
         raise unwritten(path, error) from error
     finally:
@@ -52,11 +53,18 @@ def require_place(path: str | os.PathLike[str]) -> None:
     """Raises StorageError where no file can be written to `path`: asked before a long work whose result goes there."""
     path = Path(path)
     try:
-        if path.is_dir():
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-        tempfile.TemporaryFile(dir=path.parent).close()
+        tempfile.TemporaryFile(dir=file_at(path).parent).close()
     except OSError as error:
         raise unwritten(path, error) from error
+
+
+def file_at(path: Path) -> Path:
+    """The file that is or will be at `path`, behind links: a rename would put a file in the place of the link. Raises
+    StorageError where something else is there, a device for instance, which a rename would remove."""
+    if path.exists() and not path.is_file():
+        why = "a folder" if path.is_dir() else "not a regular file"
+        raise StorageError("could not be written", where=path, why=why, mend="name a file")
+    return Path(os.path.realpath(path))
 
 
 def unwritten(path: Path, error: OSError) -> StorageError:
