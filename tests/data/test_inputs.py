@@ -10,15 +10,14 @@ from smalti.data.inputs import find_pictures
 from smalti.errors import InputError
 
 
-def test_files_folders_and_archives_in_the_order_given(tmp_path: Path) -> None:
+def test_files_folders_and_archives(tmp_path: Path) -> None:
     for name in ("b/2.jpg", "b/1.png", "b/deep/3.webp", "b/4.HEIC", "b/notes.txt", "x.dat"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(name.encode())
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
         archive.writestr("cat/1.jpg", b"zipped")
-    found = [
-        (name, read()) for name, read in find_pictures([tmp_path / "x.dat", str(tmp_path / "b"), tmp_path / "a.zip"])
-    ]
+    given = (tmp_path / "x.dat", str(tmp_path / "b"), tmp_path / "a.zip")
+    found = [(name, read()) for path in given for name, read in find_pictures(path)]
     assert found == [
         (str(tmp_path / "x.dat"), b"x.dat"),
         (str(tmp_path / "b" / "1.png"), b"b/1.png"),
@@ -32,7 +31,8 @@ def test_files_folders_and_archives_in_the_order_given(tmp_path: Path) -> None:
 def test_one_bad_file_is_left_to_its_reader(tmp_path: Path) -> None:
     (tmp_path / "good.jpg").write_bytes(b"x")
     os.mkfifo(tmp_path / "fifo.jpg")
-    readers = dict(find_pictures([tmp_path / "gone.jpg", tmp_path / "fifo.jpg", tmp_path / "good.jpg"]))
+    names = ("gone.jpg", "fifo.jpg", "good.jpg")
+    readers = {name: read for path in names for name, read in find_pictures(tmp_path / path)}
     with pytest.raises(FileNotFoundError):
         readers[str(tmp_path / "gone.jpg")]()
     with pytest.raises(OSError, match="a FIFO"):
@@ -43,4 +43,4 @@ def test_one_bad_file_is_left_to_its_reader(tmp_path: Path) -> None:
 def test_a_folder_without_pictures(tmp_path: Path) -> None:
     (tmp_path / "x.jpg").mkdir()
     with pytest.raises(InputError, match="no pictures found"):
-        list(find_pictures([tmp_path / "x.jpg"]))
+        list(find_pictures(tmp_path / "x.jpg"))

@@ -170,6 +170,21 @@ def test_a_picture_of_a_phone_is_not_passed_over_in_a_folder(tmp_path: Path, mod
     assert other.label
 
 
+@pytest.mark.parametrize("hold", [Path.mkdir, lambda path: zipfile.ZipFile(path, "w").close()], ids=["folder", "zip"])
+def test_one_of_many_inputs_that_holds_no_picture_does_not_stop_the_others(
+    tmp_path: Path, model: Model, hold: Callable[[Path], Any]
+):
+    hold(tmp_path / "none.zip")
+    with pytest.raises(InputError, match="no pictures found") as alone:
+        model.predict(tmp_path / "none.zip")
+    found = model.predict([save(tmp_path / "x.png"), tmp_path / "none.zip", pixels()])
+    assert [one.file for one in found] == [str(tmp_path / "x.png"), str(tmp_path / "none.zip"), "array 2"]
+    assert [one.error is None for one in found] == [True, False, True]
+    assert str(found[1].error) == str(alone.value)
+    with pytest.raises(InputError, match="no pictures found"):
+        model.embed([pixels(), tmp_path / "none.zip"])
+
+
 @pytest.mark.parametrize("kind", [str, object])
 def test_a_column_of_names_is_many_inputs(kind: type, model: Model, tmp_path: Path):
     names = [str(save(tmp_path / f"{i}.png")) for i in range(3)]

@@ -65,7 +65,7 @@ def predict(
         raise InputError("--csv and --json exclude each other", mend="choose one of them")
     predictions = answering.predict(
         model,
-        inputs,
+        inputs[0] if len(inputs) == 1 else inputs,  # alone, what holds no picture is an error of the command
         top=5 if top is None else top,
         batch_size=batch_size,
         int8=int8,

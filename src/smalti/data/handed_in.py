@@ -4,7 +4,8 @@ import io
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from functools import partial
+from typing import Any, NoReturn
 
 import numpy as np
 from PIL import ImageOps
@@ -20,10 +21,14 @@ Picture = tuple[str, Callable[[], Raw]]  # a name, and what reads the encoded by
 
 
 def as_pictures(inputs: Any) -> Iterator[Picture]:
-    """Whatever a person hands in, as named pictures. Raises InputError where it is none of the kinds of
-    `Model.predict`."""
+    """Whatever a person hands in, as named pictures. Among many, a folder or archive without any is a picture that says
+    so when it is read: one does not stop the others.
+
+    Raises:
+        InputError: it is none of the kinds of `Model.predict`, or a folder or archive alone that holds no picture.
+    """
     if isinstance(inputs, str | os.PathLike):
-        yield from find_pictures([inputs])
+        yield from find_pictures(inputs)
     elif isinstance(inputs, np.ndarray) and not (inputs.ndim and inputs.dtype.kind in "OU"):  # but of names
         yield "array", lambda: inputs
     elif hasattr(inputs, "convert"):  # a PIL image
@@ -35,8 +40,23 @@ def as_pictures(inputs: Any) -> Iterator[Picture]:
         )
     else:
         for number, one in enumerate(inputs):
-            for name, read in as_pictures(one):
-                yield (name if isinstance(one, str | os.PathLike) else f"{name} {number}"), read
+            if isinstance(one, str | os.PathLike):
+                yield from among_others(one)
+            else:
+                yield from ((f"{name} {number}", read) for name, read in as_pictures(one))
+
+
+def among_others(path: str | os.PathLike[str]) -> Iterator[Picture]:
+    """The pictures that a path stands for; where they cannot be listed, one that says why when it is read."""
+    try:
+        yield from find_pictures(path)
+    except InputError as error:
+        yield os.fspath(path), partial(refuse, error)
+
+
+def refuse(error: InputError) -> NoReturn:
+    """Reads nothing: raises `error`."""
+    raise error
 
 
 CARRIED = {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "LAB", "I", "I;16", "I;16B", "F"}  # by TIFF, as they are

@@ -1,7 +1,7 @@
-"""Loose pictures to predict on: files, folders and archives, one reader a picture."""
+"""Loose pictures to predict on: a file, a folder or an archive, one reader a picture."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -15,15 +15,12 @@ from smalti.errors import InputError
 __all__ = ["find_pictures"]
 
 
-def find_pictures(inputs: Iterable[str | os.PathLike[str]]) -> Iterator[tuple[str, Callable[[], Raw]]]:
-    """Names of pictures, each with a function that reads it.
+def find_pictures(given: str | os.PathLike[str]) -> Iterator[tuple[str, Callable[[], Raw]]]:
+    """Names of the pictures that a path stands for, each with a function that reads it.
 
     A file is taken as it is, whatever its suffix; a folder stands for all pictures below it, in sorted order; a zip or
     tar for the pictures in it ("photos.zip/cat/1.jpg"). HEIC counts as a picture where it is not read too: its answer
     says why.
-
-    Args:
-        inputs: paths, in the order wanted.
 
     Yields:
         (name, read): `read()` gives the encoded bytes, or raises OSError where the file is missing or unreadable, so
@@ -32,14 +29,13 @@ def find_pictures(inputs: Iterable[str | os.PathLike[str]]) -> Iterator[tuple[st
     Raises:
         InputError: a folder or archive holds no picture, or cannot be listed.
     """
-    for given in inputs:
-        path = os.path.expanduser(os.fspath(given))
-        if os.path.isdir(path):
-            yield from _below(walk(path, os.fspath(given)))
-        elif Path(path).is_file() and is_archive(path):
-            yield from _below(list_archive(path, os.fspath(given)))
-        else:
-            yield os.fspath(given), partial(read_regular, path)
+    path = os.path.expanduser(os.fspath(given))
+    if os.path.isdir(path):
+        yield from _below(walk(path, os.fspath(given)))
+    elif Path(path).is_file() and is_archive(path):
+        yield from _below(list_archive(path, os.fspath(given)))
+    else:
+        yield os.fspath(given), partial(read_regular, path)
 
 
 def _below(tree: Tree) -> Iterator[tuple[str, Callable[[], Raw]]]:

@@ -86,7 +86,7 @@ def test_they_are_pictures_of_folders(tmp_path: Path):
     (renamed,) = [problem for problem in found.problems if problem.file.endswith("0.jpg")]
     assert "HEIF" in renamed.cause
     assert ".heic" in renamed.mend
-    assert len(list(find_pictures([tmp_path]))) == 6
+    assert len(list(find_pictures(tmp_path))) == 6
 
 
 @pytest.mark.usefixtures("without")
@@ -104,4 +104,4 @@ def test_without_the_extra_it_is_said_how_to_get_it(tmp_path: Path):
     )
     assert told["1 NEF picture, a format that is not read: b/3.NEF"] == "export them as JPEG"
     assert len(source) == 2
-    assert len(list(find_pictures([tmp_path]))) == 3
+    assert len(list(find_pictures(tmp_path))) == 3
