@@ -32,7 +32,7 @@ def as_pictures(inputs: Any) -> Iterator[Picture]:
     elif isinstance(inputs, np.ndarray) and not (inputs.ndim and inputs.dtype.kind in "OU"):  # but of names
         yield "array", lambda: inputs
     elif hasattr(inputs, "convert"):  # a PIL image
-        yield getattr(inputs, "filename", "") or "image", lambda: as_bytes(inputs)
+        yield getattr(inputs, "filename", "") or "image", lambda: as_raw(inputs)
     elif isinstance(inputs, bytes | io.IOBase | Tensor) or not isinstance(inputs, Iterable):
         raise InputError(
             f"a {type(inputs).__name__} where a picture is expected",
@@ -59,17 +59,20 @@ def refuse(error: InputError) -> NoReturn:
     raise error
 
 
-CARRIED = {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "LAB", "I", "I;16", "I;16B", "F"}  # by TIFF, as they are
+CARRIED = {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "LAB", "I;16", "I;16B"}  # by TIFF, as they are
+NUMBERS = {"I", "F"}  # of any range: what is white is not known of them, as it is not of arrays
 KEYED = {"1", "L", "P", "RGB", "I;16"}  # by PNG, with the colour that is transparent in them
 CONVERTING = threading.Lock()  # Pillow's images are not made for threads, and one may be handed in twice
 
 
-def as_bytes(image: Any) -> bytes:
-    """A PIL image as the bytes of a lossless file, so that it takes the way of every other picture. Raises InputError,
-    or OSError, where its pixels, which Pillow loads only now, cannot be had."""
+def as_raw(image: Any) -> Raw:
+    """A PIL image as the bytes of a lossless file, so that it takes the way of every other picture; of 32 bits or of
+    floats, as an array. Raises InputError, or OSError, where its pixels, which Pillow loads only now, cannot be had."""
     try:
         with CONVERTING:
             image, buffer = ImageOps.exif_transpose(image), io.BytesIO()
+            if image.mode in NUMBERS:
+                return np.asarray(image)
             if "transparency" in image.info and image.mode in KEYED:
                 image.save(buffer, "PNG", compress_level=1)
             else:
