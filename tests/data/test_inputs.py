@@ -5,6 +5,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from smalti.data.inputs import find_pictures
 from smalti.errors import InputError
@@ -44,3 +45,20 @@ def test_a_folder_without_pictures(tmp_path: Path) -> None:
     (tmp_path / "x.jpg").mkdir()
     with pytest.raises(InputError, match="no pictures found"):
         list(find_pictures(tmp_path / "x.jpg"))
+
+
+@pytest.mark.parametrize("name", ["1.NEF", "1.dng", "1.cr2"])
+def test_a_raw_file_of_a_camera_is_named_and_its_preview_is_not_read(tmp_path: Path, name: str) -> None:
+    Image.new("RGB", (16, 12)).save(tmp_path / name, "TIFF")  # as these begin
+    for given in (tmp_path, tmp_path / name):
+        ((found, read),) = find_pictures(given)
+        assert found == str(tmp_path / name)
+        with pytest.raises(InputError, match=f"a picture in {name[2:].upper()}, a format that is not read; export it"):
+            read()
+
+
+def test_what_is_skipped_on_the_way_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "1.jpg").touch()
+    os.mkfifo(tmp_path / "2.jpg")
+    assert len(list(find_pictures(tmp_path))) == 1
+    assert caplog.messages == [f"{tmp_path}: 1 skipped, not a regular file: 2.jpg (a FIFO)"]

@@ -5,13 +5,13 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 from PIL import ImageOps
 from torch import Tensor
 
-from smalti.data.inputs import find_pictures
+from smalti.data.inputs import find_pictures, refuse
 from smalti.data.source import Raw
 from smalti.errors import InputError
 
@@ -52,11 +52,6 @@ def among_others(path: str | os.PathLike[str]) -> Iterator[Picture]:
         yield from find_pictures(path)
     except InputError as error:
         yield os.fspath(path), partial(refuse, error)
-
-
-def refuse(error: InputError) -> NoReturn:
-    """Reads nothing: raises `error`."""
-    raise error
 
 
 CARRIED = {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "LAB", "I;16", "I;16B"}  # by TIFF, as they are

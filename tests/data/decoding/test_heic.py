@@ -104,4 +104,4 @@ def test_without_the_extra_it_is_said_how_to_get_it(tmp_path: Path):
     )
     assert told["1 NEF picture, a format that is not read: b/3.NEF"] == "export them as JPEG"
     assert len(source) == 2
-    assert len(list(find_pictures(tmp_path))) == 3
+    assert len(list(find_pictures(tmp_path))) == 4
