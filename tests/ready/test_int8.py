@@ -10,7 +10,7 @@ from smalti.errors import InputError
 from smalti.nn._onednn import int8_available
 from smalti.nn.int8 import Int8Linear
 from smalti.ready import load
-from smalti.ready.int8 import AGREEMENTS
+from smalti.ready.int8 import AGREEMENTS, sampled
 
 INT8 = pytest.mark.skipif(not int8_available(), reason="this CPU or torch has no int8 kernels")
 
@@ -45,6 +45,24 @@ def test_too_few_pictures_to_calibrate_on_are_refused(stored: Path):
         load(stored, int8=[pixels(i) for i in range(3)])
     with pytest.raises(InputError, match="exclude each other"):
         load(stored, precision="bf16", int8=[pixels()])
+
+
+def test_pictures_to_calibrate_on_are_of_all_classes(tmp_path: Path):
+    for name in ("cat", "dog", "owl"):
+        (tmp_path / name).mkdir()
+        for i in range(100):
+            (tmp_path / name / f"{i}.jpg").touch()
+    names = [Path(name).parent.name for name, _ in sampled(tmp_path)]
+    assert len(names) == 64
+    assert all(names.count(kind) > 20 for kind in ("cat", "dog", "owl"))
+    assert [name for name, _ in sampled([pixels()] * 20)] == [f"array {i}" for i in range(20)]
+    assert sampled([]) == []
+
+
+def test_an_iterator_is_asked_for_no_more_pictures_than_are_calibrated_on():
+    pictures = (pixels() for _ in range(70))
+    assert len(sampled(pictures)) == 64
+    assert len(list(pictures)) == 6
 
 
 @pytest.mark.parametrize("task", ["classify", "multilabel", "regress"])

@@ -1,14 +1,14 @@
 """A model in int8, as long as it keeps its answers."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from smalti.data.handed_in import as_pictures
+from smalti.data.handed_in import Picture, as_pictures
 from smalti.data.preprocess import Preprocess
 from smalti.errors import InputError
 from smalti.modelfile import ModelFile
@@ -32,7 +32,7 @@ def in_int8(file: ModelFile[Preprocess], place: torch.device, pictures: Any) -> 
     """The model of `file` in int8, calibrated on `pictures`, if it then still gives its answers to them."""
     about = {"views": file.views, "provenance": file.provenance}
     model = Model(file.module.to(place), file.task, file.labels, file.processor, **about)
-    images = [model.picture(*one) for one in islice(as_pictures(pictures), CALIBRATION[1])]
+    images = [model.picture(*one) for one in sampled(pictures)]
     if len(images) < CALIBRATION[0]:
         raise InputError(
             f"int8 is calibrated on {CALIBRATION[0]} pictures or more, not {len(images)}",
@@ -49,3 +49,13 @@ def in_int8(file: ModelFile[Preprocess], place: torch.device, pictures: Any) -> 
             mend="leave the precision to smalti, or calibrate on pictures like those the model was trained on",
         )
     return model
+
+
+def sampled(pictures: Any) -> list[Picture]:
+    """At most 64 of `pictures`, evenly spaced: the first of a folder are all of one class. Of an iterator the first."""
+    most = CALIBRATION[1]
+    if isinstance(pictures, Iterator):
+        return list(islice(as_pictures(pictures), most))
+    found = list(as_pictures(pictures))  # names and readers: no picture is read yet
+    n = min(len(found), most)
+    return [found[i * len(found) // n] for i in range(n)]

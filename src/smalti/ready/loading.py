@@ -44,9 +44,9 @@ def picture_model(
         file: its module is used up.
         device: where it shall run, "cpu" for instance; else a CUDA GPU where there is one (with int8 the CPU).
         precision: "fp32" or "bf16"; else bf16 where the device has it and this model agrees in it with itself in fp32.
-        int8: pictures as in `Model.predict`, like those the model will see: compute in int8, calibrated on the first
-            64 of them, 16 at least. It is faster (docs/performance.md) and refused where it changes more than 2 % of
-            the answers to them. CPU only.
+        int8: pictures as in `Model.predict`, like those the model will see: compute in int8, calibrated on 64 of them,
+            evenly spaced (of an iterator the first), 16 at least. It is faster (docs/performance.md) and refused where
+            it changes more than 2 % of the answers to them. CPU only.
         merge: how many tokens each block merges into others (`smalti.nn.merge`): the more, the faster, and the further
             from what was learned. `smalti.evaluate(path, data, merge=...)` measures both.
         patch_size: one of those that a FlexiViT was trained for: smaller is more exact, larger faster.
