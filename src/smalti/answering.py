@@ -5,7 +5,7 @@ imported here, so that a first answer does not wait for them.
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain, islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import torch
 from torch import Tensor
@@ -49,7 +49,7 @@ def load(
         DamagedError: it is not what it was when it was written.
     """
     options = {"precision": precision, "int8": int8, "merge": merge, "patch_size": patch_size}
-    return opened(os.fspath(path), device=device, **options)
+    return opened(path, device=device, **options)
 
 
 def opened(
@@ -61,10 +61,11 @@ def opened(
     merge: int = 0,
     patch_size: int | None = None,
 ) -> "Model | TextModel":
-    """The ready model: what is handed in loaded, as it is; else that of a file, as `load` has it."""
+    """The ready model: what is handed in loaded, as it is; else that of a file, as `load` has it. Raises InputError too
+    where it is neither."""
     options = {"precision": precision, "int8": int8, "merge": merge, "patch_size": patch_size}
     of_pictures = {**options, "merge": merge or None}
-    if not isinstance(model, str | os.PathLike):
+    if is_loaded(model):
         given = {"device": device, **of_pictures}
         refuse(given, "this model is loaded already, as it answers", "give {} to smalti.load")
         return model
@@ -75,6 +76,15 @@ def opened(
     from smalti.ready_text import text_model
 
     return text_model(file, device=device)
+
+
+def is_loaded(model: object) -> "TypeGuard[Model | TextModel]":
+    """Whether it is a ready model."""
+    if isinstance(model, str | os.PathLike | Model):
+        return isinstance(model, Model)
+    from smalti.ready_text import TextModel
+
+    return isinstance(model, TextModel)
 
 
 def predict(

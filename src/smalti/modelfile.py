@@ -95,9 +95,14 @@ def read_any_model(path: str | os.PathLike[str]) -> ModelFile[Any]:
     """Reads and verifies the model file at `path`, or the one inside the run folder at `path`.
 
     Raises:
-        InputError: there is no model there, or it is another kind of file.
+        InputError: there is no model there, or it is another kind of file, or `path` is no path.
         DamagedError: it is not what it was when it was written, or this smalti is too old for it.
     """
+    if not isinstance(path, str | os.PathLike):
+        raise InputError(
+            f"a {type(path).__name__} where the path of a model is expected",
+            mend="give a model file or a run folder; the result of a training names them, as .model and .run",
+        )
     path = find_model(Path(path))
     refuse_strangers(path)
     try:

@@ -16,6 +16,7 @@ from smalti.modelfile import ModelFile, write_model
 from smalti.nn._onednn import int8_available
 from smalti.nn.merge import MergingBlocks
 from smalti.ready import load
+from smalti.recipes.training import TrainResult
 
 
 def test_models_go_where_they_are_told(stored: Path, monkeypatch: pytest.MonkeyPatch):
@@ -39,6 +40,25 @@ def test_models_go_where_they_are_told(stored: Path, monkeypatch: pytest.MonkeyP
 def test_a_precision_that_there_is_not_is_refused(stored: Path):
     with pytest.raises(InputError, match="precision = 'fp16' is not one of fp32, bf16"):
         load(stored, precision="fp16")  # type: ignore[arg-type]
+
+
+def test_what_is_neither_a_model_nor_the_path_of_one_is_refused(stored: Path, tmp_path: Path):
+    result = TrainResult(tmp_path, stored, "classify", {}, 0.0)
+    strange: list[Any] = [result, modelfile.read_model(stored), network()]
+    asks: list[Any] = [
+        smalti.load,
+        load,
+        lambda model: predict(model, pixels()),
+        lambda model: smalti.evaluate(model, "digits"),
+        lambda model: smalti.probe(model, "digits"),
+        lambda model: smalti.export(model, tmp_path / "out", format="timm"),
+    ]
+    for ask in asks:
+        for model in strange:
+            with pytest.raises(InputError, match=f"a {type(model).__name__} where the path of a model is .* as .model"):
+                ask(model)
+    with pytest.raises(InputError, match="a Model where the path of a model is expected"):
+        smalti.export(load(stored), tmp_path / "out", format="timm")  # type: ignore[arg-type]
 
 
 def test_a_model_file_is_read_once(stored: Path, monkeypatch: pytest.MonkeyPatch):

@@ -56,7 +56,7 @@ def export(
     """Writes a trained model as a folder for another library, and has that library answer for an example.
 
     Args:
-        model: a model file or a run folder.
+        model: a model file or a run folder; no loaded model, which is prepared to answer fast.
         out: the folder to make.
         format: "hf" for transformers' `from_pretrained`, "timm" for timm's `create_model("local-dir:...")`.
 
@@ -66,7 +66,7 @@ def export(
             loads it.
     """
     fit(format, Format, "format")
-    file, folder = read_any_model(Path(model)), Path(out)
+    file, folder = read_any_model(model), Path(out)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError("is there already", where=folder, mend="choose another --out")
     configs, write, answer = FORMATS[format]
