@@ -150,7 +150,7 @@ def predict(
             assert isinstance(plain, Model)
             tell((speed_choice(plain, ready, ready.preprocess.normalize(torch.stack(images)), merge),), show)
         pictures = chain(first, pictures)
-    return ready.stream(pictures, top=top, batch_size=batch_size)
+    return ready.answers(pictures, top=top, batch_size=batch_size)
 
 
 def sample(

@@ -227,8 +227,8 @@ def test_an_animated_file_counts_once(model: Model, tmp_path: Path):
         assert same(model.predict(image)[0], model.predict(tmp_path / "x.gif")[0])
 
 
-def test_encoded_bytes_through_the_stream(model: Model):
+def test_encoded_bytes_with_a_name(model: Model):
     buffer = io.BytesIO()
     Image.fromarray(pixels()).save(buffer, "PNG")
-    (answer,) = model.stream([("upload", buffer.getvalue)])
+    (answer,) = model.answers([("upload", buffer.getvalue)])
     assert same(answer, model.predict(pixels())[0])

@@ -12,7 +12,6 @@ import torch
 from PIL import Image
 from tests.ready.small import LABELS, RULE, network, pixels, same, save
 
-from smalti.data.handed_in import as_pictures
 from smalti.data.views import Views
 from smalti.errors import InputError
 from smalti.ready import Model
@@ -116,11 +115,16 @@ def test_answers_come_as_they_are_ready(model: Model):
     def pictures() -> Any:
         for i in range(100):
             asked.append(i)
-            yield str(i), lambda i=i: pixels(i)
+            yield pixels(i)
 
     stream = model.stream(pictures(), batch_size=4)
-    assert next(stream).file == "0"
+    assert next(stream).file == "array 0"
     assert len(asked) == 4
+
+
+def test_the_stream_takes_what_predict_takes(tmp_path: Path, model: Model):
+    for inputs in (save(tmp_path / "x.png"), tmp_path, pixels(), [str(tmp_path), pixels()]):
+        assert list(model.stream(inputs)) == model.predict(inputs)
 
 
 @pytest.fixture
@@ -167,7 +171,7 @@ def test_many_pictures_are_answered_with_the_threads_that_are_free(model: Model,
     monkeypatch.setattr(model, "outputs", lambda images: numbers.append(torch.get_num_threads()) or outputs(images))
     torch.set_num_threads(3)
     try:
-        answers = model.stream(as_pictures([pixels()] * 6), batch_size=1)
+        answers = model.stream([pixels()] * 6, batch_size=1)
         between = [torch.get_num_threads() for _ in answers]  # whoever takes an answer has their own
     finally:
         torch.set_num_threads(threads)

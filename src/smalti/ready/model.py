@@ -127,10 +127,14 @@ class Model:
 
         A picture that cannot be read gives a Prediction with `error`; the others are answered.
         """
-        return list(self.stream(as_pictures(inputs), top=top, batch_size=batch_size))
+        return list(self.stream(inputs, top=top, batch_size=batch_size))
 
-    def stream(self, pictures: Iterable[Picture], *, top: int = 5, batch_size: int = 32) -> Iterator[Prediction]:
+    def stream(self, inputs: Any, *, top: int = 5, batch_size: int = 32) -> Iterator[Prediction]:
         """As `predict`, one by one as they are ready, for any number of pictures."""
+        return self.answers(as_pictures(inputs), top=top, batch_size=batch_size)
+
+    def answers(self, pictures: Iterable[Picture], *, top: int = 5, batch_size: int = 32) -> Iterator[Prediction]:
+        """As `stream`, for pictures that have a name and a reader each."""
         if not self.labels:
             raise InputError(
                 "this model has no labels, it gives features", mend="smalti train DATA --from MODEL teaches it some"

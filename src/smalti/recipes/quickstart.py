@@ -47,5 +47,5 @@ def quickstart(
     pictures = (
         (f"{source.names[i]}, a {source.labels[int(source.targets[i])]}", partial(source.read, i)) for i in unseen
     )
-    predictions = tuple(load(result.model).stream(pictures))
+    predictions = tuple(load(result.model).answers(pictures))
     return QuickstartResult(**vars(result), predictions=predictions)
