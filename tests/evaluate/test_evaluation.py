@@ -143,3 +143,11 @@ def test_thumbnails_keep_their_shape(source):
     assert thumbnail(source, 0, RULE).shape == (80, 160, 3)
     source.storage.pictures = np.zeros((30, 5, 9, 3), np.uint8)
     assert thumbnail(source, 0, RULE).shape == (5, 9, 3)
+
+
+@pytest.mark.parametrize("channels", [1, 4, 7])
+def test_thumbnails_keep_their_channels(source, channels):
+    """Which of them the report shows is decided there."""
+    source.storage.pictures = np.random.default_rng(0).integers(256, size=(30, 5, 9, channels)).astype(np.uint8)
+    rule = replace(RULE, in_chans=channels, mean=(0.5,) * channels, std=(0.25,) * channels)
+    np.testing.assert_array_equal(thumbnail(source, 0, rule), source.storage.pictures[0])

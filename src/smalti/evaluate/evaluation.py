@@ -231,10 +231,10 @@ def thumbnail_size(height: int, width: int) -> tuple[int, int]:
 
 
 def thumbnail(source: Source, index: int, rule: Preprocess) -> NDArray[np.uint8]:
-    """A sample as a person should see it: uint8 (H, W, C), its own shape, the longer side at most 160 pixels."""
+    """A sample as a person should see it: uint8 (H, W, C), its own shape and channels, the longer side at most 160
+    pixels."""
     image = decode(source.read(index), rule.in_chans, white=rule.white, target=thumbnail_size)
     size = thumbnail_size(*image.shape[-2:])
     if size != tuple(image.shape[-2:]):
         image = F.interpolate(image[None], size, mode="bilinear", antialias=True)[0]
-    channels = image if image.shape[0] in (1, 3) else image[:1]
-    return channels.permute(1, 2, 0).contiguous().to(torch.uint8).numpy()
+    return image.permute(1, 2, 0).contiguous().to(torch.uint8).numpy()
