@@ -25,7 +25,14 @@ def test_the_json_shape_is_stable_and_valid():
 
 @pytest.mark.parametrize(
     ("share", "text"),
-    [(1.0, "100.0 %"), (0.9999, "99.99 %"), (0.99951, "99.95 %"), (0.98333, "98.3 %"), (0.0, "0.0 %")],
+    [
+        (1.0, "100.0 %"),
+        (0.9999, "99.99 %"),
+        (0.9999999, "99.99999 %"),
+        (0.99951, "99.95 %"),
+        (0.98333, "98.3 %"),
+        (0.0, "0.0 %"),
+    ],
 )
 def test_only_the_whole_is_called_a_hundred_percent(share, text):
     assert percent(share) == text

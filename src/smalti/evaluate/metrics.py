@@ -65,7 +65,7 @@ class Metric:
 
 def percent(share: float) -> str:
     """A share of one in percent. Only what is whole is called 100.0 %: 0.9999 is "99.99 %", never rounded up to it."""
-    for digits in range(1, 5):
+    for digits in range(1, 9):  # what eight digits do not tell from the whole is the rounding of sums
         text = f"{100 * share:.{digits}f}"
         if share >= 1 or float(text) < 100:
             return f"{text} %"
