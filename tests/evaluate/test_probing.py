@@ -29,6 +29,9 @@ def test_data_that_may_mean_two_things_is_read_as_asked(tmp_path: Path):
         smalti.probe(model, tmp_path / "both.csv", show=False)
     found = smalti.probe(model, tmp_path / "both.csv", task="regress", show=False)
     assert "linear_r2" in found.metrics
+    found = smalti.probe(model, tmp_path / "both.csv", task="classify", show=False)
+    assert {"knn_accuracy", "knn_auroc", "linear_accuracy", "linear_log_loss"} <= set(found.metrics)
+    assert "knn_log_loss" not in found.metrics, "votes are no probabilities"
     with pytest.raises(InputError, match=r"task = 'clasify' is not .*; did you mean .classify."):
         smalti.probe(model, tmp_path / "both.csv", task="clasify", show=False)  # type: ignore[arg-type]
 

@@ -35,7 +35,7 @@ class Probed:
 
     Args:
         n: test pictures.
-        knn: figures of the vote of the k nearest training pictures; single-label only, else empty.
+        knn: figures of the vote of the k nearest training pictures, without a log loss; single-label only, else empty.
         linear: figures of a linear layer.
         strength: its regularisation (C of scikit-learn), the best on the validation pictures.
     """
@@ -76,6 +76,7 @@ def probe_on(model: Model, source: Source, parts: Split, *, k: int = 20, show: b
         tensors = (torch.from_numpy(one) for one in (x["train"], y["train"].astype(np.int64), x["test"]))
         votes = knn(*tensors, k=k, num_classes=outputs)
         voted = classification_metrics(votes.double().numpy(), y["test"], source.labels, groups=groups)
+        del voted["log_loss"]  # a class without a vote has no probability, and what stands for it would be all of it
     measure = {
         "classify": lambda: classification_metrics(softmax(answers), y["test"], source.labels, groups=groups),
         "multilabel": lambda: multilabel_metrics(sigmoid(answers), np.asarray(y["test"], bool), groups=groups),
