@@ -37,7 +37,7 @@ class Probed:
         n: test pictures.
         knn: figures of the vote of the k nearest training pictures, without a log loss; single-label only, else empty.
         linear: figures of a linear layer.
-        strength: its regularisation (C of scikit-learn), the best on the validation pictures.
+        strength: C of scikit-learn, the best on the validation pictures: the larger, the weaker its regularisation.
     """
 
     n: int
