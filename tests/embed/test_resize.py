@@ -23,6 +23,14 @@ def test_positions_equal_timms(old: tuple[int, int], new: tuple[int, int], prefi
     torch.testing.assert_close(resize_positions(table, old, new, prefix), expected, rtol=0, atol=2e-6)
 
 
+@pytest.mark.parametrize(("old", "new"), GRIDS)
+def test_positions_without_antialiasing_equal_torchs(old: tuple[int, int], new: tuple[int, int]):
+    table = torch.randn(1, old[0] * old[1], 24, generator=torch.Generator().manual_seed(0))
+    maps = table.unflatten(1, old).permute(0, 3, 1, 2)
+    expected = F.interpolate(maps, new, mode="bicubic", antialias=False).flatten(2).transpose(1, 2)
+    torch.testing.assert_close(resize_positions(table, old, new, antialias=False), expected, rtol=0, atol=2e-6)
+
+
 @pytest.mark.parametrize(("old", "new"), [(8, 16), (16, 8), (16, 10), (10, 15), (4, 3), (1, 4)])
 def test_patch_weights_equal_timms(old: int, new: int):
     layers = pytest.importorskip("timm.layers")

@@ -313,6 +313,25 @@ def test_rotary_angles_that_are_not_dinov3s_are_refused(tmp_path):
         published_model(tmp_path)
 
 
+@pytest.mark.parametrize("name", ["Dinov2Model", "Dinov2WithRegistersModel"])
+@pytest.mark.parametrize("side", [32, 72])
+def test_a_dinov2_of_another_size_has_the_positions_that_it_has_there(name, side, tmp_path):
+    """The one with registers is antialiased, the other is not: published at 518, its preprocessor makes 224 of them."""
+    cls = getattr(transformers, name)
+    torch.manual_seed(0)
+    other = cls(cls.config_class(**SMALL | {"image_size": 56})).eval()
+    for parameter in other.parameters():
+        torch.nn.init.normal_(parameter, std=0.2)
+    other.save_pretrained(tmp_path)
+    about = {"size": {"shortest_edge": side}, "crop_size": {"height": side, "width": side}, "do_center_crop": True}
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps(about))
+    model = published_model(tmp_path).model
+    assert model.processor.img_size == (side, side)
+    images = torch.randn(2, 3, side, side)
+    with torch.no_grad():
+        assert relative(model.module.forward_features(images), other(images).last_hidden_state) <= 1e-5
+
+
 @pytest.mark.parametrize("name", ["ViT", "DeiT", "Beit"])
 def test_what_patches_do_not_fill_is_refused_until_a_size_is_named(name, tmp_path):
     told = {**BEIT, "use_mean_pooling": False} if name == "Beit" else {}

@@ -16,14 +16,23 @@ __all__ = ["resize_matrix", "resize_patches", "resize_positions"]
 
 @cache
 @torch.inference_mode(False)
-def resize_matrix(old: int, new: int) -> Tensor:
-    """Takes `old` numbers in a row to `new` ones, (new, old) float64: bicubic, antialiased where they get fewer."""
+def resize_matrix(old: int, new: int, *, antialias: bool = True) -> Tensor:
+    """Takes `old` numbers in a row to `new` ones, (new, old) float64: bicubic, antialiased where they get fewer.
+
+    Without `antialias` each of fewer numbers is made of the four nearest alone; of more numbers too torch then weighs
+    the neighbours otherwise.
+    """
     units = torch.eye(old, dtype=torch.float64, device="cpu")  # each column one number; their width stays as it is
-    return F.interpolate(units[None, None], (new, old), mode="bicubic", antialias=True)[0, 0]
+    return F.interpolate(units[None, None], (new, old), mode="bicubic", antialias=antialias)[0, 0]
 
 
 def resize_positions(
-    table: Tensor, old_grid: tuple[int, int], new_grid: tuple[int, int], num_prefix_tokens: int = 0
+    table: Tensor,
+    old_grid: tuple[int, int],
+    new_grid: tuple[int, int],
+    num_prefix_tokens: int = 0,
+    *,
+    antialias: bool = True,
 ) -> Tensor:
     """Positions of a grid for another: bicubic, as the published fine-tunings do it (arXiv:2010.11929, section 3.2).
 
@@ -32,12 +41,14 @@ def resize_positions(
         old_grid: (h, w) it was learned for.
         new_grid: (h, w) it is wanted for.
         num_prefix_tokens: how many positions of prefix tokens come first; they stay as they are.
+        antialias: as in `resize_matrix`.
     """
     if new_grid == old_grid:
         return table
     prefix, patches = table[:, :num_prefix_tokens], table[:, num_prefix_tokens:]
     down, across = (
-        resize_matrix(old, new).to(table.device, torch.float32) for old, new in zip(old_grid, new_grid, strict=True)
+        resize_matrix(old, new, antialias=antialias).to(table.device, torch.float32)
+        for old, new in zip(old_grid, new_grid, strict=True)
     )
     moved = torch.einsum("yh,xw,bhwd->byxd", down, across, patches.float().unflatten(1, old_grid))
     return torch.cat([prefix, moved.flatten(1, 2).to(table.dtype)], dim=1)

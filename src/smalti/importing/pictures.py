@@ -175,7 +175,9 @@ def with_weights(
     if beside := sorted(published.outside & state.keys() - module.state_dict().keys()):
         remarks.append(f"what lies beside the model there is left out: {few(beside)}")
         state = {name: tensor for name, tensor in state.items() if name not in beside}
-    load_strictly(module, fit_input(state, module, learned), where=published.origin or published.path)
+    antialias = published.config.get("model_type") != "dinov2"  # transformers' own way; with registers it is as others
+    state = fit_input(state, module, learned, antialias=antialias)
+    load_strictly(module, state, where=published.origin or published.path)
     return module
 
 

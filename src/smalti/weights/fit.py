@@ -34,7 +34,9 @@ class DifferenceError(InputError):
         )
 
 
-def fit_input(state: Mapping[str, Tensor], model: nn.Module, learned: nn.Module | None = None) -> dict[str, Tensor]:
+def fit_input(
+    state: Mapping[str, Tensor], model: nn.Module, learned: nn.Module | None = None, *, antialias: bool = True
+) -> dict[str, Tensor]:
     """A state dict of the model's family, for its image size and channels.
 
     Learned positions are resized bicubically, as timm and big_vision do it; biases of offsets as timm does it, those of
@@ -46,6 +48,7 @@ def fit_input(state: Mapping[str, Tensor], model: nn.Module, learned: nn.Module 
         model: what they are for.
         learned: the model they were learned in, which says the grids: its own weights are not looked at. Where it is
             None, or has another number of tokens, a grid is taken to be the model's if that has as many, else a square.
+        antialias: of positions that get fewer; transformers resizes those of its DINOv2 without.
     """
     wanted = dict(model.state_dict())
     fitted = dict(state)
@@ -54,7 +57,7 @@ def fit_input(state: Mapping[str, Tensor], model: nn.Module, learned: nn.Module 
         if target is None or target.ndim != tensor.ndim:
             continue
         if name == "pos_embed":
-            fitted |= fit_positions(state, model, getattr(learned, "grid_size", None))
+            fitted |= fit_positions(state, model, getattr(learned, "grid_size", None), antialias=antialias)
         elif name.endswith("rel_bias.table"):
             old = None if learned is None else side_of(learned, name)
             fitted[name] = fit_relative(tensor, target, side_of(model, name), old)
@@ -63,7 +66,9 @@ def fit_input(state: Mapping[str, Tensor], model: nn.Module, learned: nn.Module 
     return fitted
 
 
-def fit_positions(state: Mapping[str, Tensor], model: nn.Module, learned: Grid | None) -> dict[str, Tensor]:
+def fit_positions(
+    state: Mapping[str, Tensor], model: nn.Module, learned: Grid | None, *, antialias: bool
+) -> dict[str, Tensor]:
     """Positions (1, prefix + n, D) for the model's prefix and grid, and the class token that belongs to them.
 
     The position of a class token becomes part of the token where the model gives positions to patches only. Prefix
@@ -83,7 +88,7 @@ def fit_positions(state: Mapping[str, Tensor], model: nn.Module, learned: Grid |
         table = table[:, 1:]
     elif count < prefix:
         table = torch.cat([table.new_zeros(1, prefix, table.shape[2]), table], dim=1)
-    return fitted | {"pos_embed": resize_positions(table, grid, vit.grid_size, num_prefix_tokens=prefix)}
+    return fitted | {"pos_embed": resize_positions(table, grid, vit.grid_size, prefix, antialias=antialias)}
 
 
 def find_layout(tokens: int, counts: tuple[int, int], learned: Grid | None, own: Grid) -> tuple[int, Grid] | None:
