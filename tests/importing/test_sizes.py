@@ -23,6 +23,26 @@ def test_another_size_or_channel_count(options, weights, tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("preset", "options"),
+    [
+        ("vit_tiny_patch16_224", SMALL),
+        ("swin_tiny_patch4_window7_224", STAGES),
+        ("resnet18_32", {}),
+    ],
+)
+def test_channels_are_those_of_the_weights(preset, options, monkeypatch, tmp_path):
+    module = smalti.create_model(small(monkeypatch, preset, **options), in_chans=13)
+    save_file(module.state_dict(), tmp_path / "w.safetensors")
+    made = published_model(tmp_path / "w.safetensors", preset=preset)
+    assert (made.model.module.config.in_chans, made.model.processor.in_chans) == (13, 13)
+    assert "channels" not in " ".join(made.remarks)
+    for channels, said in (3, "weights of its 13 channels are taken in turn for 3"), (1, "channels are summed for 1"):
+        made = published_model(tmp_path / "w.safetensors", preset=preset, in_chans=channels)
+        assert made.model.processor.in_chans == channels
+        assert any(said in remark for remark in made.remarks)
+
+
+@pytest.mark.parametrize(
     ("preset", "options", "sizes"),
     [
         ("swin_tiny_patch4_window7_224", STAGES, (28, 384)),

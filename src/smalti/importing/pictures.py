@@ -34,6 +34,7 @@ from smalti.weights.timm import pads_and_shifts
 __all__ = ["picture_model"]
 
 HEADS = ("head.weight", "head.fc.weight", "fc.weight", "classifier.2.weight")  # the last two are torchvision's
+STEMS = ("patch_embed.proj.weight", "conv1.weight", "features.0.0.weight")  # likewise
 
 
 def picture_model(published: Published, wanted: Wanted) -> Translated:
@@ -50,11 +51,12 @@ def picture_model(published: Published, wanted: Wanted) -> Translated:
     if sizes:
         remarks.append(f"its sizes are those of its config.json, else it is as {preset}")
 
-    there = as_published(published, preset, sizes, state, wanted.in_chans)
-    size = find_size(published, there, wanted)
-    config = replace(there, **fitted(type(there), {"img_size": size}))
+    there = as_published(published, preset, sizes, state)
+    channels = there.in_chans if wanted.in_chans is None else wanted.in_chans
+    given = {"img_size": find_size(published, there, wanted), "in_chans": channels}
+    config = replace(there, **fitted(type(there), given))
     module = with_weights(published, state, family, there, config, remarks)
-    remarks += differences(published, preset, names, config)
+    remarks += differences(published, preset, names, there, config)
     about = {"architecture": preset, **where_from(published)}
     model = ModelFile(
         family,
@@ -90,17 +92,14 @@ def text_kinds() -> str:
     return ", ".join(about.kind for about in TEXT.values())
 
 
-def as_published(
-    published: Published, preset: str, sizes: Mapping[str, Any], state: Mapping[str, Tensor], in_chans: int | None
-) -> Any:
-    """The config of the model as it was published, but for its channels: what its folder says, then `sizes`, then what
-    is seen in its weights.
+def as_published(published: Published, preset: str, sizes: Mapping[str, Any], state: Mapping[str, Tensor]) -> Any:
+    """The config of the model as it was published: what its folder says, then `sizes`, then what is seen in its
+    weights.
     """
     told = options_from_huggingface(published.config) | options_from_timm(published.config)
     _, config = preset_config(preset, **sizes)
     seen = read_off(published, state, told.pop("pool", None), config)
-    channels = {} if in_chans is None else {"in_chans": in_chans}
-    return preset_config(preset, **{**told, **sizes, **seen, **channels})[1]
+    return preset_config(preset, **{**told, **sizes, **seen})[1]
 
 
 def find_size(published: Published, config: Any, wanted: Wanted) -> Any:
@@ -129,8 +128,10 @@ def find_size(published: Published, config: Any, wanted: Wanted) -> Any:
 
 def read_off(published: Published, state: Mapping[str, Tensor], pool: str | None, config: Any) -> dict[str, Any]:
     """Options that are seen in the weights; `pool` is what the folder says of that, `config` the preset's."""
-    seen: dict[str, Any] = {"num_classes": outputs(state, *HEADS)}
-    if hidden := outputs(state, "pre_logits.fc.weight"):
+    seen: dict[str, Any] = {"num_classes": length(state, 0, *HEADS)}
+    if channels := length(state, 1, *STEMS):
+        seen["in_chans"] = channels
+    if hidden := length(state, 0, "pre_logits.fc.weight"):
         seen["pre_logits"] = hidden
     if "reg_token" in state:
         seen["reg_tokens"] = state["reg_token"].shape[1]
@@ -141,9 +142,9 @@ def read_off(published: Published, state: Mapping[str, Tensor], pool: str | None
     return seen
 
 
-def outputs(state: Mapping[str, Tensor], *names: str) -> int:
-    """Rows of the first of these weights that is there; 0 where none is."""
-    return next((len(state[name]) for name in names if name in state), 0)
+def length(state: Mapping[str, Tensor], axis: int, *names: str) -> int:
+    """Of the first of these weights that is there and has such an axis; 0 where none is."""
+    return next((state[name].shape[axis] for name in names if name in state and state[name].ndim > axis), 0)
 
 
 def pool_of(state: Mapping[str, Tensor], told: str | None, usual: str | None) -> str | None:
@@ -181,9 +182,12 @@ def with_weights(
     return module
 
 
-def differences(published: Published, preset: str, names: str, config: Any) -> list[str]:
-    """In what the model is not theirs, a line each."""
+def differences(published: Published, preset: str, names: str, there: Any, config: Any) -> list[str]:
+    """In what the model of `config` is not theirs, that of `there`, a line each."""
     found = []
+    if config.in_chans != there.in_chans:
+        kept = "are summed" if config.in_chans == 1 else "are taken in turn"
+        found.append(f"the weights of its {there.in_chans} channels {kept} for {config.in_chans}")
     if isinstance(config, SwinConfig) and names == "timm" and pads_and_shifts(config):
         unit = config.patch_size * config.window * 2 ** (len(config.depths) - 1)
         found.append(

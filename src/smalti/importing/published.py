@@ -58,7 +58,7 @@ def import_weights(
         task: what the outputs are: "classify", "multilabel" or "regress"; else as the folder says, or classes.
         img_size: side, or (height, width), of the pictures the model shall take; else that of the preset that is named,
             or of the folder: of a DINOv2 of transformers what its preprocessor makes of pictures.
-        in_chans: channels it shall take; else as the folder says, or 3.
+        in_chans: channels it shall take; else those its weights are for.
         labels: names of the outputs in order, or a text file with one a line; else as the folder says, or numbers.
         mean: of the pixels, a value a channel or one for all; else as the folder says, or as the published models have
             it.
