@@ -199,6 +199,37 @@ def test_what_learned_without_labels_is_read_as_features(kind, tmp_path, monkeyp
         assert relative(made.module.forward_features(images), norm(states[-1])) <= 1e-5
 
 
+PLACES = {  # how a BEiT knows places, and whether it has gates: its config beside the sizes, what the model is
+    "no places": ({}, {"pos_embed": "none", "rel_bias": False, "layer_scale": 0.1}),
+    "positions": ({"use_absolute_position_embeddings": True}, {"pos_embed": "learned", "rel_bias": False}),
+    "both": (
+        {"use_absolute_position_embeddings": True, "use_relative_position_bias": True},
+        {"pos_embed": "learned", "rel_bias": True},
+    ),
+    "no gates": ({"layer_scale_init_value": 0.0, "use_relative_position_bias": True}, {"layer_scale": None}),
+}
+
+
+@pytest.mark.parametrize("name", ["BeitForImageClassification", "BeitForMaskedImageModeling"])
+@pytest.mark.parametrize("kind", PLACES)
+def test_a_beit_knows_places_as_its_config_says(kind, name, tmp_path):
+    told, wanted = PLACES[kind]
+    torch.manual_seed(0)
+    cls = getattr(transformers, name)
+    other = cls(cls.config_class(**WIDE, **told)).eval()
+    for parameter in other.parameters():
+        torch.nn.init.normal_(parameter, std=0.2)
+    other.save_pretrained(tmp_path)
+    module = published_model(tmp_path).model.module
+    assert {field: getattr(module.config, field) for field in wanted} == wanted
+    images = torch.randn(3, 3, 32, 32)
+    with torch.no_grad():
+        if module.config.num_classes:
+            assert relative(module(images), other(images).logits) <= 1e-5
+        for x, y in zip(layers(module, images), hidden_states(other, images), strict=True):
+            assert relative(x, y) <= 2e-6
+
+
 OTHER_HEADS = {  # class: our preset, what of it
     "DeiTForImageClassification": ("vit_tiny_patch16_224", {"pool": "cls", "reg_tokens": 1}),
     "Dinov2ForImageClassification": ("vit_small_patch14_dinov2", {"pool": "cls_mean", "reg_tokens": 0}),

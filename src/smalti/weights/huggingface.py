@@ -218,12 +218,17 @@ def kind_of(told: Mapping[str, Any]) -> str:
 
 
 def options_from_huggingface(told: Mapping[str, Any]) -> dict[str, Any]:
-    """What a config.json of transformers says of the pictures a model takes, and of the windows it was trained in, as
-    fields of our configs."""
+    """What a config.json of transformers says of the pictures a model takes, of the windows it was trained in, and of
+    positions and gates of a BEiT, as fields of our configs."""
     names = {"image_size": "img_size", "num_channels": "in_chans"}
     options = {ours: told[theirs] for theirs, ours in names.items() if told.get(theirs)}
     if told.get("model_type") == "swinv2" and (windows := trained_windows(told)):
         options["trained_windows"] = windows
+    if told.get("model_type") == "beit":
+        biases = ("use_relative_position_bias", "use_shared_relative_position_bias")
+        options["rel_bias"] = any(told.get(one) for one in biases)
+        options["pos_embed"] = "learned" if told.get("use_absolute_position_embeddings") else "none"
+        options["layer_scale"] = told.get("layer_scale_init_value", 0.1) or None
     return options
 
 
