@@ -32,6 +32,19 @@ def test_a_file_of_timm_answers_as_in_timm(theirs, weights, tmp_path):
     assert any("--labels" in remark for remark in made.remarks)
 
 
+def test_attention_without_biases_is_seen_in_a_file_of_timm(tmp_path, monkeypatch):
+    preset = small(monkeypatch, "vit_tiny_patch16_224", **SMALL, img_size=32)
+    torch.manual_seed(0)
+    theirs = timm.create_model(preset, **SMALL, img_size=32, qkv_bias=False, num_classes=3).eval()
+    for parameter in theirs.parameters():
+        torch.nn.init.normal_(parameter, std=0.2)
+    save_file(theirs.state_dict(), tmp_path / "miil.safetensors")
+    images = torch.randn(2, 3, 32, 32)
+    with torch.no_grad():
+        ours = published_model(tmp_path / "miil.safetensors", preset=preset).model.module
+        torch.testing.assert_close(ours(images), theirs(images), rtol=1e-4, atol=1e-5)
+
+
 def test_a_folder_of_timm_says_what_it_is(theirs, weights, tmp_path):
     folder = tmp_path / "hub"
     folder.mkdir()

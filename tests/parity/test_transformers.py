@@ -337,6 +337,38 @@ def test_models_of_sizes_that_no_preset_has(kind, tmp_path):
         assert relative(made.model.module.forward_features(images), other(images).last_hidden_state) <= 1e-5
 
 
+NO_BIAS = {  # class, its config, our preset
+    "ViT": ("ViTModel", {**SMALL, "intermediate_size": 96, "qkv_bias": False}, "vit_tiny_patch16_224"),
+    "DINOv3": (  # the 7B
+        "DINOv3ViTModel",
+        {**DINOV3, "use_gated_mlp": True, "hidden_act": "silu", "query_bias": False, "value_bias": False},
+        "vit_small_plus_patch16_dinov3_qkvb",
+    ),
+}
+
+
+@pytest.mark.parametrize("published", [True, False], ids=["sizes of a preset", "other sizes"])
+@pytest.mark.parametrize("kind", NO_BIAS)
+def test_attention_without_biases_is_seen_in_the_weights(kind, published, tmp_path, monkeypatch):
+    name, told, preset = NO_BIAS[kind]
+    family, config = preset_config(preset)
+    if published:
+        own = replace(config, **OURS | {"embed_dim": told["hidden_size"]})
+        monkeypatch.setitem(FAMILIES[family].presets, preset, own)
+    torch.manual_seed(0)
+    cls = getattr(transformers, name)
+    other = cls(cls.config_class(**told)).eval()
+    for parameter in other.parameters():
+        torch.nn.init.normal_(parameter, std=0.2)
+    other.save_pretrained(tmp_path)
+    made = published_model(tmp_path)
+    assert made.model.module.config.qkv_bias is False
+    assert ("sizes are those of its config.json" in " ".join(made.remarks)) is not published
+    images = torch.randn(3, 3, 32, 32)
+    with torch.no_grad():
+        assert relative(made.model.module.forward_features(images), other(images).last_hidden_state) <= 1e-5
+
+
 def test_rotary_angles_that_are_not_dinov3s_are_refused(tmp_path):
     cls = transformers.DINOv3ViTModel
     cls(cls.config_class(**DINOV3, rope_theta=10.0)).save_pretrained(tmp_path)

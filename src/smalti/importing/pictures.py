@@ -133,6 +133,8 @@ def read_off(published: Published, state: Mapping[str, Tensor], pool: str | None
         seen["in_chans"] = channels
     if hidden := length(state, 0, "pre_logits.fc.weight"):
         seen["pre_logits"] = hidden
+    if hasattr(config, "qkv_bias"):
+        seen["qkv_bias"] = any(name.endswith(".attn.qkv.bias") for name in state)
     if "reg_token" in state:
         seen["reg_tokens"] = state["reg_token"].shape[1]
     if found := pool_of(state, pool, getattr(config, "pool", None)):

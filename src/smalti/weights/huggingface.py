@@ -186,7 +186,7 @@ def sizes_of(told: Mapping[str, Any]) -> tuple[str, dict[str, Any]] | None:
         sizes["mlp"] = "swiglu"
     if told.get("model_type") == "swinv2":
         sizes["trained_windows"] = trained_windows(told)  # the preset's are for its own number of stages
-    return base, sizes | {"qkv_bias": told.get("qkv_bias", True)}
+    return base, sizes
 
 
 def is_gated(told: Mapping[str, Any]) -> bool | None:
