@@ -4,14 +4,15 @@ relative to the largest output, on random weights.
     python benchmarks/parity.py
 
 A model of a family's own parts in a small size gets random weights of deviation 0.2; the other library reads them, by
-`smalti export` where it has a class for them, and both answer the same eight pictures. ResNet and ConvNeXt are compared
-with torchvision, whose names they have, in the published widths. The table goes to docs/weights.md. The tests hold the
-same to a bound, block by block.
+`smalti export` where it has a class for them, and both answer the same eight pictures. torchvision's ResNet and
+ConvNeXt, whose names are ours, have the published widths. The table goes to docs/weights.md. The tests hold the same to
+a bound, block by block.
 """
 
 import json
 import re
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,8 @@ from smalti.export.folders import FORMATS
 from smalti.modelfile import ModelFile
 from smalti.models import create_model, preset_config
 from smalti.weights import to_timm
+from smalti.weights.names import Names
+from smalti.weights.torchvision import TORCHVISION_VIT
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "weights.md"
 VIT = {"img_size": 64, "embed_dim": 48, "depth": 4, "num_heads": 3, "num_classes": 10}
@@ -52,7 +55,11 @@ CASES = {  # title: preset, options, timm's options where only timm's own preset
     "ResNet": ("resnet50_224", {"img_size": 64}, None),
     "ConvNeXt": ("convnext_tiny_224", {"img_size": 64}, None),
 }
-TORCHVISION = {"resnet50_224": "resnet50", "convnext_tiny_224": "convnext_tiny"}
+TORCHVISION = {  # title: its model, its names
+    "ViT": (partial(torchvision.models.VisionTransformer, 64, 8, 4, 3, 48, 192, num_classes=10), TORCHVISION_VIT),
+    "ResNet": (torchvision.models.resnet50, Names()),
+    "ConvNeXt": (torchvision.models.convnext_tiny, Names()),
+}
 
 
 def main() -> None:
@@ -67,7 +74,7 @@ def main() -> None:
         found = [by_export(preset, module, images, kind) for kind in ("timm", "hf")]
         if theirs is not None:
             found[0] = by_names(preset, module, images, {**options, **theirs})
-        found.append(by_torchvision(preset, module, images))
+        found.append(by_torchvision(title, module, images))
         lines.append(f"| {title} | {' | '.join('' if one is None else f'{one:.1e}' for one in found)} |")
         print(lines[-1], flush=True)
     libraries = (timm, transformers, torchvision, torch)
@@ -105,12 +112,13 @@ def by_names(preset: str, module: torch.nn.Module, images: torch.Tensor, options
         return difference(module(images), theirs(images))
 
 
-def by_torchvision(preset: str, module: torch.nn.Module, images: torch.Tensor) -> float | None:
+def by_torchvision(title: str, module: torch.nn.Module, images: torch.Tensor) -> float | None:
     """The difference where torchvision's model takes the weights; None where it has no such model."""
-    if preset not in TORCHVISION:
+    if title not in TORCHVISION:
         return None
-    theirs = getattr(torchvision.models, TORCHVISION[preset])().eval()
-    theirs.load_state_dict(module.state_dict())
+    build, names = TORCHVISION[title]
+    theirs = build().eval()
+    theirs.load_state_dict(names.to_theirs(module.state_dict()))
     with torch.inference_mode():
         return difference(module(images), theirs(images))
 

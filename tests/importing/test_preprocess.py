@@ -210,5 +210,5 @@ def test_the_assumed_mean_and_deviation_are_those_of_timm():
         told = timm.get_pretrained_cfg(tag)
         google = tag.endswith("orig_in21k")  # without a head, the .npz alone is told from MAE's
         published = Published(Path("x"), {}, ours=google)
-        found = find_normalisation(published, tag.split(".")[0], bool(told.num_classes), None, None, [])
+        found = find_normalisation(published, tag.split(".")[0], "timm", bool(told.num_classes), Wanted(), [])
         assert found == (pytest.approx(told.mean, abs=1e-3), pytest.approx(told.std, abs=1e-3)), tag

@@ -1,6 +1,6 @@
 """What published models do to a picture, as our Preprocess: as their folder says, else as their publishers have it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, get_args
 
 from smalti.data.preprocess import Interpolation, Preprocess
@@ -42,7 +42,8 @@ USUAL = {  # which of them a "model_type" has
 }
 CROP_MODES = {"squash": "squash", "center": "crop", "border": "pad"}  # timm's
 SEEN = {"squash": "of both sides", "crop": "of the short side", "pad": "of the long side, with a border"}
-TORCHVISION = {ResNetConfig: 224 / 256, ConvNeXtConfig: 224 / 236}  # the share that is kept, of its first weights
+# the share that is kept, of torchvision's first weights
+TORCHVISION = {ViTConfig: 224 / 256, ResNetConfig: 224 / 256, ConvNeXtConfig: 224 / 236}
 
 
 def find_preprocess(
@@ -67,7 +68,7 @@ def find_preprocess(
         if values is not None and len(values) not in (1, chans):
             what = f"{len(values)} values of {name} do not fit {chans} channels"
             raise InputError(what, mend="give a value a channel, or one for all")
-    found = find_normalisation(published, preset, bool(config.num_classes), wanted.mean, wanted.std, remarks)
+    found = find_normalisation(published, preset, names, bool(config.num_classes), wanted, remarks)
     mean, std = (recycled(values, chans) for values in found)
     if published.preprocessor:
         fit = fit_of_transformers(published, config, remarks)
@@ -78,12 +79,7 @@ def find_preprocess(
 
 
 def find_normalisation(
-    published: Published,
-    preset: str,
-    labelled: bool,
-    mean: Sequence[float] | None,
-    std: Sequence[float] | None,
-    remarks: list[str],
+    published: Published, preset: str, names: str, labelled: bool, wanted: Wanted, remarks: list[str]
 ) -> Normalisation:
     """Mean and deviation: as the person says, as the folder says, as the published models have them."""
     told = {**published.config.get("pretrained_cfg", {})}
@@ -94,16 +90,18 @@ def find_normalisation(
         told = {"mean": about["image_mean"], "std": about["image_std"]}
     if "mean" not in told or "std" not in told:
         # the authors of ViT, FlexiViT and BEiT scale pixels to [-1, 1], those of EVA-02 as CLIP does, all others use
-        # ImageNet's mean and deviation; a plain ViT without a head is MAE's or DINO's, unless Google published it, and
-        # one that norms the mean of its patches is MAE's with a head
-        others = "_dino" in preset or published.config.get("model_type") in ("deit", "vit_msn")
+        # ImageNet's mean and deviation, torchvision those too; a plain ViT without a head is MAE's or DINO's, unless
+        # Google published it, and one that norms the mean of its patches is MAE's with a head
+        kind = published.config.get("model_type")
+        others = "_dino" in preset or kind in ("deit", "vit_msn") or names == "torchvision"
         plain = preset.startswith("vit_") and labelled and not others and "fc_norm.weight" not in published.state
         half = preset.startswith(("beit_", "flexivit_")) or published.ours or plain
         told["mean"], told["std"] = CLIP if preset.startswith("eva02_") else HALF if half else IMAGENET
-        if mean is None:
+        if wanted.mean is None:
             remarks.append(f"mean and deviation of the pixels are taken to be {told['mean']} and {told['std']}")
     unit = 255 * rescale_factor(about)
-    return tuple(mean or [one / unit for one in told["mean"]]), tuple(std or [one / unit for one in told["std"]])
+    mean, std = wanted.mean or [one / unit for one in told["mean"]], wanted.std or [one / unit for one in told["std"]]
+    return tuple(mean), tuple(std)
 
 
 def rescale_factor(about: Mapping[str, Any]) -> float:

@@ -10,6 +10,7 @@ from smalti.weights.huggingface import HUGGINGFACE, KINDS
 from smalti.weights.names import Names
 from smalti.weights.text import TEXT, text_from_huggingface
 from smalti.weights.timm import authors_names, gates_of_maps, timm_names
+from smalti.weights.torchvision import TORCHVISION_VIT
 
 __all__ = ["to_ours"]
 
@@ -44,6 +45,8 @@ def with_counts(state: dict[str, Tensor]) -> dict[str, Tensor]:
 
 def find_names(state: Mapping[str, Tensor], family: str) -> tuple[str, Names]:
     """The publisher and the table that fit the names."""
+    if "conv_proj.weight" in state:
+        return "torchvision", TORCHVISION_VIT
     if any(name.startswith("encoder.layer") for name in state):
         second = any(".layer_scale1." in name for name in state)
         gated = any(".mlp.weights_in." in name for name in state)
