@@ -118,22 +118,34 @@ def test_what_timm_sees_of_pictures_is_told_in_its_words(told, fit, share, said)
     assert remarks == ([f"what is seen of pictures is taken to be {said}"] if said else [])
 
 
-@pytest.mark.parametrize(
-    ("cut", "size", "asked"),
-    [((28, 42), (28, 42), {}), ((30, 42), (56, 56), {}), ((28, 42), (70, 70), {"img_size": 70})],
-)
-def test_a_dinov2_takes_pictures_as_its_preprocessor_makes_them(cut, size, asked, monkeypatch, tmp_path):
+def small_dinov2(cut, monkeypatch, folder):
+    """A DINOv2 published at 56, in a folder whose preprocessor cuts pictures to another size."""
     module = smalti.create_model(small(monkeypatch, "vit_small_patch14_dinov2", **SMALL), img_size=56)
-    save_file(HUGGINGFACE["dinov2"].to_theirs(module.state_dict()), tmp_path / "model.safetensors")
+    save_file(HUGGINGFACE["dinov2"].to_theirs(module.state_dict()), folder / "model.safetensors")
     told = {"model_type": "dinov2", "hidden_size": 24, "num_hidden_layers": 2, "num_attention_heads": 3}
-    (tmp_path / "config.json").write_text(json.dumps({**told, "patch_size": 14, "image_size": 56}))
+    (folder / "config.json").write_text(json.dumps({**told, "patch_size": 14, "image_size": 56}))
     about = {"size": {"shortest_edge": 64}, "crop_size": {"height": cut[0], "width": cut[1]}, "do_center_crop": True}
-    (tmp_path / "preprocessor_config.json").write_text(json.dumps(about))
-    model = published_model(tmp_path, **asked).model
+    (folder / "preprocessor_config.json").write_text(json.dumps(about))
+    return module
+
+
+@pytest.mark.parametrize("asked", [None, 70])
+def test_a_dinov2_takes_pictures_as_its_preprocessor_makes_them(asked, monkeypatch, tmp_path):
+    module = small_dinov2((28, 42), monkeypatch, tmp_path)
+    size = (asked, asked) if asked else (28, 42)
+    model = published_model(tmp_path, img_size=asked).model
     assert model.processor.img_size == size
     grid = size[0] // 14, size[1] // 14
     expected = resize_positions(module.pos_embed, (4, 4), grid, num_prefix_tokens=1, antialias=False)
     assert torch.equal(model.module.pos_embed, expected)
+
+
+def test_a_dinov2_whose_patches_do_not_fill_its_pictures_is_refused_until_a_size_is_named(monkeypatch, tmp_path):
+    small_dinov2((32, 32), monkeypatch, tmp_path)
+    seen = "pictures are 32 x 32 there, of which patches of 14 see the upper left 28 x 28; add --img-size 28"
+    with pytest.raises(InputError, match=seen):
+        published_model(tmp_path)
+    assert published_model(tmp_path, img_size=28).model.processor.img_size == (28, 28)
 
 
 def test_mean_and_deviation_are_a_value_a_channel_or_one_for_all(weights, tmp_path):

@@ -103,7 +103,7 @@ def as_published(published: Published, preset: str, sizes: Mapping[str, Any], st
 
 
 def find_size(published: Published, config: Any, wanted: Wanted) -> Any:
-    """The size of pictures that the model shall take. Raises InputError where patches do not fill that of the folder.
+    """The size of pictures that the model shall take. Raises InputError where patches do not fill what the folder says.
 
     Args:
         published: the weights.
@@ -114,10 +114,7 @@ def find_size(published: Published, config: Any, wanted: Wanted) -> Any:
         return wanted.img_size
     if wanted.preset:
         return preset_config(wanted.preset)[1].img_size
-    given = given_size(published)
-    if given and given == whole(given, config):
-        return given
-    H, W = config.size
+    H, W = given_size(published) or config.size
     h, w = whole((H, W), config)
     if (h, w) != (H, W):
         what = f"pictures are {H} x {W} there, of which patches of {config.patch_size} see the upper left {h} x {w}"
