@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import tomllib
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
@@ -256,6 +257,32 @@ def test_no_run_is_judged_on_what_the_model_it_builds_on_has_learned(role, train
     smalti.train("digits", out=tmp_path / "run", seed=0, fraction=0.5, **about)
 
 
+@pytest.mark.parametrize("role", ["start", "teacher"])
+def test_the_seed_is_that_of_the_model_it_builds_on(role, trained, tmp_path, monkeypatch):
+    monkeypatch.setattr("smalti.recipes.pictures.carry_out", lambda run: run)
+    file = read_model(trained)
+    write_model(tmp_path / "m.safetensors", replace(file, provenance={**file.provenance, "seed": 3}))
+    about = {role: tmp_path / "m.safetensors", "steps": 70, "report": False, "show": False}
+    about["overrides"] = {**PLAIN, "optim.lr": 0.001}
+    smalti.train("digits", out=tmp_path / "run", **about)
+    told = tomllib.loads((tmp_path / "run" / "run.toml").read_text())
+    assert told["seed"] == 3
+    assert [choice["value"] for choice in told["choices"] if choice["name"] == "seed"] == ["3"]
+    with pytest.raises(InputError, match="add --seed 3"):
+        smalti.train("digits", out=tmp_path / "other", config=tmp_path / "run" / "run.toml", seed=0, **about)
+
+
+def test_data_that_has_grown_is_known_by_its_name(trained):
+    """And by its fingerprint where it lies somewhere else."""
+    file, source = read_model(trained), data.open("digits")
+    divide = partial(split, source, check(source).facts)
+    for name, fingerprint in (("digits", "of more"), ("elsewhere", file.provenance["fingerprint"])):
+        demand_unseen(file, name, fingerprint, divide(seed=0), divide)
+        with pytest.raises(InputError, match="add --seed 0"):
+            demand_unseen(file, name, fingerprint, divide(seed=1), divide)
+    demand_unseen(file, "elsewhere", "of other data", divide(seed=1), divide)
+
+
 def test_data_with_test_pictures_of_its_own_takes_any_seed(trained):
     file, source = read_model(trained), data.open("digits")
     facts = check(source).facts
@@ -263,10 +290,9 @@ def test_data_with_test_pictures_of_its_own_takes_any_seed(trained):
         given = replace(source, splits=splits)
         file.provenance["fingerprint"] = given.fingerprint
         divide = partial(split, given, facts)
-        demand_unseen(file, given.fingerprint, divide(seed=0), divide)
+        demand_unseen(file, given.name, given.fingerprint, divide(seed=0), divide)
         with pytest.raises(InputError) if splits is source.splits else nullcontext():
-            demand_unseen(file, given.fingerprint, divide(seed=1), divide)
-        demand_unseen(file, "of other data", divide(seed=1), divide)
+            demand_unseen(file, given.name, given.fingerprint, divide(seed=1), divide)
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,10 @@ class Options:
     raw: Annotated[bool, Parameter(name="--bytes", help="Text: every byte is a token, whatever the file holds.")] = (
         False
     )
-    seed: Annotated[Whole | None, Parameter(help="Of the weights, the order and the augmentation; else 0.")] = None
+    seed: Annotated[
+        Whole | None,
+        Parameter(help="Of the weights, the order and the augmentation; else that of --from or --teacher, else 0."),
+    ] = None
     fraction: Annotated[
         float | None,
         Parameter(help="Learn from this share of the training pictures, evenly from the classes: 0.01 for 1 %."),

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from smalti.errors import InputError
+from smalti.modelfile import ModelFile
 from smalti.objectives.losses import LOSSES
 from smalti.recipes.recipe import Choice, Composed, ModelConfig, Recipe, field_names, merged, parse_settings, settle
 from smalti.recipes.teacher import AUTO
@@ -38,6 +39,16 @@ class Asked:
     file: str = ""
     fingerprint: str = ""
     noted: tuple[Choice, ...] = ()
+
+    def with_seed_of(self, *models: ModelFile[Any] | None) -> "Asked":
+        """The same with the seed of the first of the models that a run builds on, where none was named: of the same
+        data, also where it has grown, a seed keeps back what it kept back from that model."""
+        seeds = [model.provenance["seed"] for model in models if model and "seed" in model.provenance]
+        if not seeds or "seed" in self.settings:
+            return self
+        why = "that of the model it builds on: what that has learned from judges neither"
+        told = Choice("seed", str(seeds[0]), why)
+        return replace(self, settings={**self.settings, "seed": seeds[0]}, noted=(*self.noted, told))
 
     def without_facts(self, fingerprint: str) -> "Asked":
         """The same without what the run of the file found in its data, where that is other data than this of

@@ -100,7 +100,11 @@ def train_pictures(
         began: when the command began, of `time.monotonic`.
     """
     settings = asked.settings
-    seed, share = int(settings.get("seed", 0)), settings.get("fraction", 1.0)
+    start, teacher = settings.get("transfer", {}).get("start"), settings.get("teacher", {}).get("model")
+    begun = read_start(start) if start else None
+    taught_by = read_model(teacher) if teacher and teacher != AUTO else None
+    asked = asked.with_seed_of(begun, taught_by)
+    seed, share = int(asked.settings.get("seed", 0)), settings.get("fraction", 1.0)
     demand(0 < share <= 1, "--fraction", share, "above 0, at most 1")
     refuse_mps(device)
     source, found, parts = open_data(
@@ -114,11 +118,8 @@ def train_pictures(
         columns=config.columns,
         show=show,
     )
-    start, teacher = settings.get("transfer", {}).get("start"), settings.get("teacher", {}).get("model")
-    begun = read_start(start) if start else None
-    taught_by = read_model(teacher) if teacher and teacher != AUTO else None
     for known in filter(None, (begun, taught_by)):
-        demand_unseen(known, source.fingerprint, parts, partial(split, source, found.facts))
+        demand_unseen(known, source.name, source.fingerprint, parts, partial(split, source, found.facts))
     asked = asked.without_facts(source.fingerprint).for_task(source.task)
     checksum = taught_by.checksum if taught_by else ""
     config = replace(config, task=source.task, fingerprint=source.fingerprint, teacher=checksum)

@@ -72,7 +72,8 @@ def train(
         steps: budget as optimiser steps. Without any budget: 10 minutes.
         config: a TOML file of settings, such as run.toml of another run.
         overrides: single settings, {"optim.lr": 0.001}; strings are read as TOML. They go before `config`.
-        seed: of weights, order, augmentation and noise; else that of `config`, else 0.
+        seed: of weights, order, augmentation and noise; else that of `config`, else that of `start` or of
+            `teacher`, else 0.
         fraction: learn from this share of the training pictures only, drawn evenly from the classes; a smaller share is
             a part of a larger one, and the test pictures stay the same.
         start: a model file, a run folder, or OWNER/NAME on Hugging Face's hub: what that model has learned is where

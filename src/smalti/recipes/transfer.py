@@ -93,20 +93,24 @@ def read_start(start: str) -> ModelFile[Preprocess]:
     return model
 
 
-def demand_unseen(file: ModelFile[Any], fingerprint: str, parts: Split, again: Callable[..., Split]) -> None:
+def demand_unseen(file: ModelFile[Any], name: str, fingerprint: str, parts: Split, again: Callable[..., Split]) -> None:
     """Passes where a model that a run builds on has not learned from what is to judge the run. Raises InputError where
-    it was trained on the same data, divided by another seed.
+    it was trained on the same data, or on what had the same name, divided by another seed. Where data has only grown, a
+    seed keeps back what it kept back before.
 
     Args:
         file: the model.
+        name: of the data.
         fingerprint: of the data.
         parts: of it, in this run.
         again: the parts that a `seed` gives.
     """
-    seed = file.provenance.get("seed", 0)
-    if file.provenance.get("fingerprint") == fingerprint and not np.array_equal(again(seed=seed).test, parts.test):
+    about = file.provenance
+    seed = about.get("seed", 0)
+    same = about.get("fingerprint") == fingerprint or about.get("data") == name
+    if same and not np.array_equal(again(seed=seed).test, parts.test):
         what = f"a model of this data with seed {seed} has learned from what would judge this run"
-        raise InputError(what, where=file.provenance.get("data", ""), mend=f"add --seed {seed}")
+        raise InputError(what, where=about.get("data", ""), mend=f"add --seed {seed}")
 
 
 def kept_options(file: ModelFile[Any]) -> tuple[str, dict[str, Any]]:

@@ -1,5 +1,7 @@
 """A run on text that begins with what another has learned."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from tests.text_runs import LINES, TINY, stopping_at, text_file
@@ -95,6 +97,15 @@ def test_no_run_on_text_is_judged_on_what_its_start_has_learned(task, text_runs,
     data, first = text_runs[task]
     with pytest.raises(InputError, match="add --seed 0"):
         smalti.train(data, start=first.model, seed=1, steps=1, out=tmp_path / "run", show=False)
+
+
+def test_the_seed_of_a_run_on_text_is_that_of_its_start(text_runs, tmp_path):
+    data, first = text_runs["classify"]
+    file = read_any_model(first.model)
+    write_model(tmp_path / "m.safetensors", replace(file, provenance={**file.provenance, "seed": 3}))
+    call = {"start": tmp_path / "m.safetensors", "steps": 1, "report": False, "show": False}
+    result = smalti.train(data, out=tmp_path / "run", **call)
+    assert read_any_model(result.model).provenance["seed"] == 3
 
 
 def test_another_model_cannot_be_begun_with(text_runs, tmp_path):

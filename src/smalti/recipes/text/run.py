@@ -98,9 +98,10 @@ def train_text(
         noted: what was chosen before the data was looked at.
         began: when the command began, of `time.monotonic`.
     """
-    settings = asked.settings
-    start = settings.get("transfer", {}).get("start")
+    start = asked.settings.get("transfer", {}).get("start")
     begun = read_text_start(start) if start else None
+    asked = asked.with_seed_of(begun)
+    settings = asked.settings
     task = text_task(data, task, config.columns)
     tokens = choose_tokens(task, settings.get("tokens", {}))
     tokenizer = None
@@ -112,7 +113,7 @@ def train_text(
     if isinstance(system, Divided):
         system.parts.demand_train(system.name)
         if begun:
-            demand_unseen(begun, system.fingerprint(), system.parts, partial(split_texts, system.source))
+            demand_unseen(begun, system.name, system.fingerprint(), system.parts, partial(split_texts, system.source))
     if isinstance(system, Labelling):
         require_classes(system.source)
     recipe, choices = choose_text(system, budget, settings, device, begun)
