@@ -312,17 +312,21 @@ def test_what_cannot_be_is_told(options, told, trained, tmp_path):
         smalti.train("digits", steps=2, out=tmp_path / "run", report=False, show=False, **options)
 
 
-def test_a_pretraining_head_is_taken_off(tmp_path):
+@pytest.mark.parametrize("hidden", [16, 64])
+@pytest.mark.parametrize("labels", ["cdefg", "abcde"])
+def test_a_pretraining_head_is_taken_off(labels, hidden, tmp_path):
+    """And with it what is known of the labels, which was read off it, also where it is as wide as the features."""
     from smalti.recipes.transfer import load_start
 
-    module = smalti.create_model("vit_nano_patch2_8", num_classes=2, pre_logits=16, layer_scale=0.1).eval()
+    module = smalti.create_model("vit_nano_patch2_8", num_classes=2, pre_logits=hidden, layer_scale=0.1).eval()
     rule = Preprocess((8, 8), 3, (0.5,) * 3, (0.5,) * 3)
     file = ModelFile("vit", module, "classify", ("a", "b"), rule, provenance={"preset": "vit_nano_patch2_8"})
     write_model(tmp_path / "m.safetensors", file)
     preset, options = kept_options(read_model(tmp_path / "m.safetensors"))
     assert options == {"layer_scale": 0.1}
     fresh = smalti.create_model(preset, num_classes=5, **options)
-    load_start(fresh, TransferConfig(str(tmp_path / "m.safetensors")), tuple("cdefg"))
+    load_start(fresh, TransferConfig(str(tmp_path / "m.safetensors")), tuple(labels))
+    assert (fresh.head.weight == 0).all()
     state = {
         name: tensor for name, tensor in module.state_dict().items() if not name.startswith(("pre_logits", "head"))
     }

@@ -144,12 +144,15 @@ def fitted_preprocess(file: ModelFile, check: Check) -> Preprocess:
 
 def load_start(model: nn.Module, config: TransferConfig, labels: tuple[str, ...]) -> None:
     """Gives a fresh `model` the weights of `config.start`. Outputs whose label the other model knows begin with what it
-    knows of them; those of a regression begin fresh, since a finished one answers in the units of its data.
+    knows of them; those of a regression begin fresh, since a finished one answers in the units of its data, and so do
+    those that read a hidden layer that is taken off.
     """
     file = read_start(config.start)
-    old = {label: row for row, label in enumerate(file.labels) if file.task != "regress"}
+    learned = file.module.state_dict()
+    state = {name: t for name, t in learned.items() if name.split(".")[0] not in LEFT}
+    keeps = file.task != "regress" and len(state) == len(learned)
+    old = {label: row for row, label in enumerate(file.labels)} if keeps else {}
     rows = {row: old[label] for row, label in enumerate(labels) if label in old}
-    state = {name: t for name, t in file.module.state_dict().items() if name.split(".")[0] not in LEFT}
     load_strictly(model, fit_classes(fit_input(state, model, file.module), model, rows), where=config.start)
 
 
