@@ -142,7 +142,7 @@ def test_the_rate_follows_the_pictures_of_a_step():
     """A batch that is named larger than the set is the set."""
     small, large = (choose(given(n=30, settings={"loop": {"batch_size": size}})).recipe.optim.lr for size in (24, 1024))
     assert small == large == pytest.approx(3e-3 * (24 / 64) ** 0.5)
-    begun: Any = SimpleNamespace(provenance={"preset": "cct_mini_patch4_32"})
+    begun: Any = SimpleNamespace(family="vit", provenance={"preset": "cct_mini_patch4_32"})
     start = given(n=30, start=begun)
     assert tune_optim(start, 24, lambda *_: None).lr == tune_optim(start, 1024, lambda *_: None).lr
 
@@ -346,13 +346,21 @@ def test_a_rate_that_was_not_measured_is_not_called_so():
     ],
 )
 def test_the_rate_of_a_start_says_for_which_model_and_optimiser_it_was_measured(preset, wish, told):
-    begun: Any = SimpleNamespace(provenance={"preset": preset})
+    begun: Any = SimpleNamespace(family="vit", provenance={"preset": preset})
     reasons = {}
     optim = tune_optim(
         given(start=begun, settings={"optim": wish}), 64, lambda name, value, reason: reasons.update({name: reason})
     )
     assert optim.name == wish.get("name", "adamw")
     assert reasons["learning rate"].startswith(told)
+
+
+@pytest.mark.parametrize(("preset", "decay"), [("cnn_small_32", 1.0), ("convnext_tiny_224", 0.75)])
+def test_layer_decay_is_chosen_and_told_where_there_are_layers(preset, decay):
+    begun: Any = SimpleNamespace(family=preset.partition("_")[0], provenance={"preset": preset})
+    told = []
+    assert tune_optim(given(start=begun), 64, lambda *choice: told.append(choice[:2])).layer_decay == decay
+    assert [value for name, value in told if name == "layer decay"] == [decay] * (decay < 1)
 
 
 def test_the_rule_sees_the_part_of_the_budget_that_a_taught_student_has():

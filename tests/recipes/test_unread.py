@@ -51,6 +51,7 @@ def reasons(recipe, task="classify"):
         ({}, "augment.erase_area", "its augment.erase is 0; set augment.erase above 0"),
         ({}, "mix.prob", "its mix.mixup is 0 and its mix.cutmix is 0; set mix.mixup or mix.cutmix above 0"),
         ({"preprocess": Preprocess((32, 32), 1, (0.5,), (0.2,))}, "augment.hue", "its pictures have 1 channel; "),
+        ({"model": ModelConfig("cnn_small_32")}, "optim.layer_decay", 'a model of the family "cnn" has no blocks; '),
         ({}, "teacher.kind", "it has no teacher; add --teacher MODEL"),
         ({"teacher": TeacherConfig("m", "hard")}, "teacher.temperature", "set teacher.kind to soft"),
         ({"teacher": TeacherConfig("m")}, "teacher.budget_share", "set teacher.model to auto"),
@@ -72,7 +73,8 @@ def test_what_another_kind_reads_is_not_read(parts, name, says):
         ({"augment": AugmentConfig(erase=0.1)}, {"augment.erase_area", "augment.erase_fill", "augment.hue"}),
         ({"mix": MixConfig(cutmix=1.0)}, {"mix.prob", "mix.mixup"}),
         ({"teacher": TeacherConfig("auto")}, {"teacher.temperature", "teacher.budget_share", "teacher.share"}),
-        ({}, {"teacher.model"}),
+        ({}, {"teacher.model", "optim.layer_decay"}),
+        ({"model": ModelConfig("resnet18_32")}, {"optim.layer_decay"}),
     ],
 )
 def test_what_its_own_kind_reads_is_read(parts, names):

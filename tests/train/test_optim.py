@@ -6,9 +6,10 @@ from torch import nn
 
 from smalti.embed import ConvStem
 from smalti.errors import InputError
-from smalti.models import FAMILIES, create_model
+from smalti.models import FAMILIES, build, create_model
 from smalti.nn import Attention, Block
 from smalti.train.optim import (
+    LAYERLESS,
     OptimConfig,
     build_optimizers,
     is_bias_of_scores,
@@ -130,8 +131,36 @@ def test_the_schedule_keeps_the_ratio_of_the_layers(name):
         assert rates[id(parameter)] == pytest.approx(0.1 * layer_scales(model, 0.5)[key])
 
 
-def test_a_model_without_blocks_has_one_rate():
-    assert set(layer_scales(create_model("cnn_small_32"), 0.5).values()) == {1.0}
+def test_a_stage_of_a_convolutional_network_is_a_layer():
+    with torch.device("meta"):
+        resnet, convnext = create_model("resnet18_32"), create_model("convnext_tiny_224")
+    scales = layer_scales(resnet, 0.5)
+    assert scales["fc.weight"] == 1.0
+    assert scales["layer4.1.conv2.weight"] == 0.5
+    assert scales["layer1.0.conv1.weight"] == 0.5**4
+    assert scales["conv1.weight"] == scales["bn1.bias"] == 0.5**5
+    scales = layer_scales(convnext, 0.5)
+    assert scales["classifier.2.weight"] == 1.0
+    assert scales["features.7.2.block.0.weight"] == 0.5
+    assert scales["features.6.1.weight"] == 0.5**2, "what halves the map belongs to the stage before"
+    assert scales["features.0.0.weight"] == 0.5**5
+
+
+@pytest.mark.parametrize("preset", ["gpt_char_mini", "bert_mini"])
+def test_the_tables_of_a_text_stand_before_the_first_block(preset):
+    scales = layer_scales(create_model(preset), 0.5)  # of four blocks
+    assert scales["norm.weight"] == 1.0
+    assert scales["blocks.0.attn.qkv.weight"] == 0.5**4
+    front = {name: scale for name, scale in scales.items() if "embed" in name or "positions" in name}
+    assert {"token_embed.weight", "positions.table"} <= front.keys()
+    assert set(front.values()) == {0.5**5}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_model_without_blocks_has_one_rate(family):
+    with torch.device("meta"):
+        model = build(family, next(iter(FAMILIES[family].presets.values())))
+    assert (set(layer_scales(model, 0.5).values()) == {1.0}) == (family in LAYERLESS)
 
 
 def test_muon_takes_as_many_steps_as_were_named():

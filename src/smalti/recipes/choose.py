@@ -25,7 +25,7 @@ from smalti.recipes.recipe import Choice, ModelConfig, Recipe, TargetConfig
 from smalti.recipes.teacher import AUTO, PRESET, TWO_HEADS, TeacherConfig, load_teacher
 from smalti.recipes.transfer import TransferConfig, Tune, freeze
 from smalti.train.loop import LoopConfig
-from smalti.train.optim import WEIGHT_DECAY, OptimConfig
+from smalti.train.optim import LAYERLESS, WEIGHT_DECAY, OptimConfig
 
 __all__ = ["Chosen", "choose", "is_measured"]
 
@@ -253,6 +253,8 @@ def tune_optim(given: Given, batch_size: int, note: Note) -> OptimConfig:
     if name != "adamw":
         why = f"AdamW's: none was measured for {name} and a model that knows something already"
     note("learning rate", f"{lr:.3g}", why)
+    if given.start.family in LAYERLESS:
+        decay = 1.0
     if decay < 1:
         note("layer decay", decay, "the rate falls by this from layer to layer, from the head down")
     return OptimConfig(name=name, lr=lr, weight_decay=WEIGHT_DECAY[name], layer_decay=decay)

@@ -5,9 +5,10 @@ from dataclasses import fields
 from typing import Any, NamedTuple
 
 from smalti.errors import counted
+from smalti.models import preset_config
 from smalti.recipes.recipe import Composed, Recipe
 from smalti.recipes.teacher import AUTO
-from smalti.train.optim import READERS
+from smalti.train.optim import LAYERLESS, READERS
 
 __all__ = ["Unread", "unread"]
 
@@ -55,6 +56,9 @@ def unread(recipe: Composed, task: str) -> Iterator[Unread]:
     if task == "regress":
         for name in ("class_weights", "smoothing"):
             yield Unread("target", name, "its targets are numbers", "")
+    family, _ = preset_config(about.model.preset)
+    if family in LAYERLESS:
+        yield Unread("optim", "layer_decay", f'a model of the family "{family}" has no blocks', "")
     if hasattr(about, "teacher") and not about.teacher.model:
         for field in fields(about.teacher):
             if field.name != "model":

@@ -12,7 +12,7 @@ from smalti.configs import demand, demand_words
 from smalti.nn import Block
 from smalti.train.muon import Muon
 
-__all__ = ["READERS", "WEIGHT_DECAY", "OptimConfig", "build_optimizers", "set_lr"]
+__all__ = ["LAYERLESS", "READERS", "WEIGHT_DECAY", "OptimConfig", "build_optimizers", "set_lr"]
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,8 @@ class OptimConfig:
         momentum: of SGD and RMSprop; that of Muon is 0.95.
         grad_clip: largest norm of the whole gradient; None for no clipping.
         layer_decay: a layer's rate is this times that of the layer above it, so that what was learned before changes
-            the less the earlier it comes (BEiT, arXiv:2106.08254); 1 gives all one rate.
+            the less the earlier it comes (BEiT, arXiv:2106.08254); 1 gives all one rate. A layer is a block, or a stage
+            of a ResNet or ConvNeXt; models of `LAYERLESS` families have one rate whatever it says.
         ns_steps: of Muon's Newton-Schulz iteration. Five are usual; models of small pictures learn as well with three,
             which take less time, models of text do not (docs/log.md).
     """
@@ -63,6 +64,8 @@ READERS = {  # of fields that not every one reads
     "momentum": ("sgd", "rmsprop"),
     "ns_steps": ("muon",),
 }
+LAYERLESS = ("cnn", "mlp", "rnn", "rnn_seq2seq")  # families of models without blocks, or stages of several layers
+FRONT = ("patch_embed.", "token_embed.", "segment_embed.", "positions.", "embed_norm.")  # stands before the first block
 
 
 def build_optimizers(model: nn.Module, config: OptimConfig) -> list[Optimizer]:
@@ -102,17 +105,19 @@ def is_bias_of_scores(name: str) -> bool:
 
 
 def layer_scales(model: nn.Module, decay: float) -> dict[str, float]:
-    """The factor of each parameter's learning rate, by name: 1 for what comes after the last block, `decay` for that
-    block, and so on down to tokens, positions and patches.
+    """The factor of each parameter's learning rate, by name: 1 for what comes after the last block or stage, `decay`
+    for that one, and so on down to tokens, positions and patches.
 
-    A parameter between blocks belongs to the one before it.
+    A parameter between blocks belongs to the one before it. Where there are none, all are 1.
     """
-    starts = [f"{name}." for name, module in model.named_modules() if isinstance(module, Block)]
+    stages = [stage for stage in getattr(model, "stages", ()) if list(stage.parameters())]
+    layers = (name for name, module in model.named_modules() if isinstance(module, Block) or module in stages)
+    starts = [f"{name}." for name in layers]
     scales, depth = {}, 0
     for name, _ in model.named_parameters():
         while depth < len(starts) and name.startswith(starts[depth]):
             depth += 1
-        front = "." not in name or name.startswith("patch_embed.")
+        front = starts and ("." not in name or name.startswith(FRONT))
         behind = depth == len(starts) and not (starts and name.startswith(starts[-1]))
         layer = 0 if front else depth + behind
         scales[name] = decay ** (len(starts) + 1 - layer)
