@@ -1,9 +1,11 @@
 import itertools
 import random
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from tests.data.held import RULE, STREAM, source
 
 from smalti.data.augment import AugmentConfig, augment
@@ -44,6 +46,15 @@ class TestBatches:
         for batch in train.evaluation(np.arange(37)[::-1].copy()).epoch(0):
             for image, i in zip(batch["image"], batch["id"].tolist(), strict=True):
                 assert torch.equal(image, RULE([data.read(i)])[0])
+
+    @pytest.mark.parametrize("config", [None, CONFIG])
+    def test_images_are_scaled_once_they_are_varied(self, config):
+        make = partial(Batches, Pictures(source(), RULE, margin=1.3), np.arange(8), batch_size=8, augment=config)
+        (whole,), (scaled,) = list(make()), list(make(out_size=(6, 5)))
+        expected = F.interpolate(whole["image"], (6, 5), mode="bilinear", antialias=True)
+        assert torch.equal(scaled["image"], expected)
+        (judged,) = make(out_size=(6, 5)).evaluation(np.arange(8))
+        assert judged["image"].shape == (8, 3, 6, 5)
 
     def test_every_order_is_a_pure_permutation(self):
         data = source()

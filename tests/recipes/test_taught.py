@@ -14,8 +14,10 @@ from safetensors.torch import load_file
 
 import smalti
 from smalti.cli import run
+from smalti.data.preprocess import Preprocess
 from smalti.errors import InputError
 from smalti.recipes import pictures as running
+from smalti.recipes import teacher
 from smalti.train import loop
 from smalti.train.budget import Budget
 
@@ -83,8 +85,8 @@ def test_a_run_cut_while_its_teacher_learns_is_not_overwritten(monkeypatch, caps
 
 
 def test_both_share_budget_recipe_and_split_and_the_report_names_the_teacher(whole):
-    teacher, student = (smalti.load(folder).provenance for folder in (whole / "teacher", whole))
-    assert (teacher["preset"], teacher["budget"]) == ("cnn_small_32", "3 steps")
+    taught_by, student = (smalti.load(folder).provenance for folder in (whole / "teacher", whole))
+    assert (taught_by["preset"], taught_by["budget"]) == ("cnn_small_32", "3 steps")
     assert student["budget"] == "10 steps"
     steps = [
         json.loads(Path(folder, "metrics.jsonl").read_text().splitlines()[-1])["step"]
@@ -95,9 +97,25 @@ def test_both_share_budget_recipe_and_split_and_the_report_names_the_teacher(who
     page = (whole / "report.html").read_text()
     assert "cnn_small_32" in page
     rows = [json.loads(line) for line in (whole / "teacher/metrics.jsonl").read_text().splitlines()]
-    (right,) = [row["val_accuracy"] for row in rows if row["step"] == teacher["step"]]
+    (right,) = [row["val_accuracy"] for row in rows if row["step"] == taught_by["step"]]
     assert f"{right:.1%}" in page
     assert tomllib.loads((whole / "run.toml").read_text())["teacher"]["model"] == "auto"
+
+
+def test_large_pictures_are_scaled_down_for_the_teacher(monkeypatch, capsys):
+    """Its weights grow with their area; the student sees them as large as ever."""
+    monkeypatch.setattr(teacher, "SMALL", 4)
+    assert run(shlex.split(f"{TRAIN} --out r")) == 0
+    assert "it sees 4 x 4" in capsys.readouterr().err
+    assert [smalti.load(folder).preprocess.img_size for folder in ("r", "r/teacher")] == [(8, 8), (4, 4)]
+
+
+@pytest.mark.parametrize(
+    ("size", "seen"),
+    [((32, 32), (32, 32)), ((224, 224), (64, 64)), ((96, 192), (32, 64)), ((2000, 20), (64, 4)), ((8, 64), (8, 64))],
+)
+def test_a_teacher_that_is_trained_first_sees_pictures_in_their_shape(size, seen):
+    assert teacher.small(Preprocess(size, 1, (0.5,), (0.2,))).img_size == seen
 
 
 def test_a_finished_run_is_judged_again_without_its_teacher(whole, capsys):

@@ -9,6 +9,7 @@ from typing import Self
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -45,6 +46,8 @@ class Batches:
             equally often (`data.balance`). None for every sample once.
         drop_last: leaves out a last batch that is not full; of a set of fewer than four batches it leaves out nothing,
             but cuts them to nearly equal size.
+        out_size: (height, width) that images are scaled to once they are varied; None leaves them as `preprocess` has
+            them.
         batch_transform: (batch, epoch, step in the epoch) to batch, for mixing.
         device: where batches are wanted. Pictures travel as bytes and are augmented and normalised there.
         background: the next batches are made in a thread while one is used; by default unless the device is a CPU,
@@ -62,6 +65,7 @@ class Batches:
         shuffle: bool = False,
         classes: NDArray[np.int64] | None = None,
         drop_last: bool = False,
+        out_size: tuple[int, int] | None = None,
         batch_transform: Callable[[Batch, int, int], Batch] | None = None,
         device: torch.device | str = "cpu",
         background: bool | None = None,
@@ -75,6 +79,7 @@ class Batches:
         self.batch_size, self.seed, self.augment = batch_size, seed, augment
         self.draw = find_draw(len(self.indices), shuffle, classes)
         self.drop_last, self.batch_transform = drop_last, batch_transform
+        self.out_size = out_size or pictures.preprocess.img_size
         self.device = torch.device(device)
         self.background = self.device.type != "cpu" if background is None else background
         targets = torch.from_numpy(np.ascontiguousarray(pictures.source.targets))
@@ -91,7 +96,12 @@ class Batches:
     def evaluation(self, indices: NDArray[np.int64] | Sequence[int]) -> Self:
         """The same pictures in the given order, unvaried, every one once."""
         return type(self)(
-            self.pictures, indices, batch_size=self.batch_size, device=self.device, background=self.background
+            self.pictures,
+            indices,
+            batch_size=self.batch_size,
+            out_size=self.out_size,
+            device=self.device,
+            background=self.background,
         )
 
     def order(self, epoch: int) -> list[NDArray[np.int64]]:
@@ -124,9 +134,12 @@ class Batches:
         if self.augment:
             keys = ids + again * len(self.targets)  # a sample that comes again in an epoch is varied anew
             images = augment(images, keys, config=self.augment, out_size=rule.img_size, seed=self.seed, epoch=epoch)
+        images = rule.normalize(images)
+        if images.shape[-2:] != self.out_size:
+            images = F.interpolate(images, self.out_size, mode="bilinear", antialias=True)
         positions = torch.from_numpy(ids)
         target, position = self._to_device(self.targets[positions]), self._to_device(positions)
-        batch = {"image": rule.normalize(images), "target": target, "id": position}
+        batch = {"image": images, "target": target, "id": position}
         return self.batch_transform(batch, epoch, step) if self.batch_transform else batch
 
     def _to_device(self, x: Tensor) -> Tensor:

@@ -175,6 +175,7 @@ def make_batches(recipe: Recipe, pictures: Pictures, parts: Split, device: torch
         shuffle=True,
         classes=classes_of(pictures.source, parts.train) if recipe.target.sampling == "balanced" else None,
         drop_last=True,
+        out_size=recipe.preprocess.img_size,
         device=device,
     )
     if recipe.mix.mixup or recipe.mix.cutmix:
@@ -187,7 +188,8 @@ def make_batches(recipe: Recipe, pictures: Pictures, parts: Split, device: torch
 
 def make_evaluator(recipe: Recipe, pictures: Pictures, parts: Split, device: torch.device) -> Evaluator:
     """What judges a model in training: on validation pictures, or on those it learns from where there are none."""
-    batches = Batches(pictures, parts.choosing, batch_size=256, device=device)
+    size = recipe.preprocess.img_size
+    batches = Batches(pictures, parts.choosing, batch_size=256, out_size=size, device=device)
     return EVALUATORS[pictures.source.task](batches, precision=recipe.loop.precision)
 
 

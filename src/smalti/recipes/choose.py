@@ -22,7 +22,7 @@ from smalti.recipes.choose_variation import choose_augment, choose_mirror, choos
 from smalti.recipes.given import Given, Note
 from smalti.recipes.pace import UNTIMED, Pace, fastest, measure_pace
 from smalti.recipes.recipe import Choice, ModelConfig, Recipe, TargetConfig
-from smalti.recipes.teacher import AUTO, PRESET, TWO_HEADS, TeacherConfig, load_teacher
+from smalti.recipes.teacher import AUTO, PRESET, TWO_HEADS, TeacherConfig, load_teacher, small
 from smalti.recipes.transfer import TransferConfig, Tune, freeze
 from smalti.train.loop import LoopConfig
 from smalti.train.optim import LAYERLESS, WEIGHT_DECAY, OptimConfig
@@ -108,7 +108,7 @@ def choose(given: Given) -> Chosen:
     tuned = partial(trial, transfer=TransferConfig(**given.settings.get("transfer", {})))
     model, preprocess, pace = choose_first(given, tuned, batch_size, note)
     transfer = choose_transfer(given, pace, batch_size, note)
-    teacher = choose_teacher(given, model, transfer.tune, note)
+    teacher = choose_teacher(given, model, preprocess, transfer.tune, note)
     pace = taught_pace(given, trial, teacher, preprocess, batch_size, pace)
     epochs = given.epochs(pace, batch_size)
     speed = "" if pace is UNTIMED else f" at about {pace.train:,.0f} a second"
@@ -181,7 +181,7 @@ def choose_transfer(given: Given, pace: Pace, batch_size: int, note: Note) -> Tr
     return TransferConfig(str(given.setting("transfer", "start")), tune)
 
 
-def choose_teacher(given: Given, model: ModelConfig, tune: Tune, note: Note) -> TeacherConfig:
+def choose_teacher(given: Given, model: ModelConfig, preprocess: Preprocess, tune: Tune, note: Note) -> TeacherConfig:
     """The teacher, where the person names one or wants one. Raises InputError where nothing can be taught."""
     family, _ = preset_config(model.preset)
     usual = TeacherConfig(**(TWO_HEADS if family == "deit" else {}))
@@ -195,7 +195,8 @@ def choose_teacher(given: Given, model: ModelConfig, tune: Tune, note: Note) -> 
         raise InputError("a last layer alone is fitted to the labels, and hears no teacher", mend=mend)
     name, why = config.model, "you named it"
     if config.model == AUTO:
-        name, why = PRESET, f"trained first, with {config.budget_share:.0%} of the budget"
+        height, width = small(preprocess).img_size
+        name, why = PRESET, f"trained first, with {config.budget_share:.0%} of the budget; it sees {width} x {height}"
     words = {"hard": "its choice counts as a second label", "soft": "its probabilities are matched"}
     note("teacher", name, f"{why}; {words[config.kind]}, {config.share:.0%} of the loss")
     return config
@@ -213,7 +214,7 @@ def taught_pace(
     if pace is UNTIMED:
         return pace
     if answers is None:
-        answered = trial(ModelConfig(PRESET), preprocess).evaluate
+        answered = trial(ModelConfig(PRESET), small(preprocess)).evaluate
     else:
         images = torch.zeros(batch_size, preprocess.in_chans, *preprocess.img_size, device=given.device)
         with torch.no_grad():

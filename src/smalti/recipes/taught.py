@@ -10,7 +10,7 @@ from smalti.files import make_folder
 from smalti.recipes.assemble import Run
 from smalti.recipes.recipe import Choice, ModelConfig
 from smalti.recipes.remarks import tell
-from smalti.recipes.teacher import PRESET, TeacherConfig
+from smalti.recipes.teacher import PRESET, TeacherConfig, small
 from smalti.recipes.transfer import TransferConfig
 from smalti.train.checkpoint import load_checkpoint
 from smalti.train.optim import OptimConfig
@@ -24,8 +24,9 @@ def taught(run: Run, carry_out: Callable[[Run], object]) -> Run:
     """What is left to do of `run` for the student, once its teacher is trained.
 
     The teacher is a run of its own, in a folder inside that of `run`: the same recipe but for the model and its
-    optimiser, so the same varied pictures, for its share of the budget. It follows from the recipe alone, so an
-    interrupted one goes on as any run does. It never sees test pictures: they are touched once, by the student.
+    optimiser, so the same varied pictures, scaled down where they are large, for its share of the budget. It follows
+    from the recipe alone, so an interrupted one goes on as any run does. It never sees test pictures: they are touched
+    once, by the student.
 
     Args:
         run: the whole of it.
@@ -44,6 +45,7 @@ def taught(run: Run, carry_out: Callable[[Run], object]) -> Run:
             recipe=replace(
                 recipe,
                 model=ModelConfig(PRESET),
+                preprocess=small(recipe.preprocess),
                 optim=OPTIM,
                 budget=first,
                 transfer=TransferConfig(),

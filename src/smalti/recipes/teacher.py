@@ -15,10 +15,12 @@ from smalti.errors import InputError, few
 from smalti.objectives.objective import Forward
 from smalti.ready import Model, load
 
-__all__ = ["AUTO", "PRESET", "TWO_HEADS", "TeacherConfig", "load_teacher"]
+__all__ = ["AUTO", "PRESET", "TWO_HEADS", "TeacherConfig", "load_teacher", "small"]
 
 AUTO = "auto"  # the teacher is a small CNN (models/cnn.py), trained first: DeiT found convolutions to teach best
-PRESET = "cnn_small_32"  # at the size of the student's pictures
+PRESET = "cnn_small_32"  # at the size of the student's pictures where they are small
+SMALL = 64  # pixels of the longer side: the weights of that CNN grow with the area, to 205 million at 224 pixels
+LEAST = 4  # that it takes
 
 TWO_HEADS = {"kind": "hard", "share": 0.5}  # as DeiT has it, whose second head hears the teacher alone
 
@@ -46,6 +48,13 @@ class TeacherConfig:
         demand(0 < self.share <= 1, "teacher.share", self.share, "above 0, at most 1")
         demand(self.temperature > 0, "teacher.temperature", self.temperature, "a number above 0")
         demand(0 < self.budget_share < 1, "teacher.budget_share", self.budget_share, "between 0 and 1")
+
+
+def small(preprocess: Preprocess) -> Preprocess:
+    """The student's pictures as a teacher that is trained first sees them: scaled down where they are not small."""
+    share = min(1.0, SMALL / max(preprocess.img_size))
+    height, width = (max(LEAST, round(side * share)) for side in preprocess.img_size)
+    return preprocess.with_size((height, width))
 
 
 def load_teacher(
