@@ -389,6 +389,16 @@ def test_a_student_waits_for_the_answers_of_its_teacher():
     assert (taught.train, taught.evaluate) == (pytest.approx(50), 300)
 
 
+def test_both_heads_of_a_distilled_deit_have_something_to_learn():
+    def chosen(preset):
+        wish = {"model.preset": preset, "preprocess.img_size": [32, 32], "teacher.model": "auto", "teacher.share": 1.0}
+        return choose(given(settings=settle(wish, "--set"))).recipe.teacher
+
+    with pytest.raises(InputError, match=r"teacher.share = 1.0 leaves one head .*; set a share below 1"):
+        chosen("deit_tiny_distilled_patch16_224")
+    assert chosen("vit_nano_patch4_32").share == 1
+
+
 @pytest.mark.parametrize(
     ("preset", "wish", "kind", "share"),
     [

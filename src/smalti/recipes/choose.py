@@ -193,6 +193,9 @@ def choose_teacher(given: Given, model: ModelConfig, preprocess: Preprocess, tun
     if tune == "head":
         mend = "leave out --teacher, or add --set transfer.tune=all"
         raise InputError("a last layer alone is fitted to the labels, and hears no teacher", mend=mend)
+    if family == "deit" and config.share == 1:
+        what = "teacher.share = 1.0 leaves one head of a distilled DeiT, that of the labels, as it began"
+        raise InputError(what, mend="set a share below 1")
     name, why = config.model, "you named it"
     if config.model == AUTO:
         height, width = small(preprocess).img_size
