@@ -2,6 +2,10 @@
 what it was fitted for.
 """
 
+import itertools
+import math
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -10,7 +14,8 @@ from hypothesis import strategies as st
 from sklearn.datasets import load_digits
 from sklearn.neighbors import KNeighborsClassifier
 
-from smalti.evaluate.probe import RULED_OUT, fit_linear, knn, logistic, pooled
+from smalti.evaluate import probe
+from smalti.evaluate.probe import RULED_OUT, STRENGTHS, fit_linear, knn, logistic, pooled
 from smalti.models import create_model
 
 DIGITS = load_digits()
@@ -47,6 +52,15 @@ def test_a_linear_layer_learns_digits_and_folds_the_scaling_in():
     logits = X[1300:] @ linear.weight.T + linear.bias
     assert (logits.argmax(1) == Y[1300:]).mean() > 0.9
     assert linear.strength in (0.001, 0.01, 0.1, 1.0)  # neither end of the sweep
+
+
+@pytest.mark.parametrize(("deadline", "tried"), [(-1.0, 1), (0.5, 1), (3.5, 3), (4.0, 4), (math.inf, 8)])
+def test_what_would_be_fitted_after_the_deadline_is_not_tried(deadline, tried, monkeypatch):
+    """Each strength takes a second here."""
+    monkeypatch.setattr(probe, "time", SimpleNamespace(monotonic=itertools.count().__next__))
+    linear = fit_linear("regress", (X[:100], X[:100, :2]), (X[100:], X[100:, :2]), 2, deadline=deadline)
+    assert linear.tried == tried
+    assert linear.strength in STRENGTHS[:tried]
 
 
 def test_a_class_without_pictures_is_never_the_answer():

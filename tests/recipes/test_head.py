@@ -1,5 +1,7 @@
 """The last layer alone: which pictures it is fitted to in the time there is, and which settings it heeds."""
 
+import math
+import time
 import tomllib
 from dataclasses import fields, is_dataclass, replace
 from types import SimpleNamespace
@@ -90,6 +92,14 @@ def test_the_clock_cuts_what_is_fitted_and_what_judges(start, fits, tmp_path, mo
     assert judged[0] < 130  # of 180
 
 
+def test_the_fit_ends_with_the_clock(start, fits, tmp_path, monkeypatch, capsys):
+    """Also where features took all of it."""
+    monkeypatch.setattr(head, "fastest", lambda *_: 100.0)  # for 32 pictures: the judgement alone takes longer
+    smalti.train("digits", minutes=0.3, start=start, out=tmp_path / "run", overrides=HEAD, **{**QUIET, "show": True})
+    assert fits[0].deadline < time.monotonic()
+    assert "the best of the 1 strongest of 8" in capsys.readouterr().err
+
+
 def test_it_reads_what_it_looks_at_alone(start, fits, tmp_path, monkeypatch):
     """Where reading is slow, few are looked at, and no others are read."""
     read, real = [], head.read_pictures
@@ -115,6 +125,7 @@ def test_class_weights_are_heeded_and_nothing_else_is_told(start, uneven, fits, 
         smalti.train(uneven, steps=1, start=start, out=tmp_path / name, overrides={**HEAD, **more}, **QUIET)
     weighed, plain = fits
     assert plain.weights is None
+    assert plain.deadline == math.inf
     assert weighed.weights[0] < 1 < weighed.weights[1] < weighed.weights[2]
     told = tomllib.loads((tmp_path / "auto" / "run.toml").read_text())
     reasons = {choice["name"]: choice["reason"] for choice in told["choices"]}

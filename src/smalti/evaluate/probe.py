@@ -4,9 +4,12 @@ chosen on validation data.
 Shapes: N samples, D features, K classes, T targets.
 """
 
+import math
+import time
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -24,12 +27,14 @@ RULED_OUT = -20.0  # the bias of a class that no training picture has
 
 @dataclass(frozen=True)
 class Linear:
-    """A linear layer on features: weight (K, D) and bias (K,), with the strength that was chosen and how it did."""
+    """A linear layer on features: weight (K, D) and bias (K,), with the strength that was chosen, how it did, and how
+    many strengths were tried."""
 
     weight: NDArray[np.float64]
     bias: NDArray[np.float64]
     strength: float
     score: float
+    tried: int
 
 
 @torch.inference_mode()
@@ -70,6 +75,7 @@ def fit_linear(
     *,
     weights: Sequence[float] | None = None,
     strengths: Sequence[float] = STRENGTHS,
+    deadline: float = math.inf,
 ) -> Linear:
     """The linear layer for a task: logistic regression (one-vs-rest for multi-label) or ridge regression, at the
     strength that does best on `val`.
@@ -81,20 +87,24 @@ def fit_linear(
         outputs: K classes or labels, or T targets.
         weights: of each class in the fit; multi-label: of the samples that have the label. None counts all alike.
         strengths: to try, the strongest regularisation first.
+        deadline: of `time.monotonic`: the first strength is always tried, and each further one only if it will be
+            fitted by then, should it take as long as the one before.
     """
-    x, y = train
-    mean, deviation = x.mean(0), x.std(0) + 1e-6
+    mean, deviation = train[0].mean(0), train[0].std(0) + 1e-6
+    x, queries = ((features - mean) / deviation for features, _ in (train, val))
     fit, score = FITS[task], SCORES[task]
     factors = None if weights is None else np.asarray(weights, np.float64)
-    best = None
+    layers: list[tuple[float, float, NDArray, NDArray]] = []
+    began = time.monotonic()
     for strength in strengths:
-        weight, bias = fit((x - mean) / deviation, y, outputs, strength, factors)
-        found = score(((val[0] - mean) / deviation) @ weight.T + bias, val[1])
-        if best is None or found > best.score:
-            scaled = weight / deviation
-            best = Linear(scaled, bias - scaled @ mean, strength, found)
-    assert best is not None, "there is a strength to try"
-    return best
+        weight, bias = fit(x, train[1], outputs, strength, factors)
+        layers.append((score(queries @ weight.T + bias, val[1]), strength, weight / deviation, bias))
+        now = time.monotonic()
+        if now + (now - began) > deadline:
+            break
+        began = now
+    found, strength, weight, bias = max(layers, key=itemgetter(0))
+    return Linear(weight, bias - weight @ mean, strength, found, len(layers))
 
 
 def logistic(

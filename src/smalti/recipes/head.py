@@ -1,6 +1,7 @@
 """The last layer of a model that knows something already: fitted to features that are computed once."""
 
 import copy
+import math
 import time
 
 import numpy as np
@@ -42,13 +43,14 @@ def teach(run: Run, state: TrainState, log: RunLog) -> None:
     began = time.monotonic()
     example = example_images(state.model.config)[0].to(state.device)
     trunk = for_inference(copy.deepcopy(state.model), example)
-    parts = run.split
+    parts, deadline = run.split, math.inf
     if run.config.seconds is not None:
         with torch.inference_mode():
             batch = example.expand(32, -1, -1, -1)
             pace = len(batch) / fastest(lambda: trunk(batch), state.device)
         reading = reading_seconds(run.source, parts.train, run.recipe.preprocess, run.pictures.workers)
         parts = affordable(run, run.config.seconds * (1 - FITTING) / (1 / pace + reading))
+        deadline = began + run.config.seconds - len(parts.choosing) / pace  # which are judged after it
     train, val, task = parts.train, parts.choosing, run.source.task
     if task == "classify" and len(np.unique(run.source.targets[train])) < 2:
         mend = 'give two or more, or set transfer.tune to "all"'
@@ -64,7 +66,11 @@ def teach(run: Run, state: TrainState, log: RunLog) -> None:
         found.append((features.numpy(), pictures.source.targets[indices]))
     strengths = STRENGTHS if len(run.split.val) else (UNCHOSEN,)
     weights = class_weights(run.source, parts) if run.recipe.target.class_weights == "auto" else None
-    linear = fit_linear(task, *found, outputs=len(run.source.labels), weights=weights, strengths=strengths)
+    outputs = len(run.source.labels)
+    linear = fit_linear(task, *found, outputs=outputs, weights=weights, strengths=strengths, deadline=deadline)
+    if linear.tried < len(strengths):
+        why = f"the best of the {linear.tried} strongest of {len(strengths)}: the time was enough for no more"
+        tell((Choice("regularisation", f"C = {linear.strength:g}", why),), run.show)
     with torch.no_grad():
         for layer in last_layers(state.model).values():
             layer.weight.copy_(torch.from_numpy(linear.weight))
