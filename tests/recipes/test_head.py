@@ -97,7 +97,7 @@ def test_the_fit_ends_with_the_clock(start, fits, tmp_path, monkeypatch, capsys)
     monkeypatch.setattr(head, "fastest", lambda *_: 100.0)  # for 32 pictures: the judgement alone takes longer
     smalti.train("digits", minutes=0.3, start=start, out=tmp_path / "run", overrides=HEAD, **{**QUIET, "show": True})
     assert fits[0].deadline < time.monotonic()
-    assert "the best of the 1 strongest of 8" in capsys.readouterr().err
+    assert "C = 0.1  (the best of 1 of 8, from the middle on" in capsys.readouterr().err
 
 
 def test_it_reads_what_it_looks_at_alone(start, fits, tmp_path, monkeypatch):

@@ -9,7 +9,6 @@ import time
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -86,7 +85,7 @@ def fit_linear(
         val: the same of other samples.
         outputs: K classes or labels, or T targets.
         weights: of each class in the fit; multi-label: of the samples that have the label. None counts all alike.
-        strengths: to try, the strongest regularisation first.
+        strengths: to try, in this order; of equally good ones the strongest regularisation is kept.
         deadline: of `time.monotonic`: the first strength is always tried, and each further one only if it will be
             fitted by then, should it take as long as the one before.
     """
@@ -103,7 +102,7 @@ def fit_linear(
         if now + (now - began) > deadline:
             break
         began = now
-    found, strength, weight, bias = max(layers, key=itemgetter(0))
+    found, strength, weight, bias = max(layers, key=lambda one: (one[0], -one[1]))
     return Linear(weight, bias - weight @ mean, strength, found, len(layers))
 
 

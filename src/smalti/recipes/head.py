@@ -28,6 +28,7 @@ __all__ = ["fit_head"]
 
 FITTING = 0.3  # share of the time that is kept for the fit itself
 UNCHOSEN = 0.1  # the strength where no picture is left to choose by: those it learns from would take the weakest
+IN_TURN = sorted(STRENGTHS, key=lambda one: round(abs(math.log10(one / UNCHOSEN))))  # where the time is not for all
 
 
 def fit_head(run: Run, state: TrainState) -> None:
@@ -64,12 +65,12 @@ def teach(run: Run, state: TrainState, log: RunLog) -> None:
         with progress(len(indices), f"features of {name} pictures", show=run.show) as advance:
             features = pooled(trunk, (batch["image"] for batch in batches), advance=advance)
         found.append((features.numpy(), pictures.source.targets[indices]))
-    strengths = STRENGTHS if len(run.split.val) else (UNCHOSEN,)
+    strengths = IN_TURN if len(run.split.val) else (UNCHOSEN,)
     weights = class_weights(run.source, parts) if run.recipe.target.class_weights == "auto" else None
     outputs = len(run.source.labels)
     linear = fit_linear(task, *found, outputs=outputs, weights=weights, strengths=strengths, deadline=deadline)
     if linear.tried < len(strengths):
-        why = f"the best of the {linear.tried} strongest of {len(strengths)}: the time was enough for no more"
+        why = f"the best of {linear.tried} of {len(strengths)}, from the middle on: the time was enough for no more"
         tell((Choice("regularisation", f"C = {linear.strength:g}", why),), run.show)
     with torch.no_grad():
         for layer in last_layers(state.model).values():
