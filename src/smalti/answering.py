@@ -69,7 +69,7 @@ def opened(
         given = {"device": device, **of_pictures}
         refuse(given, "this model is loaded already, as it answers", "give {} to smalti.load")
         return model
-    file = read_any_model(model)
+    file = read_any_model(model)  # type: ignore[arg-type] - what is no path is refused there
     if isinstance(file.processor, Preprocess):
         return picture_model(file, device=device, **options)
     refuse(of_pictures, "{} is for models of pictures", "leave it out")

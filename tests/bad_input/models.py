@@ -166,7 +166,7 @@ def report_into_a_missing_folder(g: Ground) -> list[str]:
     return ["evaluate", g.model(), g.classes(n=20), "--report", "nowhere/report.html"]
 
 
-@case(74, "d", "directory")
+@case(74, "d", "a folder")
 def report_over_a_folder(g: Ground) -> list[str]:
     return ["evaluate", g.model(), g.classes(n=20), "--report", "d"]
 
