@@ -58,13 +58,10 @@ EMBEDDINGS: tuple[Row, ...] = (
     ("patch_embed.proj.{p}", "embeddings.patch_embeddings.projection.{p}"),
     ("norm.{p}", "layernorm.{p}"),
 )
-VIT = (
-    *EMBEDDINGS,
-    *block("blocks.{i}", "encoder.layer.{i}", "attention.attention"),
-    ("head.{p}", "classifier.{p}"),
-)
+TRUNK = (*EMBEDDINGS, *block("blocks.{i}", "encoder.layer.{i}", "attention.attention"))
+VIT = (*TRUNK, ("head.{p}", "classifier.{p}"))
 DEIT = (
-    *VIT[:-1],
+    *TRUNK,
     ("dist_token", "embeddings.distillation_token"),
     ("head.{p}", "cls_classifier.{p}"),
     ("head_dist.{p}", "distillation_classifier.{p}"),

@@ -31,25 +31,19 @@ def no_key_bias(block: str) -> Row:
     return f"{block}.attn.qkv.bias", (f"{block}.attn.q_bias", None, f"{block}.attn.v_bias")
 
 
+def packed(theirs: str) -> Row:
+    """Gate and value of SwiGLU as one layer of that name."""
+    return (f"{BLOCK}.mlp.fc1_g.{{p}}", f"{BLOCK}.mlp.fc1_x.{{p}}"), f"{BLOCK}.mlp.{theirs}.{{p}}"
+
+
 MAP: Row = ("pool.{rest}", "attn_pool.{rest}")
-PLAIN = Names((MAP,))
-PACKED = Names(
-    (
-        MAP,
-        (("blocks.{i}.mlp.fc1_g.{p}", "blocks.{i}.mlp.fc1_x.{p}"), "blocks.{i}.mlp.fc1.{p}"),
-    )
-)
-BEIT = Names(
-    (
-        no_key_bias(BLOCK),
-        (f"{BLOCK}.ls1.gamma", f"{BLOCK}.gamma_1"),
-        (f"{BLOCK}.ls2.gamma", f"{BLOCK}.gamma_2"),
-        (f"{BLOCK}.attn.rel_bias.table", f"{BLOCK}.attn.relative_position_bias_table"),
-    ),
-    MADE,
-)
+GATES: tuple[Row, ...] = (f"{BLOCK}.ls1.gamma", f"{BLOCK}.gamma_1"), (f"{BLOCK}.ls2.gamma", f"{BLOCK}.gamma_2")
+OFFSETS: Row = (f"{BLOCK}.attn.rel_bias.table", f"{BLOCK}.attn.relative_position_bias_table")
 SHARED: Row = ("rel_bias.table", "rel_pos_bias.relative_position_bias_table")  # one for all blocks, in pretraining
-DINOV3, DINOV3_BIASED = Names(BEIT.rows[1:], MADE), Names(BEIT.rows[:3], MADE)
+
+PLAIN, PACKED = Names((MAP,)), Names((MAP, packed("fc1")))
+BEIT = Names((no_key_bias(BLOCK), *GATES, OFFSETS), MADE)
+DINOV3, DINOV3_BIASED = Names(GATES, MADE), Names((no_key_bias(BLOCK), *GATES), MADE)
 SWIN = Names(((f"{GRID}.attn.rel_bias.table", f"{GRID}.attn.relative_position_bias_table"),), MADE)
 SWIN_V2 = Names(
     (
@@ -59,7 +53,7 @@ SWIN_V2 = Names(
     ),
     MADE,
 )
-EVA_02 = Names((no_key_bias(BLOCK), *PACKED.rows), MADE)
+EVA_02 = Names((no_key_bias(BLOCK), MAP, packed("fc1")), MADE)
 EVA_02_APART = Names(  # base and large
     (
         (f"{BLOCK}.attn.qkv.weight", tuple(f"{BLOCK}.attn.{one}_proj.weight" for one in "qkv")),
@@ -84,27 +78,25 @@ CONVNEXT = Names(
         ("classifier.2.{p}", "head.fc.{p}"),
     )
 )
+OUT: Row = (f"{BLOCK}.mlp.fc2.{{p}}", f"{BLOCK}.mlp.w3.{{p}}")  # of SwiGLU, DINOv2's and DINOv3's
 AUTHORS = Names(
-    (
-        ("reg_token", "register_tokens"),  # DINOv2
-        (f"{BLOCK}.ls1.gamma", f"{BLOCK}.gamma_1"),  # DeiT-III
-        (f"{BLOCK}.ls2.gamma", f"{BLOCK}.gamma_2"),
-        *PACKED.rows,
-        # DINOv2's packed layers have names of their own
-        (("blocks.{i}.mlp.fc1_g.{p}", "blocks.{i}.mlp.fc1_x.{p}"), "blocks.{i}.mlp.w12.{p}"),
-        ("blocks.{i}.mlp.fc2.{p}", "blocks.{i}.mlp.w3.{p}"),
-    ),
+    (("reg_token", "register_tokens"), *GATES, MAP),  # registers are DINOv2's, gates DeiT-III's
     # what training without labels leaves behind: MAE's, DINO's and DINOv2's
     ("mask_token", "decoder_{rest}", "head.mlp.{rest}", "head.last_layer.{rest}"),
 )
+AUTHORS_PACKED = Names((*AUTHORS.rows, packed("fc1"), packed("w12"), OUT), AUTHORS.unused)  # w12 is DINOv2's
 AUTHORS_DINOV3 = Names(
-    (
-        ("reg_token", "storage_tokens"),
-        ("blocks.{i}.mlp.fc1_g.{p}", "blocks.{i}.mlp.w1.{p}"),
-        ("blocks.{i}.mlp.fc1_x.{p}", "blocks.{i}.mlp.w2.{p}"),
-        ("blocks.{i}.mlp.fc2.{p}", "blocks.{i}.mlp.w3.{p}"),
-    ),
+    (("reg_token", "storage_tokens"),),
     ("mask_token", "rope_embed.periods", "{rest}.attn.qkv.bias_mask", "local_cls_norm.{p}"),
+)
+AUTHORS_DINOV3_GATED = Names(
+    (
+        *AUTHORS_DINOV3.rows,
+        (f"{BLOCK}.mlp.fc1_g.{{p}}", f"{BLOCK}.mlp.w1.{{p}}"),
+        (f"{BLOCK}.mlp.fc1_x.{{p}}", f"{BLOCK}.mlp.w2.{{p}}"),
+        OUT,
+    ),
+    AUTHORS_DINOV3.unused,
 )
 
 
@@ -212,12 +204,10 @@ def authors_names(state: Mapping[str, Tensor], family: str) -> Names | None:
         # what training without labels leaves behind: BEiT's, and the blocks on BEiT v2's class token
         return Names((*BEIT.rows, SHARED), (*BEIT.unused, "mask_token", "lm_head.{p}", "cls_pt_layers.{rest}"))
     if family == "vit" and "storage_tokens" in state:
-        plain = "blocks.0.mlp.w1.weight" not in state
-        return Names(AUTHORS_DINOV3.rows[:1], AUTHORS_DINOV3.unused) if plain else AUTHORS_DINOV3
+        return AUTHORS_DINOV3_GATED if "blocks.0.mlp.w1.weight" in state else AUTHORS_DINOV3
     if family != "vit" or "pos_embed" not in state:
         return None
-    packed = is_packed(state) or "blocks.0.mlp.w12.weight" in state
-    return AUTHORS if packed else Names(AUTHORS.rows[:4], AUTHORS.unused)
+    return AUTHORS_PACKED if is_packed(state) or "blocks.0.mlp.w12.weight" in state else AUTHORS
 
 
 def no_bias_on_keys(state: Mapping[str, Tensor]) -> bool:
