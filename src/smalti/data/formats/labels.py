@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from smalti.data.source import SPLITS, UNASSIGNED
 from smalti.errors import InputError, printable
 
-__all__ = ["SPLIT_WORDS", "class_targets", "composed", "in_order", "split_of"]
+__all__ = ["SPLIT_WORDS", "class_targets", "composed", "in_order", "split_of", "words_of"]
 
 SPLIT_WORDS = {
     **dict.fromkeys(("train", "training"), 0),
@@ -18,6 +18,7 @@ SPLIT_WORDS = {
     **dict.fromkeys(("test", "testing"), 2),
 }
 _SPLIT = re.compile(rf"({'|'.join(SPLIT_WORDS)})([ _-]?(set|data|dataset|images))?")
+_WORD = re.compile(r"[A-Z]?[^\W\d_A-Z]+|[A-Z]+|\d+")
 
 
 def split_of(name: str) -> int | None:
@@ -25,6 +26,11 @@ def split_of(name: str) -> int | None:
     where it means none."""
     found = _SPLIT.fullmatch(name.strip().lower())
     return SPLIT_WORDS[found[1]] if found else None
+
+
+def words_of(name: str) -> tuple[str, ...]:
+    """The words and the numbers of a name, in small letters: "trainImages_2" has three."""
+    return tuple(word.lower() for word in _WORD.findall(name))
 
 
 def composed(name: str) -> str:

@@ -64,6 +64,26 @@ def test_folders_called_as_splits_that_are_none_are_told(paths: tuple[str, ...])
 
 
 @pytest.mark.parametrize(
+    ("paths", "named", "fatal"),
+    [
+        (("train/cat.0.jpg", "train/dog.0.jpg", "test1/1.jpg"), "test1/, train/", True),
+        (("images/cat/1.jpg", "images/dog/1.jpg", "test/1.jpg"), "test/", True),
+        (("signs/DATA/0/1.jpg", "signs/DATA/1/1.jpg", "signs/TEST/1.jpg"), "signs/TEST/", True),
+        (("cats/tame/1.jpg", "dogs/tame/1.jpg", "test_jpg/1.jpg"), "test_jpg/", True),
+        (("trainA/1.jpg", "trainB/1.jpg", "testA/1.jpg"), "testA/, trainA/, trainB/", True),
+        (("seg_train/sea/1.jpg", "seg_train/wood/1.jpg", "seg_pred/1.jpg"), "seg_train/", True),
+        (("cat/1.jpg", "dog/1.jpg", "test/1.jpg"), "test/", False),
+        (("valid/1.jpg", "invalid/1.jpg"), "valid/", False),
+        (("car/new/1.jpg", "bus/new/1.jpg", "toy_train/new/1.jpg"), "toy_train/", False),
+    ],
+)
+def test_classes_that_are_called_as_splits_are_told(paths: tuple[str, ...], named: str, fatal: bool) -> None:
+    (problem,) = (problem for problem in class_folders(tree(*paths)).problems if problem.kind == "unknown_split")
+    assert (problem.cause, problem.fatal) == (f"called as splits are, but taken for classes: {named}", fatal)
+    assert class_folders(tree(*(f"train/{path}" for path in paths))).problems == ()  # said to be the classes
+
+
+@pytest.mark.parametrize(
     ("paths", "cause", "mend"),
     [
         (  # LC25000

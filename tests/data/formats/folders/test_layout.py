@@ -65,6 +65,7 @@ def test_a_stray_picture_does_not_overturn_the_splits(
     [
         ("seg_train", "seg_test", "read seg_test/ as test, seg_train/ as train"),
         ("Training-Cars", "Testing-Cars", "read Testing-Cars/ as testing, Training-Cars/ as training"),
+        ("train2017", "test2017", "read test2017/ as test, train2017/ as train"),
     ],
 )
 def test_splits_may_share_a_stem_and_lie_in_a_folder_of_their_name(

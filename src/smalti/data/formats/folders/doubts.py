@@ -1,16 +1,18 @@
 """Folders that look otherwise than they are read: as splits under other names, or as classes on two levels."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 
+from smalti.data.formats.folders.by_folder import IMAGE_FOLDERS
 from smalti.data.formats.folders.layout import Layout, Place
 from smalti.data.formats.folders.parts import Parts
-from smalti.data.formats.labels import composed, in_order, split_of
+from smalti.data.formats.labels import SPLIT_WORDS, composed, in_order, split_of, words_of
 from smalti.data.source import Problem
 from smalti.errors import counted, few
 
 __all__ = ["doubts"]
 
 _SPLITS_AT_MOST = 5  # train, val, test and a little more, or the folds of a cross-validation
+_NO_CLASSES = IMAGE_FOLDERS | {"data", "dataset"}  # names that say nothing of what lies in a folder
 
 
 def doubts(layout: Layout, folders: Sequence[Parts], places: Sequence[Place | None]) -> list[Problem]:
@@ -23,15 +25,40 @@ def doubts(layout: Layout, folders: Sequence[Parts], places: Sequence[Place | No
     """
     problems: list[Problem] = []
     if layout.split_at is None:
-        problems += [*_unread_splits(folders), *_unnamed_splits(folders, len(layout.around))]
+        problems += _unnamed_splits(folders, len(layout.around))
+        problems += [] if problems else _splits_as_classes(layout, folders, {place[0] for place in places if place})
+        problems += [] if problems else _unread_splits(folders)
     below_splits = layout.split_at == len(layout.around)  # below "train" they are as meant
     if not below_splits and not any(problem.fatal for problem in problems):
         problems += _two_levels(layout, [f for f, place in zip(folders, places, strict=True) if place])
     return problems
 
 
+def _splits_as_classes(layout: Layout, folders: Sequence[Parts], classes: Set[str]) -> Iterator[Problem]:
+    """Classes that are called as splits are. Such a class there may be ("train" beside "car"), but not where all others
+    say nothing, or where these hold pictures and the others folders alone, or the other way round.
+
+    Args:
+        layout: as they are read.
+        folders: those that hold pictures.
+        classes: their names.
+    """
+    called = {name for name in classes if not SPLIT_WORDS.keys().isdisjoint(words_of(name))}
+    if called:
+        holding = {parts[-1] for parts in folders if len(parts) == layout.depth}  # pictures, not folders alone
+        others = {name for name in classes - called if name.lower() not in _NO_CLASSES}
+        fatal = {name in holding for name in called}.isdisjoint(name in holding for name in others)
+        shown = few("/".join((*layout.around, name, "")) for name in sorted(called))
+        cause = f"called as splits are, but taken for classes: {shown}"
+        mend = (
+            "if they are splits, arrange all as train/<class> and test/<class> and move pictures without a class away, "
+            "or name the folder around the classes as DATA; if they are classes, put all into a folder called train"
+        )
+        yield Problem("unknown_split", "", cause, mend, fatal)
+
+
 def _unread_splits(folders: Sequence[Parts]) -> Iterator[Problem]:
-    """Folders called train and test which are no splits of all that is there."""
+    """Folders called train and test, deeper down, which are no splits of all that is there."""
     found = {split_of(part): f"{'/'.join(parts[:k])}/" for parts in folders for k, part in enumerate(parts, 1)}
     found.pop(None, None)
     if 0 in found and len(found) > 1:

@@ -1,13 +1,12 @@
 """Which part of a folder's path is the class, and which the split: recognised from the folders that hold pictures."""
 
-import re
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Self
 
 from smalti.data.formats.folders.by_folder import IMAGE_FOLDERS
 from smalti.data.formats.folders.parts import Parts, parts_of
-from smalti.data.formats.labels import SPLIT_WORDS, split_of
+from smalti.data.formats.labels import SPLIT_WORDS, split_of, words_of
 from smalti.data.source import UNASSIGNED
 
 __all__ = ["LAYOUTS", "Layout", "Place"]
@@ -88,12 +87,12 @@ def _around(folders: Sequence[Parts]) -> Parts:
 
 
 def _stemmed_splits(folders: Sequence[Parts], depth: int) -> dict[str, str]:
-    """Top folders that differ in nothing but a split word ("seg_train", "seg_test"), and those words; none where a
-    folder is called as a split is."""
+    """Top folders that differ in nothing but a split word ("seg_train", "seg_test"; "train2017", "val2017"), and those
+    words; none where a folder is called as a split is."""
     tops = {parts[depth] for parts in folders if len(parts) > depth}
     meant, stems = {}, set()
     for top in tops:
-        words = re.split(r"[-_ ]+", top.lower())
+        words = words_of(top)
         said = [word for word in words if word in SPLIT_WORDS]
         if split_of(top) is not None:
             return {}
