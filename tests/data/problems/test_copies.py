@@ -31,6 +31,21 @@ def test_a_copy_under_another_label_is_a_conflict():
     assert found.problems[0].cause == "labelled [], but the same picture 5.png is labelled ['b']"
 
 
+def test_conflicts_that_are_no_slips_stop_training():
+    pictures, labels = noise(20), ("a", "b", "within")
+    targets = np.arange(20) % 2
+    targets[18:] = 2
+    pictures[18:] = pictures[:2]
+    found = look(pictures, targets, labels=labels)
+    assert [problem.fatal for problem in found.problems if problem.kind == "duplicate_conflict"] == [True, False, False]
+    assert found.problems[0].cause == "4 of 20 pictures are there under another label too, all of 'within' among them"
+    for copies, trainable in ((2, True), (3, False)):
+        few = pictures[: 20 - copies] + [pictures[i + 1] for i in range(copies)]
+        found = look(few, np.eye(20, dtype=int), task="multilabel", labels=tuple(map(str, range(20))))
+        assert found.trainable is trainable
+    assert look(few, np.arange(20.0)[:, None], task="regress", labels=("age",)).trainable  # measured twice
+
+
 def test_one_picture_in_several_rows_under_two_labels():
     pictures = noise(10)
     pictures[5] = pictures[2]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from smalti.data.source import SPLITS, UNASSIGNED
 from smalti.errors import InputError, printable
 
-__all__ = ["SPLIT_WORDS", "class_targets", "composed", "in_order", "split_of", "words_of"]
+__all__ = ["SPLIT_WORDS", "class_targets", "composed", "folded", "in_order", "split_of", "words_of"]
 
 SPLIT_WORDS = {
     **dict.fromkeys(("train", "training"), 0),
@@ -36,6 +36,11 @@ def words_of(name: str) -> tuple[str, ...]:
 def composed(name: str) -> str:
     """A name as most systems write it: "ü" is one character, where a Mac stores the letter and its marks one by one."""
     return normalize("NFC", name)
+
+
+def folded(name: str) -> str:
+    """The same for all names that differ in capital letters alone, or in how they are composed."""
+    return composed(name).casefold()
 
 
 def in_order(names: Iterable[str]) -> tuple[str, ...]:

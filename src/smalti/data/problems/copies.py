@@ -8,24 +8,30 @@ from numpy.typing import NDArray
 from smalti.data.facts import Facts
 from smalti.data.problems.samples import OTHERS, names_of
 from smalti.data.source import SPLITS, TEST, TRAIN, VAL, Problem, Source
+from smalti.errors import few
 
 __all__ = ["divided_groups", "equal_pictures"]
 
+_SLIPS = 0.2  # of all pictures; more of them under two labels are no slips
 _LEFT_OUT = {True: ", or let smalti leave it out: --leaks drop", False: "; until then smalti leaves it out by itself"}
 
 
 def equal_pictures(source: Source, facts: Facts, places: NDArray[np.int64]) -> Iterator[Problem]:
     """Equal pictures: in two splits, under two labels, or merely more than once."""
     weakest = VAL if (places == TEST).any() else TRAIN  # gives way, as in `split`
+    conflicting = np.zeros(len(source), bool)
     for members in _repeated(facts):
         names, where = names_of(source, members), set(places[members].tolist())
         if len(where) > 1:
             yield _leak(source, members, places[members], weakest if weakest in where else TRAIN)
         targets = source.targets[members].reshape(len(members), -1)
         if (odd := (targets != targets[0]).any(1)).any():
+            conflicting[members] = True
             yield _conflict(source, members, names, int(odd.argmax()))
         elif len(where) == 1:
             yield _copies(names)
+    if source.task != "regress":  # amounts may well be several measurements of one picture
+        yield from _no_slips(source, facts.readable, conflicting)
 
 
 def divided_groups(source: Source, places: NDArray[np.int64]) -> Iterator[Problem]:
@@ -63,6 +69,25 @@ def _conflict(source: Source, members: NDArray[np.int64], names: list[str], odd:
         cause = f"labelled {ours}, but the same picture {names[odd]} is labelled {theirs}"
         mend = "keep the one that is right"
     return Problem("duplicate_conflict", names[0], cause, mend, False, len(names), tuple(names[1 : OTHERS + 1]))
+
+
+def _no_slips(source: Source, readable: NDArray[np.bool_], conflicting: NDArray[np.bool_]) -> Iterator[Problem]:
+    """Pictures under two labels, where they are all of a class or too many of all.
+
+    Args:
+        readable: (N,) those that can be.
+        conflicting: (N,) those that are there under another label too.
+    """
+    lost: list[str] = []
+    if source.task == "classify":
+        kept = source.targets[readable & ~conflicting]
+        lost = [source.labels[k] for k in np.setdiff1d(source.targets[conflicting], kept)]
+    n, of_all = int(conflicting.sum()), int(readable.sum())
+    if lost or n > _SLIPS * of_all:
+        cause = f"{n:,} of {of_all:,} pictures are there under another label too"
+        cause += f", all of {few(map(repr, lost))} among them" if lost else ""
+        mend = "give each picture one label, and remove copies of the set; several labels belong into one row, as a|b"
+        yield Problem("duplicate_conflict", "", cause, mend, fatal=True, count=n)
 
 
 def _copies(names: list[str]) -> Problem:

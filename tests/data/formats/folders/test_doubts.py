@@ -64,6 +64,23 @@ def test_folders_called_as_splits_that_are_none_are_told(paths: tuple[str, ...])
 
 
 @pytest.mark.parametrize(
+    ("around", "copy", "classes"),
+    [("cells/", "Cells", ("Sick", "Well")), ("", "brain_tumor_dataset", ("no", "yes")), ("", "maybe", ("A", "B", "C"))],
+)
+def test_a_set_within_itself_is_no_class(around: str, copy: str, classes: tuple[str, ...]) -> None:
+    paths = [f"{c}/1.jpg" for c in classes]
+    copied = [f"{copy}/{path}".swapcase() for path in paths]
+    (problem,) = class_folders(tree(*(around + path for path in paths + copied))).problems
+    assert (problem.kind, problem.fatal) == ("odd_label", True)
+    assert problem.cause.startswith(f"{around}{copy.swapcase()}/ holds folders called as those beside it, ")
+
+
+def test_a_class_may_hold_a_folder_called_as_one_beside_it() -> None:
+    for paths in (("cat/1.jpg", "pets/cat/1.jpg"), ("a/1.jpg", "b/1.jpg", "c/1.jpg", "d/a/1.jpg", "d/b/1.jpg")):
+        assert class_folders(tree(*paths)).problems == ()
+
+
+@pytest.mark.parametrize(
     ("paths", "named", "fatal"),
     [
         (("train/cat.0.jpg", "train/dog.0.jpg", "test1/1.jpg"), "test1/, train/", True),

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence, Set
 from smalti.data.formats.folders.by_folder import IMAGE_FOLDERS
 from smalti.data.formats.folders.layout import Layout, Place
 from smalti.data.formats.folders.parts import Parts
-from smalti.data.formats.labels import SPLIT_WORDS, composed, in_order, split_of, words_of
+from smalti.data.formats.labels import composed, folded, in_order, split_of, words_of
 from smalti.data.source import Problem
 from smalti.errors import counted, few
 
@@ -25,13 +25,32 @@ def doubts(layout: Layout, folders: Sequence[Parts], places: Sequence[Place | No
     """
     problems: list[Problem] = []
     if layout.split_at is None:
-        problems += _unnamed_splits(folders, len(layout.around))
+        problems += _set_within(layout, folders)
+        problems += [] if problems else _unnamed_splits(folders, len(layout.around))
         problems += [] if problems else _splits_as_classes(layout, folders, {place[0] for place in places if place})
         problems += [] if problems else _unread_splits(folders)
     below_splits = layout.split_at == len(layout.around)  # below "train" they are as meant
     if not below_splits and not any(problem.fatal for problem in problems):
         problems += _two_levels(layout, [f for f, place in zip(folders, places, strict=True) if place])
     return problems
+
+
+def _set_within(layout: Layout, folders: Sequence[Parts]) -> Iterator[Problem]:
+    """A folder that holds folders called as all of those beside it: the set once more, or a part of it."""
+    below: dict[str, set[str]] = {}
+    for parts in folders:
+        if len(parts) > layout.class_at:
+            below.setdefault(parts[layout.class_at], set()).update(map(folded, parts[layout.depth : layout.depth + 1]))
+    tops = {folded(name) for name in below}
+    for name, within in below.items():
+        if 2 < len(tops) <= len(within) + 1 and (beside := tops - {folded(name)}) <= within:
+            path = "/".join((*layout.around, name, ""))
+            cause = f"{path} holds folders called as those beside it, {few(in_order(beside))}: it is no class"
+            mend = (
+                "if it is a copy of the set, remove it, or name it as DATA; if it is a split, arrange all as "
+                "train/<class> and test/<class>; if it is a class, put all into a folder called train"
+            )
+            yield Problem("odd_label", "", cause, mend, fatal=True)
 
 
 def _splits_as_classes(layout: Layout, folders: Sequence[Parts], classes: Set[str]) -> Iterator[Problem]:
@@ -43,7 +62,7 @@ def _splits_as_classes(layout: Layout, folders: Sequence[Parts], classes: Set[st
         folders: those that hold pictures.
         classes: their names.
     """
-    called = {name for name in classes if not SPLIT_WORDS.keys().isdisjoint(words_of(name))}
+    called = {name for name in classes if any(split_of(word) is not None for word in words_of(name))}
     if called:
         holding = {parts[-1] for parts in folders if len(parts) == layout.depth}  # pictures, not folders alone
         others = {name for name in classes - called if name.lower() not in _NO_CLASSES}

@@ -8,7 +8,7 @@ from itertools import chain, islice
 from typing import Self
 
 from smalti.data.formats.columns import Columns
-from smalti.data.formats.labels import composed, split_of
+from smalti.data.formats.labels import folded, split_of
 from smalti.data.formats.manifest.pictures import leads_to_pictures, none_exists, notes, settled
 from smalti.data.formats.manifest.tables import AllRows, Table, table_of
 from smalti.data.formats.places import Place, place_in, stem_of
@@ -175,15 +175,11 @@ def _demand_one_a_split(name: str, tables: Sequence[Table]) -> None:
 
 def _as_the_folders(tree: Tree, tables: Sequence[Table]) -> bool:
     """Whether all labels are names of folders, so that tables which lead nowhere say nothing that folders do not."""
-    folders = {_alike(part) for folder in tree.folders for part in folder.split("/")}
+    folders = {folded(part) for folder in tree.folders for part in folder.split("/")}
     columns = {table.answers for table in tables}
     return columns <= {(c,) for c in LABEL_COLUMNS} and all(
-        _alike(row.text(*row.table.answers)) in folders for row in AllRows(tables)
+        folded(row.text(*row.table.answers)) in folders for row in AllRows(tables)
     )
-
-
-def _alike(name: str) -> str:
-    return composed(name).casefold()
 
 
 def _unread(tree: Tree, paths: Sequence[str]) -> Iterator[str]:
