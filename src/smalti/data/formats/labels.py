@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from smalti.data.source import SPLITS, UNASSIGNED
 from smalti.errors import InputError, printable
 
-__all__ = ["SPLIT_WORDS", "class_targets", "composed", "folded", "in_order", "split_of", "words_of"]
+__all__ = ["SPLIT_WORDS", "class_targets", "composed", "folded", "in_order", "split_named", "split_of", "words_of"]
 
 SPLIT_WORDS = {
     **dict.fromkeys(("train", "training"), 0),
@@ -31,6 +31,13 @@ def split_of(name: str) -> int | None:
 def words_of(name: str) -> tuple[str, ...]:
     """The words and the numbers of a name, in small letters: "trainImages_2" has three."""
     return tuple(word.lower() for word in _WORD.findall(name))
+
+
+def split_named(name: str) -> int | None:
+    """The position in SPLITS that words of a name mean ("trainLabels", "test1"); None where none does, or two do not
+    mean the same."""
+    found = {split_of(word) for word in words_of(name)} - {None}
+    return found.pop() if len(found) == 1 else None
 
 
 def composed(name: str) -> str:

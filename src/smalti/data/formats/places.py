@@ -3,7 +3,7 @@
 import os
 import posixpath
 import re
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Collection, Hashable, Iterable, Mapping
 from functools import cache, cached_property
 from pathlib import PurePath
 from typing import Protocol
@@ -17,7 +17,7 @@ from smalti.data.names import Names
 from smalti.data.source import Storage
 from smalti.errors import InputError, printable
 
-__all__ = ["OnDisk", "Place", "by_name", "place_in", "stem_of"]
+__all__ = ["OnDisk", "Place", "by_name", "called_alike", "place_in", "stem_of"]
 
 
 class Place(Protocol):
@@ -131,18 +131,34 @@ class _InArchive:
         return positions | {path: i for i, path in enumerate(self.tree.paths)}
 
 
-def by_name(given: Iterable[str], paths: Iterable[str]) -> dict[str, str]:
+def by_name(given: Collection[str], paths: Collection[str]) -> dict[str, str]:
     """Which of some files is meant by each of the given ones, whose paths lead nowhere: the one of its name, with or
-    without its suffix.
+    without its suffix. As many of the folders that it is given in count as lead to the most files.
 
     Returns:
         The path for each given one that is found. Empty where one name is that of two files, or of two given ones.
     """
-    names = {path: composed(_last_part(path)) for path in given}
+    most = min(max((_forward(path).count("/") for path in some), default=0) for some in (given, paths))
+    return max((_by_end(given, paths, folders) for folders in range(most, -1, -1)), key=len)
+
+
+def called_alike(given: Iterable[str], paths: Iterable[str]) -> list[str]:
+    """The first files that have the name of one of the given ones, if there are several."""
+    places: dict[str, list[str]] = {composed(_end(path)): [] for path in given}
+    for path in paths:
+        name = composed(_end(path))
+        for known in places.keys() & {name, posixpath.splitext(name)[0]}:
+            places[known].append(path)
+    return next((found for found in places.values() if len(found) > 1), [])
+
+
+def _by_end(given: Iterable[str], paths: Iterable[str], folders: int) -> dict[str, str]:
+    """As `by_name`, for names with so many folders."""
+    names = {path: composed(_end(path, folders)) for path in given}
     wanted = {*names.values()}
     places: dict[str, str] = {}
     for path in paths:
-        name = composed(_last_part(path))
+        name = composed(_end(path, folders))
         for known in wanted & {name, posixpath.splitext(name)[0]}:
             places[known] = "" if known in places else path  # "": more than one
     found = {path: places[name] for path, name in names.items() if name in places}
@@ -151,8 +167,13 @@ def by_name(given: Iterable[str], paths: Iterable[str]) -> dict[str, str]:
 
 def stem_of(path: str) -> str:
     """The last part of a path without its suffix, also of a path that was written on Windows."""
-    return posixpath.splitext(_last_part(path))[0]
+    return posixpath.splitext(_end(path))[0]
 
 
-def _last_part(path: str) -> str:
-    return path.replace("\\", "/").rpartition("/")[2]
+def _end(path: str, folders: int = 0) -> str:
+    """The name of a file, with the last folders before it."""
+    return "/".join(_forward(path).rsplit("/", folders + 1)[-folders - 1 :])
+
+
+def _forward(path: str) -> str:
+    return path.replace("\\", "/")

@@ -56,6 +56,48 @@ def test_a_name_of_two_is_no_name(tmp_path: Path, rows: str) -> None:
             opening.open(data)
 
 
+@pytest.mark.parametrize(
+    ("table", "rows"), [("train", "0.png,a\n1,b\n"), ("labels", "train/0.png,a\n/kaggle/input/x/train/1.png,b\n")]
+)
+@pytest.mark.parametrize("test", ["test", "data/test_jpg"])
+def test_labels_of_one_split_are_not_put_on_pictures_of_another(
+    tmp_path: Path, table: str, rows: str, test: str
+) -> None:
+    put(tmp_path, f"{test}/0.png", f"{test}/1.png", **{table: f"path,label\n{rows}"})
+    for data in (tmp_path, tmp_path / f"{table}.csv"):
+        with pytest.raises(InputError, match="none of the 2 files named in the manifest exists"):
+            opening.open(data)
+
+
+@pytest.mark.parametrize("around", ["", "data/"])
+@pytest.mark.parametrize("header", ["image,level", "id_code,level"])
+@pytest.mark.parametrize("name", ["train", "trainLabels", "train_labels", "Labels-Train"])
+def test_a_tables_name_says_which_of_two_pictures_is_meant(tmp_path: Path, name: str, header: str, around: str) -> None:
+    put(tmp_path, *(f"{around}{split}-jpg/{i}.png" for split in ("train", "test") for i in range(4)))
+    put(tmp_path, **{name: f"{header}\n" + "".join(f"{i},{'ab'[i % 2]}\n" for i in range(4))})
+    source = opening.open(tmp_path / f"{name}.csv")
+    assert [*source.names] == [f"{around}train-jpg/{i}.png" for i in range(4)]
+
+
+def test_what_a_table_called_val_names_may_lie_in_train(tmp_path: Path) -> None:
+    put(tmp_path, *(f"train_images/{i}.jpg" for i in range(4)), "test_images/9.jpg")
+    put(tmp_path, train="image,label\n0,a\n1,b\n", val="image,label\n2,a\n3,b\n")
+    source = opening.open(tmp_path)
+    read = dict(zip(source.names, source.splits.tolist(), strict=True))
+    assert read == {f"train_images/{i}.jpg": i // 2 for i in range(4)}
+
+
+def test_folders_say_which_of_two_pictures_is_meant(tmp_path: Path) -> None:
+    paths = [f"{folder}/{i}.png" for folder in ("left", "right") for i in range(2)]
+    put(tmp_path, *(f"data/{path}" for path in paths))
+    put(tmp_path, manifest="path,label\n" + "".join(f"/kaggle/input/{path},a\n" for path in paths))
+    for data in (tmp_path, tmp_path / "manifest.csv"):
+        assert [*opening.open(data).names] == [f"data/{path}" for path in paths]
+    put(tmp_path, manifest="path,label\n0.png,a\n1.png,a\n")
+    with pytest.raises(InputError, match=r"several files are called as one .* is: data/left/0.png, data/right/0.png\)"):
+        opening.open(tmp_path)
+
+
 def test_many_names_are_looked_up_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put(tmp_path, *(f"in/{i}.jpg" for i in range(50)), labels="path,label\n" + "".join(f"{i},a\n" for i in range(50)))
     asked = []

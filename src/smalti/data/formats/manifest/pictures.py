@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import lru_cache
 
-from smalti.data.formats.labels import split_of
+from smalti.data.formats.labels import split_named
 from smalti.data.formats.manifest.tables import AllRows, Table
-from smalti.data.formats.places import Place, by_name, stem_of
+from smalti.data.formats.places import Place, by_name, called_alike, stem_of
 from smalti.data.formats.tree import is_picture
 from smalti.data.names import Names
-from smalti.errors import InputError, printable
+from smalti.errors import InputError, few, printable
 
 __all__ = ["found_by_name", "leads_to_pictures", "none_exists", "notes", "paths", "settled"]
 
@@ -37,13 +38,42 @@ def leads_to_pictures(table: Table, place: Place) -> bool:
 
 
 def found_by_name(table: Table, files: Sequence[str]) -> Table:
-    """The table, with the place of each picture that is below its folder under the name that the table has for it;
-    where a folder there is called as the table's split is, below that one."""
+    """The table, with the place of each picture that is below its folder under the name that the table has for it.
+
+    Where its name or a path that it gives means a split, that is not looked for in the folder of another. But what a
+    table called val or test names may lie in train: it was divided by the table.
+    """
     start = f"{table.folder}/" if table.folder else ""
     below = [path.removeprefix(start) for path in files if is_picture(path) and path.startswith(start)]
-    split = split_of(stem_of(table.name))
-    of_split = [path for path in below if split is not None and split_of(path.partition("/")[0]) == split]
-    return replace(table, elsewhere=by_name((row.path for row in AllRows([table])), of_split or below))
+    given = [row.path for row in AllRows([table])]
+    found = next(filter(None, (by_name(given, some) for some in _nearest(below, split_named(stem_of(table.name))))), {})
+    elsewhere = {
+        name: path
+        for name, path in found.items()
+        if (said := _split_of_folders(name)) is None or _split_of_folders(path) in (None, said)
+    }
+    return replace(table, elsewhere=elsewhere)
+
+
+def _nearest(paths: Sequence[str], split: int | None) -> Iterator[Sequence[str]]:
+    """Those that the pictures of a split may be among, the likelier ones first."""
+    if split is None:
+        yield paths
+        return
+    at = [_split_of_folders(path) for path in paths]
+    yield [path for path, there in zip(paths, at, strict=True) if there in (None, split)]
+    yield [path for path, there in zip(paths, at, strict=True) if there == split]
+    yield [path for path, there in zip(paths, at, strict=True) if there is None or there < split]
+
+
+def _split_of_folders(path: str) -> int | None:
+    """What the innermost folder of a path means that is called as a split; None where none is."""
+    return _split_of_folder(path.replace("\\", "/").rpartition("/")[0])
+
+
+@lru_cache
+def _split_of_folder(folder: str) -> int | None:
+    return next((split for part in reversed(folder.split("/")) if (split := split_named(part)) is not None), None)
 
 
 def notes(tables: Sequence[Table]) -> Iterator[str]:
@@ -55,12 +85,22 @@ def notes(tables: Sequence[Table]) -> Iterator[str]:
             yield f"{said}: {printable(given)} is {printable(path)}"
 
 
-def none_exists(tables: Sequence[Table], where: str, unseen: str = "") -> InputError:
-    """The error that says so; `unseen` is why they were not looked for by name either, if they were not."""
+def none_exists(tables: Sequence[Table], where: str, files: Sequence[str], unseen: str = "") -> InputError:
+    """The error that says so.
+
+    Args:
+        files: where they were looked for by name.
+        unseen: why they were not, if so.
+    """
     named = Names(row.path for row in AllRows(tables))
+    why = f"the first is {printable(named[0])}"
+    if unseen:
+        why += f"; not looked for by name: {unseen}"
+    elif several := called_alike(named, filter(is_picture, files)):
+        why += f"; several files are called as one of them is: {few(several)}"
     return InputError(
         f"none of the {len(named)} files named in the manifest exists",
         where=where,
-        why=f"the first is {printable(named[0])}" + (f"; not looked for by name: {unseen}" if unseen else ""),
+        why=why,
         mend="give paths relative to the manifest's folder",
     )

@@ -65,7 +65,7 @@ def find(tree: Tree, columns: Columns | None = None) -> Found:
         else:
             astray.append([*here.values()])
     if astray and not used and not _as_the_folders(tree, astray[0]):
-        raise none_exists(astray[0], tree.name)
+        raise none_exists(astray[0], tree.name, tree.paths)
     if tables.unmeant and not used:
         max(tables.unmeant, key=lambda table: len(table.columns)).renamed(columns)  # which raises
     passed_over = [
@@ -197,7 +197,7 @@ def remark(tree: Tree, path: str) -> str:
     table = table_of(tree.content(path), f"{tree.name}/{path}", posixpath.dirname(path))
     if table.lacks:
         return _lacking(path, table)
-    return "" if settled([table], place_in(tree), tree.paths) else str(none_exists([table], path))
+    return "" if settled([table], place_in(tree), tree.paths) else str(none_exists([table], path, tree.paths))
 
 
 def _lacking(path: str, table: Table) -> str:
