@@ -6,7 +6,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from tests.data.formats.manifest.writing import PICTURES, read_all, write, zipped
+from tests.data.formats.manifest.writing import PICTURES, put, read_all, write, zipped
 
 import smalti.data.opening as opening
 from smalti.data.formats.places import OnDisk
@@ -64,6 +64,28 @@ def test_split_and_group_columns(folder: Path) -> None:
     assert source.groups is not None
     assert source.groups[0] == source.groups[2]
     assert len(set(source.groups.tolist())) == 4  # rows without a group are alone
+
+
+@pytest.mark.parametrize(
+    ("folders", "read"),
+    [
+        (("train", "valid", "test"), [0, 1, 2]),
+        (("x/Train/a", "x/test/b", "x/train/test"), [0, 2, 0]),
+        (("train", "test", "more"), None),
+        (("valid", "test", "test"), None),  # nothing to train on
+        (("train", "train", "train"), None),
+        (("train", "a/test", "a/test"), None),
+    ],
+)
+def test_splits_that_stand_in_all_paths_are_read(tmp_path: Path, folders: tuple[str, ...], read) -> None:
+    rows = "".join(f"{folder}/{i}.png,a\n" for i, folder in enumerate(folders))
+    put(tmp_path, *(f"{folder}/{i}.png" for i, folder in enumerate(folders)), manifest=f"path,label\n{rows}")
+    for data in (tmp_path, tmp_path / "manifest.csv"):
+        source = opening.open(data)
+        assert source.splits.tolist() == (read or [-1] * 3)
+        assert any("the splits are those of the folders" in note for note in source.notes) == bool(read)
+    put(tmp_path, manifest="path,label,split\n" + rows.replace("a\n", "a,train\n"))
+    assert opening.open(tmp_path).splits.tolist() == [0] * 3  # said
 
 
 def test_in_a_folder_pictures_in_no_row_are_counted(folder: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from smalti.data.formats.columns import Columns
+from smalti.data.formats.labels import split_of
 from smalti.data.formats.manifest.answers import answers
 from smalti.data.formats.manifest.guessing import guessed, likely_answer, likely_texts
 from smalti.data.formats.manifest.pictures import found_by_name, leads_to_pictures, none_exists, notes, paths
@@ -19,7 +20,7 @@ from smalti.data.formats.table import PATH_COLUMNS, stated_split
 from smalti.data.formats.tree import Tree, is_picture, suffix_of
 from smalti.data.formats.walk import walk
 from smalti.data.names import Names
-from smalti.data.source import Problem, Source, Storage, Task
+from smalti.data.source import TRAIN, UNASSIGNED, Problem, Source, Storage, Task
 from smalti.errors import InputError, counted, few, printable
 
 __all__ = ["read_file", "read_tree"]
@@ -125,6 +126,9 @@ def _source(
     _refuse_boxes(name, tables, names)
     rows = AllRows(tables)
     splits = np.fromiter(map(_split, rows), np.int8, len(names))
+    if (splits == UNASSIGNED).all() and (folders := _split_folders(names)):
+        splits = np.fromiter((split_of(folder) for folder in folders), np.int8, len(names))
+        notes = (*notes, f"the splits are those of the folders in the paths, {few(sorted({*folders}))}")
     groups = _groups(rows)
     task, labels, targets = answers(name, rows, splits, task)
     return Source(name, task, labels, names, targets, splits, storage, groups, notes, problems=problems)
@@ -145,6 +149,18 @@ def _refuse_boxes(name: str, tables: Sequence[Table], names: Names) -> None:
 def _split(row: Row) -> int:
     text = row.text("split")
     return stated_split(text, row.where) if text else row.table.split
+
+
+def _split_folders(names: Names) -> list[str]:
+    """The folder of each path that is called as a split is, at one depth in all of them; none where some have none
+    there, or there is only one split, or no train."""
+    for depth, first in enumerate(names[0].split("/")[:-1]):
+        if split_of(first) is not None:
+            folders = [(path.split("/", depth + 1)[depth:-1] or [""])[0] for path in names]
+            found = {split_of(folder) for folder in {*folders}}
+            if TRAIN in found and len(found) > 1 and None not in found:
+                return folders
+    return []
 
 
 def _groups(rows: AllRows) -> np.ndarray[Any, np.dtype[np.int64]] | None:
