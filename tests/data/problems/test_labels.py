@@ -26,10 +26,24 @@ def test_classes_that_may_be_amounts(labels, n, warned):
     assert found.trainable
 
 
-def test_labels_that_may_be_several():
-    found = look(noise(6), np.eye(6, 2), task="multilabel", labels=("red, round", "b"))
-    assert only(found, "odd_label").cause == "no picture has two labels, but some have commas, as 'red, round'"
-    assert kinds(look(noise(6), np.ones((6, 2)), task="multilabel", labels=("red, round", "b"))) == []
+@pytest.mark.parametrize(
+    ("labels", "cause"),
+    [
+        (("red, round", "b"), "no picture has two labels, but some have commas, as 'red, round'"),
+        (("red", "red round", "round"), "no picture has two labels, but some have spaces, as 'red round'"),
+        (("red", "red round", "b"), "no picture has two labels"),
+        (("a", "b"), "no picture has two labels"),
+    ],
+)
+def test_labels_that_may_be_several(labels, cause):
+    problem = only(look(noise(6), np.eye(6, len(labels)), task="multilabel", labels=labels), "odd_label")
+    assert (problem.cause, problem.fatal) == (cause, False)
+    assert "--task classify" in problem.mend
+    assert kinds(look(noise(6), np.ones((6, len(labels))), task="multilabel", labels=labels)) == []
+
+
+def test_a_single_label_is_never_one_of_two():
+    assert "odd_label" not in kinds(look(noise(6), np.eye(6, 1), task="multilabel", labels=("sick",)))
 
 
 @pytest.mark.parametrize(
@@ -45,9 +59,9 @@ def test_labels_that_may_be_several():
 def test_labels_that_are_alike(labels, task, warned):
     n, k = 8, len(labels)
     targets = np.arange(n) % k if task == "classify" else np.eye(k)[np.arange(n) % k]
-    found = [p for p in look(noise(n), targets, task=task, labels=labels).problems if p.kind == "odd_label"]
-    assert len(found) == warned
-    assert all("differ in capital letters alone" in p.cause and not p.fatal for p in found)
+    found = look(noise(n), targets, task=task, labels=labels)
+    assert sum("differ in capital letters alone" in problem.cause for problem in found.problems) == warned
+    assert found.trainable
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,8 @@
 several labels in one, one label written in two ways."""
 
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -20,16 +21,27 @@ def odd_labels(source: Source) -> Iterator[Problem]:
     """Labels that are likely to be something else: amounts, or several labels in one."""
     labels = source.labels
     if source.task == "multilabel":
-        commas = [label for label in labels if "," in label]
-        if commas and (source.targets.sum(1) <= 1).all():
-            cause = f"no picture has two labels, but some have commas, as {commas[0]!r}"
-            yield Problem("odd_label", "", cause, "labels are separated by | or ;", count=len(commas))
+        if len(labels) > 1 and (source.targets.sum(1) <= 1).all():
+            sign, compound = _compound(labels)
+            cause = "no picture has two labels"
+            cause += f", but some have {sign}, as {compound[0]!r}" if compound else ""
+            mend = "separate labels by | or ;, or give --task classify if each picture has one class"
+            yield Problem("odd_label", "", cause, mend, count=len(compound or labels))
         return
     many = len(labels) > max(_MANY_CLASSES, len(source) / _FEW_EACH)
     if all(map(_NUMBER.fullmatch, labels)) and (many or not all(label.isdigit() for label in labels)):
         cause = f"all {len(labels):,} classes are numbers, as {labels[0]!r}"
         mend = f"if they are amounts, {_instead(source, 'target', 'floats')}, or give --task regress"
         yield Problem("odd_label", "", cause, mend, count=len(labels))
+
+
+def _compound(labels: Sequence[str]) -> tuple[str, list[str]]:
+    """Those that may be several in one, and what they are separated by: commas, or spaces between words that all are in
+    other labels too."""
+    if commas := [label for label in labels if "," in label]:
+        return "commas", commas
+    known = Counter(word for label in labels for word in {*label.split()})
+    return "spaces", [label for label in labels if " " in label and all(known[word] > 1 for word in label.split())]
 
 
 def labels_alike(source: Source) -> Iterator[Problem]:
