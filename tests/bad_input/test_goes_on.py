@@ -25,7 +25,7 @@ def test_skipped_pictures_are_counted_and_named(ground: Ground, capsys: pytest.C
     ground.write("d/dog/b.NEF", "hello")
     assert run(["train", "d", *TINY, "--bad-images", "skip"]) == 0
     err = capsys.readouterr().err
-    assert "left out: 1 NEF picture, a format that is not read: dog/b.NEF  (export them as JPEG)" in err
+    assert "left out: 1 NEF picture, a format that is not read: dog/b.NEF  (export them as JPEG or PNG)" in err
     assert "1 NEF picture, a format that is not read" in Path("out/report.html").read_text()
     assert "left out: 2 pictures  (cannot be read: cat/0.png, dog/a\\n\\x1b[31m.png)" in err
     assert json.loads(Path("out/result.json").read_text())["skipped"] == 2

@@ -73,9 +73,23 @@ def test_opening_reads_no_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         (lambda p: put(p, "x.jpg") / "x.jpg", "one picture, not a data set.*smalti predict"),
         (lambda p: put(p, "x.xyz") / "x.xyz", "not a data set that is read .a .xyz file.*for text, --task next-token"),
         (
-            lambda p: put(p, "x/README.md", "x/cat/1.mp4") / "x",
-            "no pictures found .it holds README.md, cat/1.mp4.; give --task next-token .*learned: README.md",
+            lambda p: put(p, "x/README.md", "x/poem.txt", "x/cat/1.mp4") / "x",
+            "no pictures found .it holds README.md, cat/1.mp4, poem.txt.; give --task next-token .*learned: poem.txt;",
         ),
+        (lambda p: put(p, "x/README.md", "x/cat/1.mp4") / "x", "no pictures found .*; arrange them as <class>"),
+        (
+            lambda p: put(p, "x/README.md", "x/data/train-0-of-1.parquet") / "x",
+            "no pictures found .*; save the pictures in data/train-0-of-1.parquet, a format that is not read, as",
+        ),
+        (
+            lambda p: put(p, "x/a.txt", "x/t.tfrecord-00000-of-00002") / "x",
+            "; save the pictures in t.tfrecord-.*, a format",
+        ),
+        (
+            lambda p: put(p, "x.h5") / "x.h5",
+            "not a data set that is read .a .h5 file.; save the pictures in it as <class>",
+        ),
+        (lambda p: put(p, "x/a/1.dcm", "x/b/2.dcm") / "x", "2 DCM pictures, a format that is not read: .* PNG$"),
         (lambda p: p / "train-{000000..000146}.tar", "name the folder of the files: no pattern is read"),
         (lambda p: p / "*.tar", "name the folder of the files: no pattern is read"),
         (lambda p: put(p, "x.zip") / "x.zip", "damaged or cut short"),

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
-from smalti.data.decoding.suffixes import RAW_SUFFIXES
+from smalti.data.decoding.suffixes import FOREIGN_SUFFIXES
 from smalti.data.formats.archives import is_archive, list_archive
 from smalti.data.formats.tree import Tree, is_picture, is_unread_picture, suffix_of
 from smalti.data.formats.walk import read_regular, walk
@@ -58,9 +58,10 @@ def _below(tree: Tree) -> Iterator[tuple[str, Callable[[], Raw]]]:
 
 
 def _reader(path: str, read: Callable[[], Raw]) -> Callable[[], Raw]:
-    """`read`, but of no raw file of a camera: Pillow would take the small preview inside it for the picture."""
+    """`read`, but of no format that is not read: of the raw file of a camera Pillow would take the small preview for
+    the picture."""
     suffix = suffix_of(path)
-    if suffix not in RAW_SUFFIXES:
+    if suffix not in FOREIGN_SUFFIXES:
         return read
     what = f"a picture in {suffix[1:].upper()}, a format that is not read"
-    return partial(refuse, InputError(what, mend="export it as JPEG"))
+    return partial(refuse, InputError(what, mend="export it as JPEG or PNG"))

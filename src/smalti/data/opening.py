@@ -5,6 +5,7 @@ Nothing here decodes a picture. The layouts themselves are in `formats/`, one fi
 
 import difflib
 import os
+import re
 import stat
 from contextlib import suppress
 from dataclasses import replace
@@ -13,6 +14,7 @@ from pathlib import Path
 from smalti.data.decoding.suffixes import PICTURE_SUFFIXES
 from smalti.data.formats import archives, builtin, cifar, folders, idx, manifest, npz, standard, walk, webdataset
 from smalti.data.formats.columns import Columns, demand_no_columns
+from smalti.data.formats.places import stem_of
 from smalti.data.formats.table import MANIFEST_SUFFIXES, PATH_COLUMNS, first_columns
 from smalti.data.formats.tree import Tree, suffix_of
 from smalti.data.names import Names
@@ -23,6 +25,8 @@ from smalti.errors import InputError, few, printable
 __all__ = ["open"]
 
 _NESTED = (".npz", ".zip", ".tar", ".tgz", ".gz", ".xz", ".bz2", ".csv", ".jsonl")  # data sets of their own
+_CONTAINER = re.compile(r".*\.(parquet|arrow|feather|h5|hdf5|mat|lmdb|mdb|tfrecords?(-\d+-of-\d+)?)", re.IGNORECASE)
+_SAVE = "save the pictures in {} as <class>/<picture>, or with a manifest.csv of the columns path and label"
 _READ = "give a folder, a .zip or .tar of class folders, a manifest .csv or .jsonl, IDX, CIFAR batches, or an .npz"
 
 
@@ -147,7 +151,9 @@ def _instead(tree: Tree) -> str:
     first = "unpack it, then " if isinstance(tree.storage, archives.Archive) else ""
     if nested := [path for path in tree.paths if suffix_of(path) in _NESTED and not _other_table(tree, path)]:
         return f"{first}name one of its files as DATA: {few(nested)}"
-    if texts := [path for path in tree.paths if is_text_name(path)]:
+    if containers := [path for path in tree.paths if _CONTAINER.fullmatch(path)]:
+        return _SAVE.format(f"{few(containers)}, a format that is not read,")
+    if texts := [path for path in tree.paths if is_text_name(path) and stem_of(path).lower() != "readme"]:
         hint = f"give --task next-token if its text alone is to be learned: {few(texts)}"
         return f"{first}{hint}; for --task classify take what is no text out of the class folders"
     return ""
@@ -196,7 +202,7 @@ def _file(path: Path, name: str, task: Task | None, columns: Columns | None) -> 
         "not a data set that is read",
         where=name,
         why=f"a {suffix or 'nameless'} file",
-        mend=f"{_READ}; for text, --task next-token",
+        mend=_SAVE.format("it") if _CONTAINER.fullmatch(name) else f"{_READ}; for text, --task next-token",
     )
 
 

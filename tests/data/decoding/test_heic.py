@@ -100,8 +100,8 @@ def test_without_the_extra_it_is_said_how_to_get_it(tmp_path: Path):
     source = opening.open(tmp_path)
     told = {problem.cause: problem.mend for problem in source.problems}
     assert told["1 HEIC picture, a format that is not read: b/2.heic"] == (
-        "pip install 'pillow-heif>=1.8', or export them as JPEG"
+        "pip install 'pillow-heif>=1.8', or export them as JPEG or PNG"
     )
-    assert told["1 NEF picture, a format that is not read: b/3.NEF"] == "export them as JPEG"
+    assert told["1 NEF picture, a format that is not read: b/3.NEF"] == "export them as JPEG or PNG"
     assert len(source) == 2
     assert len(list(find_pictures(tmp_path))) == 4

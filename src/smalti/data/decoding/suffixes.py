@@ -2,7 +2,7 @@
 
 from smalti.data.decoding.heic import HEIF_SUFFIXES, heif_version
 
-__all__ = ["FORMATS", "PICTURE_SUFFIXES", "RAW_SUFFIXES", "UNREAD_SUFFIXES"]
+__all__ = ["FORMATS", "PICTURE_SUFFIXES", "FOREIGN_SUFFIXES", "UNREAD_SUFFIXES"]
 
 # The formats that are tried, with their file name suffixes. Left out: those that start another program (EPS), that only
 # one vendor reads, or that have no signature, so that any file could pass for a picture (TGA).
@@ -22,6 +22,10 @@ FORMATS: dict[str, tuple[str, ...]] = {
     "HEIF": HEIF_SUFFIXES,  # where the extra is installed
 }
 PICTURE_SUFFIXES = frozenset(suffix for name in FORMATS if name != "HEIF" or heif_version() for suffix in FORMATS[name])
-RAW_SUFFIXES = {".cr2", ".cr3", ".nef", ".arw", ".dng", ".raf", ".orf", ".rw2"}  # of cameras
-# Pictures as well, but not read: the raw files of cameras, and what phones write where the extra is not installed.
-UNREAD_SUFFIXES = {*RAW_SUFFIXES, *HEIF_SUFFIXES} - PICTURE_SUFFIXES
+# Pictures as well, but never read: the raw files of cameras, and those of medicine, painting and rendering.
+FOREIGN_SUFFIXES = {
+    *(".cr2", ".cr3", ".nef", ".arw", ".dng", ".raf", ".orf", ".rw2"),
+    *(".dcm", ".dicom", ".nii", ".svs", ".psd", ".tga", ".exr"),
+}
+# The same, with what phones write where the extra is not installed.
+UNREAD_SUFFIXES = {*FOREIGN_SUFFIXES, *HEIF_SUFFIXES} - PICTURE_SUFFIXES

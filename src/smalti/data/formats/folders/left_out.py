@@ -21,7 +21,7 @@ def of_unread_formats(others: Names) -> Iterator[Problem]:
     for name, paths in formats.items():
         cause = f"{counted(len(paths), f'{name} picture')}, a format that is not read: {few(paths)}"
         mend = f"{install_line('pillow-heif')}, or " if suffix_of(paths[0]) in HEIF_SUFFIXES else ""
-        yield Problem("unread_format", "", cause, f"{mend}export them as JPEG", count=len(paths))
+        yield Problem("unread_format", "", cause, f"{mend}export them as JPEG or PNG", count=len(paths))
 
 
 def in_no_place(layout: Layout, outside: Names) -> Iterator[Problem]:
