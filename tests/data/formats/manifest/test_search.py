@@ -143,9 +143,40 @@ def test_a_table_that_leads_nowhere_and_says_what_class_folders_say_is_passed_ov
         source = opening.open(data)
         assert (source.labels, len(source)) == (("cat", "dog"), 4)
         assert any(note.endswith("train.csv is not read: none of its pictures is there") for note in source.notes)
-    put(root, train="path,label\nold/1.jpg,cat\nold/2.jpg,cow\n")
-    with pytest.raises(InputError, match="none of the 2 files named in the manifest exists"):
+
+
+BESIDE = {
+    "none of its pictures is there": b"path,label\nold/8.jpg,7\nold/9.jpg,9\n",
+    "not UTF-8 text": "path,label\nköter.jpg,1\n".encode("latin-1"),
+    "two columns are called 'id'": b"id,ID,label\n1,2,3\n",
+}
+
+
+REFUSED = dict(zip(BESIDE, ("none of the 2 files named", "not UTF-8 text", "two columns are called"), strict=True))
+
+
+@pytest.mark.parametrize("name", ["labels", "train", "metadata"])
+@pytest.mark.parametrize("said", BESIDE)
+def test_a_table_that_cannot_be_read_does_not_stop_class_folders(tmp_path: Path, name: str, said: str) -> None:
+    root = put(tmp_path / "x", "set/cat/1.jpg", "set/dog/1.jpg")
+    (root / f"{name}.csv").write_bytes(BESIDE[said])
+    for data in (root, zipped_tree(root)):
+        source = opening.open(data)
+        assert source.labels == ("cat", "dog")
+        assert any(f"{name}.csv is not read: {said}" in note for note in source.notes)
+    (root / f"{name}.csv").rename(root / "manifest.csv")
+    with pytest.raises(InputError, match=REFUSED[said]):
         opening.open(root)
+
+
+@pytest.mark.parametrize("said", BESIDE)
+@pytest.mark.parametrize(
+    "paths", [("1.jpg",), ("images/1.jpg",), ("train/1.jpg", "test1/2.jpg"), ("a/x/1.jpg", "1.jpg")]
+)
+def test_it_does_where_there_are_none(tmp_path: Path, said: str, paths: tuple[str, ...]) -> None:
+    (put(tmp_path, *paths) / "labels.csv").write_bytes(BESIDE[said])
+    with pytest.raises(InputError, match=REFUSED[said]):
+        opening.open(tmp_path)
 
 
 @pytest.mark.parametrize("outer", [("metadata",), ("metadata", "labels"), ("train", "test")])

@@ -8,7 +8,7 @@ from itertools import chain, islice
 from typing import Self
 
 from smalti.data.formats.columns import Columns
-from smalti.data.formats.labels import folded, split_of
+from smalti.data.formats.labels import folded, split_named, split_of
 from smalti.data.formats.manifest.pictures import leads_to_pictures, none_exists, notes, settled
 from smalti.data.formats.manifest.tables import AllRows, Table, table_of
 from smalti.data.formats.places import Place, place_in, stem_of
@@ -45,9 +45,10 @@ def find(tree: Tree, columns: Columns | None = None) -> Found:
     """Looks for metadata, manifest or labels (.csv, .tsv, .jsonl), in a folder around all pictures or in a split's
     folder there, or for train.csv etc. The outermost such folder counts in which one leads to pictures.
 
-    A file without a path column is no manifest, nor is one that says what class folders say, of pictures that are not
-    there. `columns` says what some of their columns mean; a table that lacks one of them is none either. Raises
-    InputError where two would do, where none of the pictures is there, or no table has the columns.
+    A file without a path column is no manifest, nor is one that leads nowhere or cannot be read beside two or more
+    class folders, unless it is called manifest. `columns` says what some of their columns mean; a table that lacks one
+    of them is none either. Raises InputError where two would do, where none of the pictures is there, or no table has
+    the columns.
     """
     place, tables = place_in(tree), _Tables.of(tree, columns)
     used: list[Table] = []
@@ -64,7 +65,7 @@ def find(tree: Tree, columns: Columns | None = None) -> Found:
             _demand_one_a_split(tree.name, used)
         else:
             astray.append([*here.values()])
-    if astray and not used and not _as_the_folders(tree, astray[0]):
+    if astray and not used and not _as_the_folders(tree, astray[0]) and _decides(tree, [t.name for t in astray[0]]):
         raise none_exists(astray[0], tree.name, tree.paths)
     if tables.unmeant and not used:
         max(tables.unmeant, key=lambda table: len(table.columns)).renamed(columns)  # which raises
@@ -103,7 +104,13 @@ class _Tables:
             self.others.append(path)
             return
         level, split = place
-        table = table_of(tree.content(path), f"{tree.name}/{path}", posixpath.dirname(path), split)
+        try:
+            table = table_of(tree.content(path), f"{tree.name}/{path}", posixpath.dirname(path), split)
+        except InputError as error:
+            if columns or _decides(tree, [path]):
+                raise
+            self.remarks.append(f"{printable(path)} is not read: {error.cause}")
+            return
         try:
             table = table.renamed(columns)
         except InputError as error:
@@ -171,6 +178,18 @@ def _demand_one_a_split(name: str, tables: Sequence[Table]) -> None:
             why=few(table.name for table in tables),
             mend="name the one to use as DATA",
         )
+
+
+def _decides(tree: Tree, tables: Sequence[str]) -> bool:
+    """Whether tables must be read: one is called manifest, or folders do not say what the pictures are."""
+    return any(stem_of(name).lower() == "manifest" for name in tables) or not _class_folders(tree)
+
+
+def _class_folders(tree: Tree) -> bool:
+    """Whether pictures lie in two or more folders of different names, and not only in splits."""
+    folders = {path.rpartition("/")[0] for path in tree.paths if is_picture(path)}
+    names = {folder.rpartition("/")[2] for folder in folders}
+    return "" not in names and len({folded(name) for name in names if split_named(name) is None}) > 1
 
 
 def _as_the_folders(tree: Tree, tables: Sequence[Table]) -> bool:
