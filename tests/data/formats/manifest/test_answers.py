@@ -100,6 +100,16 @@ def test_columns_of_zeros_and_ones_are_labels(folder: Path) -> None:
         told(f"{rows}images/3.png,2,1,train\n")
 
 
+def test_columns_of_minus_one_and_one_are_labels_too(folder: Path) -> None:
+    path = write(folder, "image_id,Bald,Smiling\nimages/0.png,-1,1\nimages/1.png,1,1.0\nimages/2.png,-1.0,-1\n")
+    source = opening.open(path)  # as CelebA has them
+    assert (source.task, source.labels) == ("multilabel", ("Bald", "Smiling"))
+    assert source.targets.tolist() == [[0, 1], [1, 1], [0, 0]]
+    write(folder, "path,edema,mass\nimages/0.png,-1,1\nimages/1.png,0,1\n")  # where -1 is no answer
+    with pytest.raises(InputError, match="no label or target column"):
+        opening.open(path)
+
+
 def test_one_split_alone_may_have_several_ones_in_a_row(folder: Path) -> None:
     (folder / "train").mkdir()
     (folder / "test").mkdir()

@@ -104,7 +104,7 @@ def _names(row: Row, *, column: str, separate: bool) -> list[str]:
 
 
 def _names_of_bits(row: Row) -> list[str]:
-    return [printable(composed(name), 300) for column, name in row.table.bits.items() if float(row.text(column))]
+    return [printable(composed(name), 300) for column, name in row.table.bits.items() if float(row.text(column)) > 0]
 
 
 def _single(row: Row, found: list[str]) -> str:

@@ -15,7 +15,7 @@ from smalti.errors import InputError, few, printable
 
 __all__ = ["AllRows", "Row", "Table", "is_missing", "table_of"]
 
-_BIT = re.compile(r"[01](?:\.0*)?")  # also as a table of floats has it, "1.0"
+_BIT = re.compile(r"(?:0|-?1)(?:\.0*)?")  # also as a table of floats has it, "1.0"
 
 
 @dataclass(frozen=True)
@@ -68,15 +68,17 @@ class Table:
     @cached_property
     def bits(self) -> dict[str, str]:
         """The label that each column stands for, its name as it is written: where no column is called as an answer is,
-        and there are two or more beside path, split and group, all of them 0 or 1 in every row."""
+        and there are two or more beside path, split and group, all of them 0 or 1 in every row, or -1 or 1."""
         named = self.others
         if self.path_column is None or self.answers or len(named) < 2:
             return {}
-        row = None
+        seen: set[float] = set()
         for _, row in self.rows:
-            if not all(_BIT.fullmatch(str(row.get(column)).strip()) for column in named):
+            values = [str(row.get(column)).strip() for column in named]
+            if not all(map(_BIT.fullmatch, values)):
                 return {}
-        return named if row else {}
+            seen.update(map(float, values))
+        return named if seen and not {-1.0, 0.0} <= seen else {}
 
     @property
     def lacks(self) -> str:
