@@ -2,7 +2,6 @@
 
 import os
 import posixpath
-import re
 from collections.abc import Collection, Hashable, Iterable, Mapping
 from functools import cache, cached_property
 from pathlib import PurePath
@@ -105,7 +104,7 @@ class _InArchive:
     def path(self, folder: str, given: str, where: str) -> str:
         given = given.replace("\\", "/")
         path = posixpath.normpath(posixpath.join(folder, given))
-        if path.startswith(("../", "/")) or path == ".." or re.match(r"[A-Za-z]:", given):
+        if path.startswith("../") or path == "..":  # an absolute path is that of no member, but may have its name
             raise InputError(
                 f"the path {printable(given)!r} leads out of the archive",
                 where=where,
