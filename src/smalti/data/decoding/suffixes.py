@@ -2,7 +2,7 @@
 
 from smalti.data.decoding.heic import HEIF_SUFFIXES, heif_version
 
-__all__ = ["FORMATS", "PICTURE_SUFFIXES", "FOREIGN_SUFFIXES", "UNREAD_SUFFIXES"]
+__all__ = ["FOREIGN_SUFFIXES", "FORMATS", "PICTURE_SUFFIXES", "UNREAD_SUFFIXES"]
 
 # The formats that are tried, with their file name suffixes. Left out: those that start another program (EPS), that only
 # one vendor reads, or that have no signature, so that any file could pass for a picture (TGA).
