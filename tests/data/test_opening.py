@@ -89,6 +89,7 @@ def test_opening_reads_no_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
             lambda p: put(p, "x.h5") / "x.h5",
             "not a data set that is read .a .h5 file.; save the pictures in it as <class>",
         ),
+        (lambda p: put(p, "x/a/1.nii.gz") / "x", "1 NII picture, a format that is not read: a/1.nii.gz; export"),
         (lambda p: put(p, "x/a/1.dcm", "x/b/2.dcm") / "x", "2 DCM pictures, a format that is not read: .* PNG$"),
         (lambda p: p / "train-{000000..000146}.tar", "name the folder of the files: no pattern is read"),
         (lambda p: p / "*.tar", "name the folder of the files: no pattern is read"),

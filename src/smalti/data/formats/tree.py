@@ -86,5 +86,6 @@ def is_picture(path: str) -> bool:
 
 
 def is_unread_picture(path: str) -> bool:
-    """Whether the suffix of a path is that of a picture format which is not read: HEIC of phones, raw of cameras."""
-    return suffix_of(path) in UNREAD_SUFFIXES
+    """Whether the suffix of a path is that of a picture format which is not read: HEIC of phones, raw of cameras, scans
+    of heads, packed with gzip or not (".nii.gz")."""
+    return suffix_of(path.removesuffix(".gz")) in UNREAD_SUFFIXES

@@ -17,7 +17,7 @@ def of_unread_formats(others: Names) -> Iterator[Problem]:
     """A problem a format, of the files that are no pictures to be read."""
     formats: dict[str, list[str]] = {}
     for path in filter(is_unread_picture, others):
-        formats.setdefault(suffix_of(path)[1:].upper(), []).append(path)
+        formats.setdefault(suffix_of(path.removesuffix(".gz"))[1:].upper(), []).append(path)
     for name, paths in formats.items():
         cause = f"{counted(len(paths), f'{name} picture')}, a format that is not read: {few(paths)}"
         mend = f"{install_line('pillow-heif')}, or " if suffix_of(paths[0]) in HEIF_SUFFIXES else ""
