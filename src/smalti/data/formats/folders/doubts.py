@@ -43,9 +43,9 @@ def _set_within(layout: Layout, folders: Sequence[Parts]) -> Iterator[Problem]:
             below.setdefault(parts[layout.class_at], set()).update(map(folded, parts[layout.depth : layout.depth + 1]))
     tops = {folded(name) for name in below}
     for name, within in below.items():
-        if 2 < len(tops) <= len(within) + 1 and (beside := tops - {folded(name)}) <= within:
-            path = "/".join((*layout.around, name, ""))
-            cause = f"{path} holds folders called as those beside it, {few(in_order(beside))}: it is no class"
+        if 2 < len(tops) <= len(within) + 1 and tops - {folded(name)} <= within:
+            path, beside = "/".join((*layout.around, name, "")), in_order(below.keys() - {name})
+            cause = f"{path} holds folders called as those beside it, {few(beside)}: it is no class"
             mend = (
                 "if it is a copy of the set, remove it, or name it as DATA; if it is a split, arrange all as "
                 "train/<class> and test/<class>; if it is a class, put all into a folder called train"
