@@ -142,13 +142,13 @@ def by_name(given: Collection[str], paths: Collection[str]) -> dict[str, str]:
 
 
 def called_alike(given: Iterable[str], paths: Iterable[str]) -> list[str]:
-    """The first files that have the name of one of the given ones, if there are several."""
+    """The files that have the name of one of the given ones: of that which has most."""
     places: dict[str, list[str]] = {composed(_end(path)): [] for path in given}
     for path in paths:
         name = composed(_end(path))
         for known in places.keys() & {name, posixpath.splitext(name)[0]}:
             places[known].append(path)
-    return next((found for found in places.values() if len(found) > 1), [])
+    return max(places.values(), key=len, default=[])
 
 
 def _by_end(given: Iterable[str], paths: Iterable[str], folders: int) -> dict[str, str]:

@@ -93,11 +93,13 @@ def none_exists(tables: Sequence[Table], where: str, files: Sequence[str], unsee
         unseen: why they were not, if so.
     """
     named = Names(row.path for row in AllRows(tables))
-    why = f"the first is {printable(named[0])}"
+    why, alike = f"the first is {printable(named[0])}", called_alike(named, filter(is_picture, files))
     if unseen:
         why += f"; not looked for by name: {unseen}"
-    elif several := called_alike(named, filter(is_picture, files)):
-        why += f"; several files are called as one of them is: {few(several)}"
+    elif len(alike) > 1:
+        why += f"; several files are called as one of them is: {few(alike)}"
+    elif alike and _split_of_folders(alike[0]) is not None:
+        why += f"; {printable(alike[0])} is called as one of them is, but lies in another split"
     return InputError(
         f"none of the {len(named)} files named in the manifest exists",
         where=where,
