@@ -104,5 +104,5 @@ def none_exists(tables: Sequence[Table], where: str, files: Sequence[str], unsee
         f"none of the {len(named)} files named in the manifest exists",
         where=where,
         why=why,
-        mend="give paths relative to the manifest's folder",
+        mend="give paths relative to the manifest's folder, or take it away to learn by the names of folders",
     )

@@ -45,10 +45,10 @@ def find(tree: Tree, columns: Columns | None = None) -> Found:
     """Looks for metadata, manifest or labels (.csv, .tsv, .jsonl), in a folder around all pictures or in a split's
     folder there, or for train.csv etc. The outermost such folder counts in which one leads to pictures.
 
-    A file without a path column is no manifest, nor is one that leads nowhere or cannot be read beside two or more
-    class folders, unless it is called manifest. `columns` says what some of their columns mean; a table that lacks one
-    of them is none either. Raises InputError where two would do, where none of the pictures is there, or no table has
-    the columns.
+    A file without a path column is no manifest, nor is one that says what class folders say, of pictures that are not
+    there, or that cannot be read beside two or more class folders, unless it is called manifest. `columns` says what
+    some of their columns mean; a table that lacks one of them is none either. Raises InputError where two would do,
+    where none of the pictures is there, or no table has the columns.
     """
     place, tables = place_in(tree), _Tables.of(tree, columns)
     used: list[Table] = []
@@ -65,7 +65,7 @@ def find(tree: Tree, columns: Columns | None = None) -> Found:
             _demand_one_a_split(tree.name, used)
         else:
             astray.append([*here.values()])
-    if astray and not used and not _as_the_folders(tree, astray[0]) and _decides(tree, [t.name for t in astray[0]]):
+    if astray and not used and not _as_the_folders(tree, astray[0]):
         raise none_exists(astray[0], tree.name, tree.paths)
     if tables.unmeant and not used:
         max(tables.unmeant, key=lambda table: len(table.columns)).renamed(columns)  # which raises
@@ -107,7 +107,7 @@ class _Tables:
         try:
             table = table_of(tree.content(path), f"{tree.name}/{path}", posixpath.dirname(path), split)
         except InputError as error:
-            if columns or _decides(tree, [path]):
+            if columns or _decides(tree, path):
                 raise
             self.remarks.append(f"{printable(path)} is not read: {error.cause}")
             return
@@ -180,9 +180,9 @@ def _demand_one_a_split(name: str, tables: Sequence[Table]) -> None:
         )
 
 
-def _decides(tree: Tree, tables: Sequence[str]) -> bool:
-    """Whether tables must be read: one is called manifest, or folders do not say what the pictures are."""
-    return any(stem_of(name).lower() == "manifest" for name in tables) or not _class_folders(tree)
+def _decides(tree: Tree, table: str) -> bool:
+    """Whether a table must be read: it is called manifest, or folders do not say what the pictures are."""
+    return stem_of(table).lower() == "manifest" or not _class_folders(tree)
 
 
 def _class_folders(tree: Tree) -> bool:
