@@ -20,6 +20,7 @@ from smalti.data.pictures import Pictures
 from smalti.data.split import split
 from smalti.errors import InputError
 from smalti.modelfile import read_model
+from smalti.recipes.clock import Clock
 from smalti.train import loop
 
 pytestmark = pytest.mark.usefixtures("here")
@@ -234,9 +235,9 @@ def test_a_free_name_is_found_for_every_run():
 def test_time_is_kept_to_read_the_test_pictures(monkeypatch: pytest.MonkeyPatch):
     kept = []
     monkeypatch.setattr("smalti.recipes.pictures.reading_seconds", lambda *_: 0.5)
-    monkeypatch.setattr("smalti.recipes.pictures.training_seconds", lambda left, testing: kept.append(testing) or 0.1)
+    monkeypatch.setattr(Clock, "training", lambda self, judging, reading=0.0: kept.append(judging) or 0.1)
     assert smalti_(f"train digits {QUICK} --minutes 1 --out r") == 0
-    assert 0.5 * result("r")["n"] < kept[0] < 0.6 * result("r")["n"]
+    assert 0.5 * result("r")["n"] < kept[-1] < 0.6 * result("r")["n"]
     told = tomllib.loads(Path("r/run.toml").read_text())
     few = told["run"]["fraction"]
     assert few == pytest.approx(100 / 1438), "half of the clock is for few, and some are read anyway"
@@ -306,10 +307,3 @@ def test_a_picture_is_read_once_for_all_that_is_done_with_it(here: Path, monkeyp
     for size, n in (((40, 40), 40), ((32, 32), 40 + 40)):  # to learn from; to choose by and to judge
         assert len([i for at, i in read if at == size]) == n
     assert len(read) == 40 + 80 + 40  # and the mirror test, at its own size
-
-
-@pytest.mark.parametrize(("left", "testing", "expected"), [(300, 10, 280), (300, 1000, 146), (5, 1, 1.0)])
-def test_a_slow_moment_at_the_start_does_not_take_the_time_to_train(left, testing, expected):
-    from smalti.recipes.training import training_seconds
-
-    assert training_seconds(left, testing) == pytest.approx(expected)

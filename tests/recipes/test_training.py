@@ -1,18 +1,15 @@
 """What the loop is told of a recipe, and of the time that is left."""
 
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pytest
-import torch
-from tests.recipes.test_choose import given
 
-from smalti.nn.threads import Threads
+import smalti
+from smalti.errors import InputError
 from smalti.recipes import pictures as running
 from smalti.recipes import training
-from smalti.recipes.assemble import Run, make_pictures
-from smalti.recipes.choose import choose
-from smalti.recipes.settings import RunConfig
+from smalti.recipes.clock import CLOSING_SECONDS
 from smalti.train.budget import Budget
 from smalti.train.folder import RunFolder
 from smalti.train.loop import LoopConfig
@@ -41,53 +38,46 @@ def test_the_loop_clips_as_the_recipe_says(clip, monkeypatch, tmp_path):
     assert told["grad_clip"] == clip
 
 
-def a_run(folder, **settings) -> Run:
-    """A run with 100 seconds to train."""
-    circumstances = given(n=30, settings=settings)
-    recipe, source = choose(circumstances).recipe, circumstances.source
-    place = ("made", "classify", "", "cpu", 0, "stop", "stop", False, 100.0, False, "")
-    return Run(
-        folder=RunFolder(folder),
-        config=RunConfig(*place),
-        recipe=recipe,
-        choices=(),
-        source=source,
-        check=circumstances.check,
-        split=circumstances.split,
-        pictures=make_pictures(recipe, source, 0, show=False),
-        scale=None,
-        device=torch.device("cpu"),
-        threads=Threads(1),
-        began=0.0,
-        show=False,
-    )
-
-
 @pytest.fixture
-def slow(monkeypatch):
-    """Reading takes 40 seconds; what was read."""
-    now, read = [0.0], []
+def seconds(now, monkeypatch, unmeasured) -> list[float]:
+    """What each training that begins is told it has; by a clock that reading moves by 20 seconds and work by none."""
+    told = []
 
-    def reading(pictures, parts):
-        read.append(parts)
-        now[0] += 40
+    def read(*_):
+        now[0] += 20
 
-    monkeypatch.setattr(running, "time", SimpleNamespace(monotonic=lambda: now[0]))
-    monkeypatch.setattr(running, "read_pictures", reading)
-    return read
+    def train(run, state):
+        told.append(run.config.seconds)
+        raise InputError("enough")
 
-
-def test_the_time_that_reading_took_is_gone_from_training(slow, monkeypatch, tmp_path):
-    told = {}
-    monkeypatch.setattr(running, "run_loop", lambda *_, **options: told.update(options))
-    run = running.having_read(a_run(tmp_path))
-    running.run_training(run, state=cast(Any, SimpleNamespace(model=None)))
-    assert told["seconds"] == 60
+    monkeypatch.setattr("smalti.recipes.run.time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr("smalti.recipes.pictures.reading_seconds", lambda *_: 0.0)
+    monkeypatch.setattr("smalti.recipes.pictures.read_pictures", read)
+    monkeypatch.setattr("smalti.recipes.pictures.run_training", train)
+    return told
 
 
-def test_it_is_gone_before_a_teacher_has_its_share(slow, monkeypatch, tmp_path):
-    """Both learn from the same pictures, which are read once."""
-    monkeypatch.setattr(running, "taught", lambda run, _: pytest.fail(f"{run.config.seconds:g} to share"))
-    with pytest.raises(pytest.fail.Exception, match="60 to share"):
-        running.carry_out(a_run(tmp_path, teacher={"model": "auto"}))
-    assert len(slow) == 1
+@pytest.mark.parametrize(("overrides", "share"), [({}, 1.0), ({"teacher.model": "auto"}, 0.3)])
+def test_the_time_that_reading_took_is_gone_from_training(overrides, share, seconds, tmp_path):
+    """Once: before a teacher gets its share, and not again when the run goes on."""
+    with pytest.raises(InputError, match="enough"):
+        smalti.train("digits", minutes=1, out=tmp_path / "run", overrides=overrides, show=False)
+    with pytest.raises(InputError, match="enough"):
+        smalti.resume(tmp_path / "run", show=False)
+    assert seconds[0] == seconds[1] == pytest.approx(share * (60 - CLOSING_SECONDS - 20), abs=1)
+
+
+def test_a_long_data_check_leaves_half_of_the_minutes_and_is_told(seconds, now, monkeypatch, tmp_path, capsys):
+    real = running.open_data
+
+    def slowly(*args, **options):
+        now[0] += 500
+        return real(*args, **options)
+
+    monkeypatch.setattr(running, "open_data", slowly)
+    with pytest.raises(InputError, match="enough"):
+        smalti.train("digits", minutes=2, out=tmp_path / "run")
+    assert seconds == [pytest.approx(60 - CLOSING_SECONDS - 20, abs=1)]
+    (told,) = [line for line in capsys.readouterr().err.splitlines() if "time left" in line]
+    assert "60 seconds" in told
+    assert "the next run on this data is spared, took 500 of its 120" in told

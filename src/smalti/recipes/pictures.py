@@ -45,6 +45,7 @@ from smalti.recipes.assemble import (
 )
 from smalti.recipes.choose import choose
 from smalti.recipes.choose_model import first_preprocess
+from smalti.recipes.clock import Clock, start_clock
 from smalti.recipes.given import Given
 from smalti.recipes.head import fit_head
 from smalti.recipes.pace import Pace, reading_seconds
@@ -56,7 +57,6 @@ from smalti.recipes.settings import RunConfig, read_settings, write_settings
 from smalti.recipes.taught import taught
 from smalti.recipes.teacher import AUTO
 from smalti.recipes.training import (
-    CLOSING_SECONDS,
     TrainResult,
     demand_same_data,
     keep_best,
@@ -66,7 +66,6 @@ from smalti.recipes.training import (
     result,
     resumable,
     run_loop,
-    training_seconds,
 )
 from smalti.recipes.transfer import demand_unseen, read_start
 from smalti.train.budget import Budget
@@ -124,22 +123,21 @@ def train_pictures(
     checksum = taught_by.checksum if taught_by else ""
     config = replace(config, task=source.task, fingerprint=source.fingerprint, teacher=checksum)
 
-    elapsed = time.monotonic() - began
-    seconds = None if budget.minutes is None else max(budget.minutes * 60 - elapsed - CLOSING_SECONDS, 1.0)
-    given = Given(source, found, parts, budget, seconds or 0.0, device, asked.settings, seed, begun)
-    reading, slow = 0.0, ()
+    given = Given(source, found, parts, budget, 0.0, device, asked.settings, seed, begun)
+    clock, reading, timed = None, 0.0, ()
     if budget.minutes is not None:
+        clock, late = start_clock(budget.minutes, began, "the data check, which the next run on this data is spared,")
         workers = cores() if config.workers is None else config.workers
         reading = reading_seconds(source, parts.train, first_preprocess(given), workers)
-        given, slow = within_the_clock(given, reading)
-        parts = given.split
+        given, slow = within_the_clock(given, clock, reading)
+        parts, timed = given.split, (*late, *slow)
     chosen = choose(given)
     asked = asked.heeded(chosen.recipe, source.task)
     recipe = chosen.recipe.with_settings(merged(asked.settings, {"fraction": given.fraction}))
     folder = RunFolder.create(out or RunFolder.next_free(short_name(source.name)))
     with folder.lock():
         about = Choice("split", split_sizes(parts), parts.reason), *about_data(found), *asked.noted
-        choices = (*about, *noted, *slow, *chosen.choices)
+        choices = (*about, *noted, *timed, *chosen.choices)
         learned, scale = standardise(source, parts)
         pictures = make_pictures(recipe, learned, config.workers, show=show)
         tell(choices, show)
@@ -148,14 +146,32 @@ def train_pictures(
             recipe, choice = find_rate(recipe, source, parts, pictures, device, steps, show=show)
             tell((choice,), show)
             choices = (*choices, choice)
-        if budget.minutes is not None:
-            left = budget.minutes * 60 - (time.monotonic() - began)
-            seconds = training_seconds(left, judging_seconds(recipe, parts, reading, chosen.pace))
-        config = replace(config, seconds=seconds, fraction=recipe.fraction if recipe.fraction < share else None)
-        write_settings(folder, config, replace(recipe, fraction=share), choices)  # what is wished, of another run too
+        config = replace(config, fraction=recipe.fraction if recipe.fraction < share else None)
+        judging = judging_seconds(recipe, parts, reading, chosen.pace)
         run = Run(folder, config, recipe, choices, source, found, parts, pictures, scale, device, threads, began, show)
+        run = written(run, clock, judging, wished=share)
         with resumable(folder):
+            if clock and not is_fitted(recipe):
+                read_pictures(pictures, parts)
+                run = written(run, clock, judging, wished=share)  # without the time that reading took
             return carry_out(run)
+
+
+def written(run: Run, clock: Clock | None, judging: float, *, wished: float) -> Run:
+    """The same with what is left of the clock to train, which is written down: the run has as much when it goes on.
+
+    Args:
+        judging: seconds that it will take when training is over.
+        wished: share of the training pictures that was asked for, which of another run is wished too.
+    """
+    run = replace(run, config=replace(run.config, seconds=clock.training(judging) if clock else None))
+    write_settings(run.folder, run.config, replace(run.recipe, fraction=wished), run.choices)
+    return run
+
+
+def is_fitted(recipe: Recipe) -> bool:
+    """Whether a last layer alone is fitted: at once, not in steps, and to no more pictures than it reads itself."""
+    return recipe.transfer.tune == "head"
 
 
 def judging_seconds(recipe: Recipe, parts: Split, reading: float, pace: Pace) -> float:
@@ -213,9 +229,9 @@ def carry_out(run: Run) -> TrainResult:
     """Trains, keeps the best model, judges it once on the test pictures, writes the report."""
     budget = run.recipe.budget  # of the whole run, its teacher's share included
     finished = run.folder.last.exists() and run.folder.result.exists()  # written last: the run is only judged again
-    fitted = run.recipe.transfer.tune == "head"  # at once, not in steps, and to no more pictures than it reads
+    fitted = is_fitted(run.recipe)
     if not (finished or fitted):
-        run = having_read(run)
+        read_pictures(run.pictures, run.split)
     entered = time.monotonic()
     if run.recipe.teacher.model == AUTO and (run.folder.teacher.last.exists() or not run.folder.result.exists()):
         run = taught(run, carry_out)  # a finished run needs none: its teacher may be gone
@@ -249,16 +265,6 @@ def carry_out(run: Run) -> TrainResult:
     if run.config.report:
         write_report(folder.report, make_report(run, state, model, evaluation, timing))
     return made
-
-
-def having_read(run: Run) -> Run:
-    """What is left of `run` once its pictures are in memory: as much of the clock less."""
-    began = time.monotonic()
-    read_pictures(run.pictures, run.split)
-    seconds = run.config.seconds
-    if seconds is not None:
-        seconds = max(seconds - (time.monotonic() - began), 1.0)
-    return replace(run, config=replace(run.config, seconds=seconds))
 
 
 def run_training(run: Run, state: TrainState) -> DivergedError | None:

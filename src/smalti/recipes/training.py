@@ -1,4 +1,4 @@
-"""What every kind of run has in common: the loop inside a run folder, and how its time is shared out."""
+"""What every kind of run has in common: the loop inside a run folder, and what is told of its outcome."""
 
 import platform
 import sys
@@ -32,7 +32,6 @@ from smalti.train.signals import ending_at_once
 from smalti.train.state import TrainState
 
 __all__ = [
-    "CLOSING_SECONDS",
     "TrainResult",
     "demand_same_data",
     "fewer_threads",
@@ -46,10 +45,7 @@ __all__ = [
     "result",
     "resumable",
     "run_loop",
-    "training_seconds",
 ]
-
-CLOSING_SECONDS = 8.0  # model file, report and the like, after the evaluation
 
 
 @dataclass(frozen=True)
@@ -69,16 +65,6 @@ class TrainResult:
     task: str
     metrics: dict[str, Metric]
     seconds: float
-
-
-def training_seconds(left: float, testing: float) -> float:
-    """How much of the wall clock that is left may be spent on training, before test pictures are judged.
-
-    `testing` was measured in a moment; had the machine been busy just then, it may be far too much. So training gets
-    half of the time at least.
-    """
-    left -= CLOSING_SECONDS
-    return max(left - 1.2 * testing, left / 2, 1.0)
 
 
 def kept_threads(named: int | None, budget: Budget, device: torch.device) -> int | None:

@@ -8,6 +8,6 @@ split is left out: test is never changed, train gives way to test, val gives way
 
 from smalti.data.split.given import roles
 from smalti.data.split.parts import Split
-from smalti.data.split.splitting import split
+from smalti.data.split.splitting import LEAST_VAL, split
 
-__all__ = ["Split", "roles", "split"]
+__all__ = ["LEAST_VAL", "Split", "roles", "split"]

@@ -14,10 +14,10 @@ from smalti.data.split.parts import Split
 from smalti.data.split.strata import labelled, manner
 from smalti.errors import InputError, few, printable
 
-__all__ = ["split"]
+__all__ = ["LEAST_VAL", "split"]
 
 _MOST_VAL = 5000  # enough to choose by; more would only cost training pictures and time
-_LEAST_VAL = 100  # of a fraction: a standard error of 5 points at most; fewer can hardly tell two models apart
+LEAST_VAL = 100  # of a fraction: a standard error of 5 points at most; fewer can hardly tell two models apart
 
 
 def split(
@@ -96,7 +96,7 @@ def _fraction_of(whole: Split, source: Source, contents: Contents, seed: int, fr
     """That fraction of train, and of val as far as that leaves enough to choose by; the others are dropped too."""
     train, val = share_of(source, contents, whole.train, seed, fraction), whole.val
     if len(val):
-        val = share_of(source, contents, val, seed, max(fraction, min(_LEAST_VAL / len(val), 1.0)))
+        val = share_of(source, contents, val, seed, max(fraction, min(LEAST_VAL / len(val), 1.0)))
     dropped = np.setdiff1d(np.flatnonzero(contents.readable), np.concatenate([train, val, whole.test]))
     reason = (
         f"{whole.reason}; {fraction:.3g} of train was asked for: {len(train):,} of {len(whole.train):,}, and "

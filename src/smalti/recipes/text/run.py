@@ -27,6 +27,7 @@ from smalti.nn.device import describe_device, find_device
 from smalti.nn.threads import Threads
 from smalti.ready_text import prepared
 from smalti.recipes.asked import Asked
+from smalti.recipes.clock import start_clock
 from smalti.recipes.pace import fastest
 from smalti.recipes.recipe import Choice
 from smalti.recipes.remarks import short_name, tell
@@ -49,7 +50,6 @@ from smalti.recipes.training import (
     result,
     resumable,
     run_loop,
-    training_seconds,
 )
 from smalti.recipes.transfer import demand_unseen
 from smalti.tokenizers import Tokenizer, tokenizer_from_dict
@@ -125,13 +125,16 @@ def train_text(
         model = recipe.build(**system.found)
     choices = (*noted, *choices, *system.read(model, SPLITS))  # of which one may not fit: better now than in the end
     system.batches(recipe, model)  # of which a short text may give none: likewise
+    clock = None
+    if budget.minutes is not None:
+        clock, late = start_clock(budget.minutes, began, "opening the texts")
+        choices = (*choices, *late)
     folder = RunFolder.create(out or RunFolder.next_free(short_name(system.name)))
     with folder.lock():
         tell(choices, show)
-        if budget.minutes is not None:
-            testing = judging_seconds(system, recipe.build(**system.found).to(device))
-            left = budget.minutes * 60 - (time.monotonic() - began)
-            config = replace(config, seconds=training_seconds(left, testing))
+        if clock:
+            judging = judging_seconds(system, recipe.build(**system.found).to(device))
+            config = replace(config, seconds=clock.training(judging))
         config = replace(config, task=system.task, fingerprint=system.fingerprint())
         write_durably(folder.tokenizer, json.dumps(system.tokenizer.to_dict()))
         write_settings(folder, config, recipe, choices)
