@@ -13,6 +13,7 @@ from tests.data.held import RULE, STREAM, Memory, source
 
 from smalti.data.batches import Batches
 from smalti.data.pictures import Pictures
+from smalti.data.workers import by_workers
 from smalti.errors import SmaltiError
 
 
@@ -112,3 +113,45 @@ def test_ctrl_c_ends_it_at_once_and_quietly(limit, workers, background):
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the whole group, workers included
     out, err = process.communicate(timeout=20)
     assert (out, err, process.returncode) == ("interrupted\n", "", 0)
+
+
+TOLD_TO_STOP = """
+import os, signal, sys
+sys.path.insert(0, {here!r})
+from smalti.data.workers import by_workers
+from smalti.train.signals import StopRequest
+
+with StopRequest() as stop:
+    numbers = by_workers(2, abs, range(40), int)
+    first = [next(numbers), next(numbers)]  # one of each
+    os.killpg(0, signal.SIGTERM)
+    print(bool(stop), first + list(numbers) == list(range(40)))
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+def test_workers_go_on_where_a_whole_job_is_told_to_stop():
+    """By `timeout`, systemd or Slurm: the training process ends its step first, and may need them for it."""
+    script = TOLD_TO_STOP.format(here=str(Path(__file__).parents[2]))
+    process = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, start_new_session=True, timeout=60
+    )
+    assert (process.stdout, process.stderr) == ("True True\n", "")
+
+
+def stuck(seconds: float) -> float:
+    time.sleep(seconds)
+    return seconds
+
+
+def test_a_worker_that_is_stuck_is_ended(monkeypatch):
+    monkeypatch.setattr("torch.utils.data._utils.MP_STATUS_CHECK_INTERVAL", 0.1)  # the time it gets to end by itself
+    before = set(multiprocessing.active_children())
+    results = by_workers(1, stuck, [0.0, 60.0], float)
+    next(results)
+    (worker,) = set(multiprocessing.active_children()) - before
+    results.close()
+    worker.join(10)
+    left = worker.is_alive()
+    worker.kill()
+    assert not left

@@ -4,7 +4,7 @@ import re
 import signal
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import torch
 from torch.utils.data import DataLoader, Dataset
@@ -68,10 +68,13 @@ def _start(results: _Results[S, R], workers: int) -> Iterator[R]:
             batch_size=None,
             num_workers=workers,
             collate_fn=_as_is,
-            worker_init_fn=_ignore_interrupt,
+            worker_init_fn=_ignore_signals,
             generator=torch.Generator(),  # its own: the global random state stays as it is
         )
-        return iter(loader)
+        iterator: Any = iter(loader)
+    for worker in iterator._workers:
+        worker._popen.terminate = worker._popen.kill  # how torch, and Python in the end, stop one that is stuck
+    return iterator
 
 
 def watched(items: Iterator[T]) -> Iterator[T]:
@@ -95,9 +98,11 @@ def _reader_died(error: BaseException) -> StorageError:
     )
 
 
-def _ignore_interrupt(worker: int) -> None:
-    """Ctrl-C reaches every process of a terminal; the training process alone decides when its workers end."""
+def _ignore_signals(worker: int) -> None:
+    """Ctrl-C reaches every process of a terminal, and SIGTERM often every process of a job (timeout, systemd, Slurm):
+    the training process alone decides when its workers end."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
 def _as_is(item: T) -> T:
