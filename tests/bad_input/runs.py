@@ -21,6 +21,12 @@ def out_holds_a_run(g: Ground) -> list[str]:
     return train(g.classes())
 
 
+@case(2, "out", "holds other files", "report.html", "another --out")
+def out_holds_other_files(g: Ground) -> list[str]:
+    g.write("out/report.html", "mine")
+    return train(g.classes())
+
+
 @case(74, "file/out", "Not a directory", "another --out")
 def out_below_a_file(g: Ground) -> list[str]:
     g.write("file", "mine")

@@ -73,6 +73,18 @@ def test_a_folder_takes_one_run_and_one_process(tmp_path):
     assert subprocess.run(call, capture_output=True, text=True).stdout == "in\n"
 
 
+@pytest.mark.parametrize("name", ["report.html", "notes.txt", "photos/a.png"])
+def test_a_folder_that_holds_other_files_takes_no_run(name, tmp_path):
+    folder = RunFolder.create(tmp_path)
+    for left in (folder.settings, folder.metrics, folder.tokenizer, tmp_path / ".run.toml.x.tmp"):
+        left.write_text("")
+    RunFolder.create(tmp_path)  # what one that failed leaves
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text("mine")
+    with pytest.raises(InputError, match=rf"holds other files \({name.split('/')[0]}\); choose another --out"):
+        RunFolder.create(tmp_path)
+
+
 def test_a_new_run_never_finds_the_weights_of_another(tmp_path):
     """Killed between its first good model and its first checkpoint, a run leaves only the former."""
     for folder in (RunFolder.create(tmp_path / "run"), RunFolder.create(tmp_path / "taught").teacher):

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from smalti.errors import InputError, StorageError
+from smalti.errors import InputError, StorageError, few
 from smalti.files import make_folder, write_durably
 
 __all__ = ["RunFolder"]
@@ -44,19 +44,29 @@ class RunFolder:
 
     @classmethod
     def create(cls, path: str | os.PathLike[str]) -> "RunFolder":
-        """A new run folder. Raises InputError where one is there already, StorageError where none can be made."""
+        """A new run folder. Raises what `demand_free` does."""
         folder = cls(path)
-        kept = (folder.last, folder.best, folder.model, folder.result, folder.teacher.last, folder.teacher.best)
-        if any(file.exists() for file in kept):  # one that failed before it saved anything gives way
-            raise InputError(
-                "already holds a run",
-                where=path,
-                mend=f"{folder.resume_command} goes on with it; another --out starts a new one",
-            )
-        if folder.path.exists() and not folder.path.is_dir():
-            raise InputError("is a file, not a folder", where=path, mend="choose another --out")
+        folder.demand_free()
         make_folder(folder.checkpoints)
         return folder
+
+    def demand_free(self) -> None:
+        """Passes where a run may be begun: nothing is there, or what one left that failed before it saved anything.
+
+        Raises:
+            InputError: a run is there already, or other files; a name is not text, which model files need.
+            StorageError: no folder can be made there, or it takes no files.
+        """
+        kept = (self.last, self.best, self.model, self.result, self.teacher.last, self.teacher.best)
+        if any(file.exists() for file in kept):
+            mend = f"{self.resume_command} goes on with it; another --out starts a new one"
+            raise InputError("already holds a run", where=self.path, mend=mend)
+        if self.path.exists() and not self.path.is_dir():
+            raise InputError("is a file, not a folder", where=self.path, mend="choose another --out")
+        gives_way = (self.settings, self.tokenizer, self.metrics, self.checkpoints, self.teacher.path)
+        if others := sorted(set(self.path.glob("[!.]*")).difference(gives_way)):
+            why = few(file.name for file in others)
+            raise InputError("holds other files", where=self.path, why=why, mend="choose another --out")
 
     @classmethod
     def open(cls, path: str | os.PathLike[str]) -> "RunFolder":
