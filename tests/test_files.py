@@ -14,7 +14,7 @@ from typing import BinaryIO
 import pytest
 
 from smalti.errors import StorageError
-from smalti.files import is_refused, make_folder, require_place, write_durably
+from smalti.files import is_refused, make_folder, require_folder, require_place, write_durably
 
 SIZE = 300_000  # several writes of the operating system, so that a kill can fall between two
 OLD, NEW = b"a" * SIZE, b"b" * SIZE
@@ -254,7 +254,16 @@ def test_make_folder_makes_parents_and_accepts_what_is_there(tmp_path: Path):
         assert make_folder(tmp_path / "a" / "b").is_dir()
 
 
-def test_make_folder_refuses_a_file_in_the_way(tmp_path: Path):
+@pytest.mark.parametrize("make", [make_folder, require_folder])
+def test_a_file_in_the_way_of_a_folder_is_refused(make: Callable[[Path], object], tmp_path: Path):
     (tmp_path / "a").write_bytes(b"")
     with pytest.raises(StorageError, match="could not be made"):
-        make_folder(tmp_path / "a" / "b")
+        make(tmp_path / "a" / "b")
+
+
+def test_a_place_for_a_folder_is_left_as_it_is(tmp_path: Path):
+    require_folder(tmp_path / "a" / "b")
+    require_folder(tmp_path)
+    assert os.listdir(tmp_path) == []
+    with pytest.raises(StorageError, match=r"could not be made \(File name too long\)"):
+        require_folder(tmp_path / ("a" * 300))

@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 from smalti.errors import StorageError
 
-__all__ = ["is_refused", "make_folder", "require_place", "write_durably"]
+__all__ = ["is_refused", "make_folder", "require_folder", "require_place", "write_durably"]
 
 
 def write_durably(path: str | os.PathLike[str], content: bytes | str | Callable[[BinaryIO], object]) -> Path:
@@ -85,10 +85,25 @@ def make_folder(path: str | os.PathLike[str]) -> Path:
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise StorageError(
-            "folder could not be made", where=path, why=error.strerror or str(error), mend="choose another --out"
-        ) from error
+        raise unmade(path, error) from error
     return path
+
+
+def require_folder(path: str | os.PathLike[str]) -> None:
+    """Raises StorageError where no folder can be made at `path`, or one there takes no files: asked before a long work
+    whose result goes there."""
+    path = Path(path)
+    try:
+        nearest = next(folder for folder in (path, *path.parents) if folder.exists())
+        tempfile.TemporaryFile(dir=nearest).close()
+    except OSError as error:
+        raise unmade(path, error) from error
+
+
+def unmade(path: Path, error: OSError) -> StorageError:
+    """What is told of a folder that cannot be made."""
+    why = error.strerror or str(error)
+    return StorageError("folder could not be made", where=path, why=why, mend="choose another --out")
 
 
 def _sync_folder(folder: Path) -> None:

@@ -27,6 +27,11 @@ def out_holds_other_files(g: Ground) -> list[str]:
     return train(g.classes())
 
 
+@case(2, "out", "not a name in UTF-8", "another --out")
+def out_that_is_not_utf8(g: Ground) -> list[str]:
+    return [*train(g.classes())[:-1], os.fsdecode(b"out\xff")]
+
+
 @case(74, "file/out", "Not a directory", "another --out")
 def out_below_a_file(g: Ground) -> list[str]:
     g.write("file", "mine")

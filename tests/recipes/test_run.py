@@ -232,6 +232,13 @@ def test_a_free_name_is_found_for_every_run():
         assert not (made.run / "report.html").exists()
 
 
+def test_the_place_of_a_run_is_judged_before_anything_else():
+    Path("mine").write_text("")
+    with pytest.raises(InputError, match="is a file, not a folder"):
+        api.train("nowhere", out="mine", show=False)
+    assert not Path("runs").exists()
+
+
 def test_time_is_kept_to_read_the_test_pictures(monkeypatch: pytest.MonkeyPatch):
     kept = []
     monkeypatch.setattr("smalti.recipes.pictures.reading_seconds", lambda *_: 0.5)

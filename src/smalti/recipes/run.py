@@ -91,11 +91,14 @@ def train(
         command: what the report says the run was begun with.
 
     Raises:
-        InputError: the data or a setting cannot be used.
+        InputError: the data, a setting or `out` cannot be used.
+        StorageError: no folder can be made at `out`.
         Interrupted: Ctrl-C or SIGTERM; `resume` goes on.
         DivergedError: the loss left the finite numbers; the model file is the best model so far, if one was kept.
     """
     began = time.monotonic()
+    if out:
+        RunFolder(out).demand_free()
     place = find_device(device)
     if workers is not None:
         demand(workers >= 0, "--workers", workers, "0 or more")

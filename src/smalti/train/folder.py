@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from smalti.errors import InputError, StorageError, few
-from smalti.files import make_folder, write_durably
+from smalti.files import make_folder, require_folder, write_durably
 
 __all__ = ["RunFolder"]
 
@@ -54,7 +54,7 @@ class RunFolder:
         """Passes where a run may be begun: nothing is there, or what one left that failed before it saved anything.
 
         Raises:
-            InputError: a run is there already, or other files; a name is not text, which model files need.
+            InputError: a run is there already, or other files; the name is not UTF-8.
             StorageError: no folder can be made there, or it takes no files.
         """
         kept = (self.last, self.best, self.model, self.result, self.teacher.last, self.teacher.best)
@@ -67,6 +67,10 @@ class RunFolder:
         if others := sorted(set(self.path.glob("[!.]*")).difference(gives_way)):
             why = few(file.name for file in others)
             raise InputError("holds other files", where=self.path, why=why, mend="choose another --out")
+        if not is_utf8(self.path):
+            what = "is not a name in UTF-8, which model files need"
+            raise InputError(what, where=self.path, mend="choose another --out")
+        require_folder(self.path)
 
     @classmethod
     def open(cls, path: str | os.PathLike[str]) -> "RunFolder":
@@ -126,6 +130,15 @@ class RunFolder:
     def write_result(self, result: dict[str, Any]) -> None:
         """Writes result.json."""
         write_durably(self.result, json.dumps(result, indent=2, ensure_ascii=False) + "\n")
+
+
+def is_utf8(path: Path) -> bool:
+    """Whether a path can be written as UTF-8."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def lock_file(handle: int) -> None:
