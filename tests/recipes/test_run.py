@@ -218,6 +218,19 @@ def test_of_a_run_that_diverges_the_best_model_so_far_is_written(good: int, monk
         assert 0 <= about["metrics"]["accuracy"]["value"] <= 1
 
 
+def test_a_model_is_written_before_it_is_judged(monkeypatch: pytest.MonkeyPatch):
+    """A test picture may have vanished meanwhile."""
+
+    def vanished(*_: Any, **__: Any) -> None:
+        raise InputError("cannot be read", where="test/a/1.png")
+
+    monkeypatch.setattr("smalti.recipes.pictures.evaluate_on", vanished)
+    assert smalti_(f"train digits {QUICK} --fraction 0.1 --steps 1 --out r") == 2
+    assert not Path("r/result.json").exists()
+    assert smalti.load("r").provenance["metrics"] == {}
+    assert smalti.load("r").provenance["step"] == 1
+
+
 def test_a_free_name_is_found_for_every_run():
     for number in (1, 2):
         made = api.train(

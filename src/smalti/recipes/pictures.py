@@ -246,11 +246,15 @@ def carry_out(run: Run) -> TrainResult:
     step = keep_best(state, folder)
     merge_lora(model)
     model = fold_scale(model.eval(), run.scale)
-    evaluation = judged(run, model) if len(run.split.test) else None
-    n, metrics = (evaluation.n, evaluation.metrics) if evaluation else (0, {})
-    about = write_picture_model(run, model, step, state.step if diverged else None, metrics, budget)
+    answering = ready(run, model)
+    keep = partial(write_picture_model, run, model.cpu(), step, state.step if diverged else None, budget)
+    about, evaluation = keep({}), None  # whatever becomes of the test
+    if len(run.split.test):
+        evaluation = judged(run, answering)
+        about = keep(evaluation.metrics)
     if diverged:
         raise diverged
+    n, metrics = (evaluation.n, evaluation.metrics) if evaluation else (0, {})
     made = TrainResult(folder.path, folder.model, source.task, metrics, time.monotonic() - run.began)
     timing = Timing(
         data=opened - run.began - teaching,
@@ -289,27 +293,31 @@ def run_training(run: Run, state: TrainState) -> DivergedError | None:
     )
 
 
-def judged(run: Run, model: nn.Module) -> Evaluation:
-    """The figures of a finished model on the test pictures, answering as `smalti evaluate` will have it answer."""
+def ready(run: Run, model: nn.Module) -> Model:
+    """A copy of a finished model, answering as `smalti evaluate` will have it answer."""
     source, recipe = run.source, run.recipe
     (example,) = example_images(cast(Any, model).config)
     answering = for_inference(copy.deepcopy(model), example.to(run.device))
-    ready = Model(answering, source.task, source.labels, recipe.preprocess, views=recipe.views)
-    pictures = Pictures(source, recipe.preprocess, workers=run.config.workers)
-    return evaluate_on(ready, source, run.split.test, pictures=pictures)
+    return Model(answering, source.task, source.labels, recipe.preprocess, views=recipe.views)
+
+
+def judged(run: Run, answering: Model) -> Evaluation:
+    """The figures of a finished model on the test pictures."""
+    pictures = Pictures(run.source, run.recipe.preprocess, workers=run.config.workers)
+    return evaluate_on(answering, run.source, run.split.test, pictures=pictures)
 
 
 def write_picture_model(
-    run: Run, model: nn.Module, step: int, stopped: int | None, metrics: dict[str, Metric], budget: Budget
+    run: Run, model: nn.Module, step: int, stopped: int | None, budget: Budget, metrics: dict[str, Metric]
 ) -> dict[str, Any]:
     """Writes the model file, and returns what it says of how the model came about.
 
     Args:
-        model: on any device; it is on the CPU afterwards.
+        model: on the CPU.
         step: that its weights are of.
         stopped: the step at which the run diverged; None where it did not.
-        metrics: on the test pictures; none where there are no such pictures.
         budget: of the whole run, its teacher's share included.
+        metrics: on the test pictures, as far as these are known.
     """
     recipe, source = run.recipe, run.source
     about = provenance(
@@ -325,7 +333,7 @@ def write_picture_model(
         diverged=stopped,
     )
     family, _ = recipe.model.resolve(recipe.preprocess, len(source.labels))
-    file = ModelFile(family, model.cpu(), source.task, source.labels, recipe.preprocess, recipe.views, about)
+    file = ModelFile(family, model, source.task, source.labels, recipe.preprocess, recipe.views, about)
     write_model(run.folder.model, file)
     return about
 
