@@ -133,6 +133,16 @@ for _name, _text, _says in (
     case(2, _says[0], *_says[1:])(_make)
 
 
+@case(2, "preprocess.img_size", "[0, 0]|(0, 0)", "1 or more")
+def size_of_nothing_for_a_model_that_is_chosen(g: Ground) -> list[str]:
+    return ["train", g.classes(), "--steps", "2", "--set", "preprocess.img_size=0"]
+
+
+@case(2, "preprocess.img_size", "-8", "1 or more")
+def negative_size_for_a_model_that_is_chosen(g: Ground) -> list[str]:
+    return ["train", g.classes(), "--steps", "2", "--set", "preprocess.img_size=[8, -8]"]
+
+
 @case(2, "img_size 9", "multiple of patch_size 2", "8 or 10")
 def size_that_patches_do_not_fill(g: Ground) -> list[str]:
     return ["train", g.classes(), "--model", "vit_nano_patch2_8", "--steps", "2", "--set", "preprocess.img_size=9"]

@@ -5,7 +5,7 @@ test.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from functools import partial
 from typing import Any, Literal, Self
@@ -19,7 +19,7 @@ from smalti.data.decoding.decode import decode
 from smalti.data.source import Raw
 from smalti.errors import InputError
 
-__all__ = ["Interpolation", "Preprocess", "before_crop", "resize"]
+__all__ = ["Interpolation", "Preprocess", "before_crop", "demand_size", "resize"]
 
 ROUND = {"even": round, "down": int}
 _LONG = 32  # sides of the input that are scaled at most, where the middle is cut out of a long thin picture
@@ -60,8 +60,8 @@ class Preprocess:
 
     def __post_init__(self) -> None:
         demand_words(self, "preprocess")
-        size, crop = self.img_size, self.crop_pct
-        demand(len(size) == 2 and min(size) >= 1, "preprocess.img_size", size, "a height and a width of 1 or more")
+        crop = self.crop_pct
+        demand_size(self.img_size)
         demand(self.in_chans >= 1, "preprocess.in_chans", self.in_chans, "1 or more")
         if not len(self.mean) == len(self.std) == self.in_chans:
             raise InputError(
@@ -106,6 +106,11 @@ class Preprocess:
             )
         values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
         return cls(**values)
+
+
+def demand_size(size: Sequence[int]) -> None:
+    """Passes for the (height, width) of pictures; else raises InputError."""
+    demand(len(size) == 2 and min(size) >= 1, "preprocess.img_size", size, "a height and a width of 1 or more")
 
 
 def resize(image: Tensor, rule: Preprocess) -> Tensor:

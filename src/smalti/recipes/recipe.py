@@ -12,7 +12,7 @@ from torch import nn
 from smalti.configs import demand, demand_words, fit, fitted, suggest
 from smalti.data.augment import AugmentConfig
 from smalti.data.mixing import MixConfig
-from smalti.data.preprocess import Preprocess
+from smalti.data.preprocess import Preprocess, demand_size
 from smalti.data.views import Views
 from smalti.errors import InputError
 from smalti.models.registry import build as build_model
@@ -232,6 +232,8 @@ def settle(settings: Mapping[str, Any], where: object, recipe: type[Composed] = 
         if isinstance(value.get("img_size"), int):
             value = {**value, "img_size": [value["img_size"]] * 2}  # a square
         settled[name] = fitted(config, value, name, where=where)
+        if "img_size" in settled[name]:
+            demand_size(settled[name]["img_size"])  # from which much is chosen before the rest of its section is known
         if needed(config) <= set(value):
             config(**settled[name])  # raises where a value is out of its range
     return settled
