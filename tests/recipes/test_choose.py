@@ -255,13 +255,14 @@ def test_a_flip_and_a_crop_that_were_named_rule_views_and_mixing_too(wish, views
     assert next(c.reason for c in chosen.choices if c.name == "mirroring") == "you named it"
 
 
-def test_the_pace_is_that_of_the_precision_that_was_named(monkeypatch):
+@pytest.mark.parametrize(("name", "values"), [("precision", ["fp32", "bf16"]), ("accumulate", [1, 4])])
+def test_the_pace_is_that_of_the_steps_that_were_named(name, values, monkeypatch):
     asked = []
-    monkeypatch.setattr(rule, "measure_pace", lambda *_, precision, **__: asked.append(precision) or Pace(100, 300))
-    for precision in ("fp32", "bf16"):
-        named = {"loop.precision": precision, "model.preset": "cct_mini_patch4_16"}
+    monkeypatch.setattr(rule, "measure_pace", lambda *_, **how: asked.append(how[name]) or Pace(100, 300))
+    for value in values:
+        named = {f"loop.{name}": value, "model.preset": "cct_mini_patch4_16"}
         choose(given(budget=Budget(minutes=1), settings=settle(named, "--set")))
-    assert asked == ["fp32", "bf16"]
+    assert asked == values
 
 
 @pytest.mark.parametrize("tune", ["last", "lora", "head"])

@@ -9,7 +9,9 @@ import pytest
 import torch
 
 from smalti.data.preprocess import Preprocess
+from smalti.models import create_model
 from smalti.recipes import pace
+from smalti.train.optim import OptimConfig
 
 RULE = Preprocess((8, 8), 1, (0.5,), (0.5,))
 
@@ -71,3 +73,11 @@ def test_the_time_to_read_is_measured_in_about_a_second(clock):
     pictures = Pictures(clock, 2, 0.3)
     assert pictures.measured(1000) == pytest.approx(0.15)
     assert pictures.rounds == 4
+
+
+def test_a_step_is_timed_in_as_many_parts_as_the_run_takes_it_in():
+    """Else it may run out of memory where the run would not."""
+    model, seen = create_model("cct_nano_patch2_8", num_classes=2, in_chans=1, depth=2), []
+    model.register_forward_pre_hook(lambda _, inputs: seen.append(len(inputs[0])))
+    pace.measure_pace(model, batch_size=8, optim=OptimConfig(), precision="fp32", accumulate=4)
+    assert set(seen) == {2}

@@ -163,7 +163,8 @@ def try_model(
     if given.budget.minutes is None:
         return UNTIMED
     size = step_size(len(given.split.train), batch_size)
-    return measure_pace(module.to(given.device), batch_size=size, optim=optim, precision=precision)
+    parts = given.setting("loop", "accumulate") or LoopConfig.accumulate
+    return measure_pace(module.to(given.device), batch_size=size, optim=optim, precision=precision, accumulate=parts)
 
 
 def choose_transfer(given: Given, pace: Pace, batch_size: int, note: Note) -> TransferConfig:

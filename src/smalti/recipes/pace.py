@@ -42,24 +42,28 @@ UNTIMED = Pace(math.inf, math.inf)
 """The pace of a run that no clock ends: it is not measured, which for a large model would take minutes."""
 
 
-def measure_pace(model: nn.Module, *, batch_size: int, optim: OptimConfig, precision: Precision) -> Pace:
+def measure_pace(
+    model: nn.Module, *, batch_size: int, optim: OptimConfig, precision: Precision, accumulate: int = 1
+) -> Pace:
     """Times a few training steps and forward passes of `model` on blank pictures; the best of each. About a second on a
     CPU for a small model, two steps for a large one.
 
-    The model is trained by it, so hand in one that is not needed any more.
+    The model is trained by it, so hand in one that is not needed any more. It takes no more memory than the run, whose
+    steps are taken in `accumulate` parts.
     """
     keep_blocks()
     state = TrainState(model, build_optimizers(model, optim))
-    config = LoopConfig(batch_size=batch_size, precision=precision)
+    config = LoopConfig(batch_size=batch_size, precision=precision, accumulate=accumulate)
     about: Any = model.config
     image = torch.zeros(batch_size, about.in_chans, *about.size, device=state.device)
     batch = {"image": image, "target": torch.zeros(batch_size, dtype=torch.long, device=state.device)}
     train = fastest(lambda: train_step(state, batch, Classify(), config, 1.0), state.device)
     merge_lora(model)
+    image = image[: math.ceil(batch_size / accumulate)]
     answering = for_inference(model, image)
     with torch.inference_mode():
         evaluate = fastest(lambda: answering(image), state.device)
-    return Pace(batch_size / train, batch_size / evaluate)
+    return Pace(batch_size / train, len(image) / evaluate)
 
 
 def reading_seconds(source: Source, indices: NDArray[np.int64], preprocess: Preprocess, workers: int) -> float:
