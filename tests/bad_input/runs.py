@@ -187,3 +187,14 @@ def second_process_in_the_run_folder(g: Ground) -> list[str]:
     fcntl.flock(handle, fcntl.LOCK_EX)
     g.patch.setattr(g, "lock", handle, raising=False)  # held until the case is over
     return ["train", "--resume", "out"]
+
+
+@case(74, "out", "cannot be locked", "No locks available", "another disk")
+def out_on_a_disk_that_knows_no_locks(g: Ground) -> list[str]:
+    import fcntl
+
+    def flock(handle: int, how: int) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    g.patch.setattr(fcntl, "flock", flock)
+    return train(g.classes())

@@ -1,5 +1,6 @@
 """The files of a run: one folder, one process in it at a time."""
 
+import errno
 import json
 import os
 import shlex
@@ -12,6 +13,8 @@ from smalti.errors import InputError, StorageError, few
 from smalti.files import make_folder, require_folder, write_durably
 
 __all__ = ["RunFolder"]
+
+HELD = (errno.EAGAIN, errno.EWOULDBLOCK, errno.EACCES)  # said of a lock that another process has; on Windows the last
 
 
 class RunFolder:
@@ -101,6 +104,7 @@ class RunFolder:
 
         Raises:
             InputError: another process trains in this folder.
+            StorageError: it cannot be written to, or its disk knows no locks.
         """
         try:
             handle = os.open(self.path / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
@@ -112,11 +116,11 @@ class RunFolder:
             try:
                 lock_file(handle)
             except OSError as error:
-                raise InputError(
-                    "another process is training in this folder",
-                    where=self.path,
-                    mend="wait for it, or choose another --out",
-                ) from error
+                if error.errno not in HELD:
+                    why, mend = error.strerror or str(error), "choose an --out on another disk"
+                    raise StorageError("cannot be locked", where=self.path, why=why, mend=mend) from error
+                mend = "wait for it, or choose another --out"
+                raise InputError("another process is training in this folder", where=self.path, mend=mend) from error
             yield
         finally:
             os.close(handle)
