@@ -31,6 +31,11 @@ def test_what_is_read_fast_is_no_matter(circumstances, minute):
     assert told == ()
 
 
+def test_what_is_read_at_once_is_read_in_the_shortest_run_too(circumstances, now):
+    after, told = within_the_clock(circumstances, Clock(0), 0.00001)
+    assert (after.split, told) == (circumstances.split, ())
+
+
 def test_the_clock_is_shorter_by_what_reading_takes(circumstances, minute):
     after, (told,) = within_the_clock(circumstances, minute, 0.02)
     assert after.split is circumstances.split

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import tomllib
+import weakref
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
@@ -122,6 +123,21 @@ def test_the_start_shows_in_the_first_steps(trained, tmp_path):
 
     warm = after("warm", start=trained, overrides={"transfer.tune": "all"})
     assert warm < 0.5 * after("cold", model="cct_nano_patch2_8", overrides={"model.options.depth": 2, "optim.lr": 0.04})
+
+
+def test_the_models_that_a_choice_needs_are_gone_when_training_begins(trained, tmp_path, monkeypatch):
+    read, alive = [], []
+
+    def watched(path):
+        read.append(weakref.ref(file := read_model(path)))
+        return file
+
+    monkeypatch.setattr("smalti.recipes.pictures.read_start", watched)
+    monkeypatch.setattr("smalti.recipes.pictures.read_model", watched)
+    monkeypatch.setattr("smalti.recipes.pictures.carry_out", lambda run: alive.extend(one() for one in read))
+    options = {"start": trained, "teacher": trained, "overrides": {**PLAIN, "transfer.tune": "all"}, "show": False}
+    smalti.train("digits", steps=1, out=tmp_path / "run", **options)
+    assert alive == [None, None]
 
 
 def test_too_little_time_for_the_whole_model_fits_the_last_layer(trained, tmp_path, monkeypatch):

@@ -27,8 +27,8 @@ class Clock:
 
     @property
     def left(self) -> float:
-        """Seconds to read, to train and to judge."""
-        return self.end - CLOSING_SECONDS - time.monotonic()
+        """Seconds to read, to train and to judge; one at least."""
+        return max(self.end - CLOSING_SECONDS - time.monotonic(), 1.0)
 
     def training(self, judging: float, reading: float = 0.0) -> float:
         """Seconds of them to train, where so many more go to judging the test and to reading what is learned from.

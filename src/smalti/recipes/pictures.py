@@ -3,6 +3,7 @@
 import copy
 import os
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any, cast
@@ -72,10 +73,10 @@ from smalti.train.budget import Budget
 from smalti.train.folder import RunFolder
 from smalti.train.state import TrainState
 
-__all__ = ["resume_pictures", "train_pictures"]
+__all__ = ["prepare_pictures", "resume_pictures"]
 
 
-def train_pictures(
+def prepare_pictures(
     data: str | os.PathLike[str],
     *,
     task: str | None,
@@ -88,8 +89,10 @@ def train_pictures(
     noted: tuple[Choice, ...],
     began: float,
     show: bool,
-) -> TrainResult:
-    """Trains a model on pictures. Arguments as those of `smalti.recipes.run.train`, which comes here with pictures.
+) -> Callable[[], TrainResult]:
+    """Chooses how a model is trained on pictures, and returns what trains it. What only the choice needs (the models it
+    begins with and learns from) is let go of then. Arguments as those of `smalti.recipes.run.train`, which comes here
+    with pictures.
 
     Args:
         asked: the settings.
@@ -134,36 +137,44 @@ def train_pictures(
     chosen = choose(given)
     asked = asked.heeded(chosen.recipe, source.task)
     recipe = chosen.recipe.with_settings(merged(asked.settings, {"fraction": given.fraction}))
-    folder = RunFolder.create(out or RunFolder.next_free(short_name(source.name)))
-    with folder.lock():
-        about = Choice("split", split_sizes(parts), parts.reason), *about_data(found), *asked.noted
-        choices = (*about, *noted, *timed, *chosen.choices)
-        learned, scale = standardise(source, parts)
-        pictures = make_pictures(recipe, learned, config.workers, show=show)
-        tell(choices, show)
-        if must_find_lr(recipe, asked.settings):
-            steps = range_steps(recipe, parts, chosen.pace, given.seconds)
-            recipe, choice = find_rate(recipe, source, parts, pictures, device, steps, show=show)
-            tell((choice,), show)
-            choices = (*choices, choice)
-        config = replace(config, fraction=recipe.fraction if recipe.fraction < share else None)
-        judging = judging_seconds(recipe, parts, reading, chosen.pace)
-        run = Run(folder, config, recipe, choices, source, found, parts, pictures, scale, device, threads, began, show)
-        run = written(run, clock, judging, wished=share)
-        with resumable(folder):
-            if clock and not is_fitted(recipe):
-                read_pictures(pictures, parts)
-                run = written(run, clock, judging, wished=share)  # without the time that reading took
-            return carry_out(run)
+    about = Choice("split", split_sizes(parts), parts.reason), *about_data(found), *asked.noted
+    choices = (*about, *noted, *timed, *chosen.choices)
+    learned, scale = standardise(source, parts)
+    pictures = make_pictures(recipe, learned, config.workers, show=show)
+    tell(choices, show)
+    if must_find_lr(recipe, asked.settings):
+        steps = range_steps(recipe, parts, chosen.pace, given.seconds)
+        recipe, choice = find_rate(recipe, source, parts, pictures, device, steps, show=show)
+        tell((choice,), show)
+        choices = (*choices, choice)
+    config = replace(config, fraction=recipe.fraction if recipe.fraction < share else None)
+    folder = RunFolder(out or RunFolder.next_free(short_name(source.name)))
+    run = Run(folder, config, recipe, choices, source, found, parts, pictures, scale, device, threads, began, show)
+    return partial(train_pictures, run, clock, judging_seconds(recipe, parts, reading, chosen.pace), share)
 
 
-def written(run: Run, clock: Clock | None, judging: float, *, wished: float) -> Run:
-    """The same with what is left of the clock to train, which is written down: the run has as much when it goes on.
+def train_pictures(run: Run, clock: Clock | None, judging: float, wished: float) -> TrainResult:
+    """Begins a run that was prepared, and carries it out.
 
     Args:
+        clock: of a run by minutes.
         judging: seconds that it will take when training is over.
         wished: share of the training pictures that was asked for, which of another run is wished too.
     """
+    folder = RunFolder.create(run.folder.path)
+    write = partial(written, clock=clock, judging=judging, wished=wished)
+    with folder.lock():
+        run = write(run)
+        with resumable(folder):
+            if clock and not is_fitted(run.recipe):
+                read_pictures(run.pictures, run.split)
+                run = write(run)  # without the time that reading took
+            return carry_out(run)
+
+
+def written(run: Run, *, clock: Clock | None, judging: float, wished: float) -> Run:
+    """The same with what is left of the clock to train, which is written down: the run has as much when it goes on.
+    Arguments as those of `train_pictures`."""
     run = replace(run, config=replace(run.config, seconds=clock.training(judging) if clock else None))
     write_settings(run.folder, run.config, replace(run.recipe, fraction=wished), run.choices)
     return run

@@ -13,11 +13,11 @@ from smalti.errors import InputError
 from smalti.nn.device import find_device
 from smalti.nn.threads import Threads
 from smalti.recipes.asked import Asked, ask, reads_bytes
-from smalti.recipes.pictures import resume_pictures, train_pictures
+from smalti.recipes.pictures import prepare_pictures, resume_pictures
 from smalti.recipes.recipe import Recipe, merged
 from smalti.recipes.settings import RunConfig, is_text_run, place_of
 from smalti.recipes.text.recipe import TextRecipe
-from smalti.recipes.text.run import resume_text, train_text
+from smalti.recipes.text.run import prepare_text, resume_text
 from smalti.recipes.text.systems import is_text
 from smalti.recipes.toml import read_toml
 from smalti.recipes.training import TrainResult, fewer_threads, kept_threads, resumable
@@ -145,7 +145,7 @@ def train(
     asked = with_found_start(asked, download=download)
     with Threads(kept) as computing:
         noted = fewer_threads(computing) if threads is None else ()
-        return (train_text if text else train_pictures)(
+        carry_out = (prepare_text if text else prepare_pictures)(
             data,
             task=task,
             out=out,
@@ -158,6 +158,7 @@ def train(
             began=began,
             show=show,
         )
+        return carry_out()  # from here, where nothing holds what only the choices needed
 
 
 def resume(

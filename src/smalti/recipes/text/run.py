@@ -4,7 +4,7 @@ import copy
 import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -57,7 +57,7 @@ from smalti.train.budget import Budget
 from smalti.train.folder import RunFolder
 from smalti.train.state import TrainState
 
-__all__ = ["resume_text", "train_text"]
+__all__ = ["prepare_text", "resume_text"]
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class TextRun:
     show: bool
 
 
-def train_text(
+def prepare_text(
     data: str | os.PathLike[str],
     *,
     task: str | None,
@@ -88,8 +88,9 @@ def train_text(
     noted: tuple[Choice, ...],
     began: float,
     show: bool,
-) -> TrainResult:
-    """Trains a model on text. Arguments as those of `smalti.recipes.run.train`, which comes here with texts.
+) -> Callable[[], TrainResult]:
+    """Chooses how a model is trained on text, and returns what trains it. The model it begins with, which is needed to
+    choose, is let go of then. Arguments as those of `smalti.recipes.run.train`, which comes here with texts.
 
     Args:
         asked: the settings.
@@ -129,17 +130,23 @@ def train_text(
     if budget.minutes is not None:
         clock, late = start_clock(budget.minutes, began, "opening the texts")
         choices = (*choices, *late)
-    folder = RunFolder.create(out or RunFolder.next_free(short_name(system.name)))
+    tell(choices, show)
+    if clock:
+        judging = judging_seconds(system, recipe.build(**system.found).to(device))
+        config = replace(config, seconds=clock.training(judging))
+    config = replace(config, task=system.task, fingerprint=system.fingerprint())
+    folder = RunFolder(out or RunFolder.next_free(short_name(system.name)))
+    return partial(train_text, TextRun(folder, config, recipe, choices, system, device, threads, began, show))
+
+
+def train_text(run: TextRun) -> TrainResult:
+    """Begins a run that was prepared, and carries it out."""
+    folder = RunFolder.create(run.folder.path)
     with folder.lock():
-        tell(choices, show)
-        if clock:
-            judging = judging_seconds(system, recipe.build(**system.found).to(device))
-            config = replace(config, seconds=clock.training(judging))
-        config = replace(config, task=system.task, fingerprint=system.fingerprint())
-        write_durably(folder.tokenizer, json.dumps(system.tokenizer.to_dict()))
-        write_settings(folder, config, recipe, choices)
+        write_durably(folder.tokenizer, json.dumps(run.system.tokenizer.to_dict()))
+        write_settings(folder, run.config, run.recipe, run.choices)
         with resumable(folder):
-            return carry_out_text(TextRun(folder, config, recipe, choices, system, device, threads, began, show))
+            return carry_out_text(run)
 
 
 def demand_for_text(config: RunConfig, recipe: TextRecipe) -> None:
