@@ -5,6 +5,7 @@ round.
 import itertools
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -29,6 +30,23 @@ SWIN = {
     "num_heads": [2, 4, 4],
     "num_labels": 5,
 }
+
+
+def saved(name: str, told: dict, folder: Path, **options: bool) -> torch.nn.Module:
+    """A model of transformers with weights drawn at random, which is left in the folder.
+
+    Args:
+        told: its config.
+        options: of its class.
+    """
+    torch.manual_seed(0)
+    cls = getattr(transformers, name)
+    other = cls(cls.config_class(**told), **options).eval()
+    for parameter in other.parameters():
+        torch.nn.init.normal_(parameter, std=0.2)
+    other.save_pretrained(folder)
+    return other
+
 
 CASES = {  # kind: (class, config, our family, our preset, our options)
     "vit": ("ViTForImageClassification", WIDE, "vit", "vit_tiny_patch16_224", {**OURS, "num_classes": 5}),
@@ -182,12 +200,7 @@ def test_what_learned_without_labels_is_read_as_features(kind, tmp_path, monkeyp
     name, told, given, preset = SELF_SUPERVISED[kind]
     family, config = preset_config(preset)
     monkeypatch.setitem(FAMILIES[family].presets, preset, replace(config, **OURS))  # real ones take long
-    torch.manual_seed(0)
-    cls = getattr(transformers, name)
-    other = cls(cls.config_class(**SMALL, intermediate_size=96, **told)).eval()
-    for parameter in other.parameters():
-        torch.nn.init.normal_(parameter, std=0.2)
-    other.save_pretrained(tmp_path)
+    other = saved(name, {**SMALL, "intermediate_size": 96, **told}, tmp_path)
     made = published_model(tmp_path).model
     assert (made.provenance["preset"], made.labels, made.module.config.pool) == (preset, (), "cls")
     images = torch.randn(3, 3, 32, 32)
@@ -214,12 +227,7 @@ PLACES = {  # how a BEiT knows places, and whether it has gates: its config besi
 @pytest.mark.parametrize("kind", PLACES)
 def test_a_beit_knows_places_as_its_config_says(kind, name, tmp_path):
     told, wanted = PLACES[kind]
-    torch.manual_seed(0)
-    cls = getattr(transformers, name)
-    other = cls(cls.config_class(**WIDE, **told)).eval()
-    for parameter in other.parameters():
-        torch.nn.init.normal_(parameter, std=0.2)
-    other.save_pretrained(tmp_path)
+    other = saved(name, {**WIDE, **told}, tmp_path)
     module = published_model(tmp_path).model.module
     assert {field: getattr(module.config, field) for field in wanted} == wanted
     images = torch.randn(3, 3, 32, 32)
@@ -245,11 +253,7 @@ def test_heads_that_read_something_else(name, tmp_path, monkeypatch):
     preset, wanted = OTHER_HEADS[name]
     family, config = preset_config(preset)
     monkeypatch.setitem(FAMILIES[family].presets, preset, replace(config, **OURS))
-    cls = getattr(transformers, name)
-    other = cls(cls.config_class(**WIDE)).eval()
-    for parameter in other.parameters():
-        torch.nn.init.normal_(parameter, std=0.2)
-    other.save_pretrained(tmp_path)
+    other = saved(name, WIDE, tmp_path)
     made = published_model(tmp_path).model
     assert made.module.config == replace(made.module.config, **wanted)
     assert len(made.labels) == 5
@@ -323,12 +327,7 @@ def test_models_of_sizes_that_no_preset_has(kind, tmp_path):
     name, told, wanted = OWN_SIZES[kind]
     if name == "ViTModel" and "hidden_size" not in told:
         told = {**SMALL, "hidden_size": 192, "num_attention_heads": 3, "patch_size": 16, **told}
-    torch.manual_seed(0)
-    cls = getattr(transformers, name)
-    other = cls(cls.config_class(**told)).eval()
-    for parameter in other.parameters():
-        torch.nn.init.normal_(parameter, std=0.2)
-    other.save_pretrained(tmp_path)
+    other = saved(name, told, tmp_path)
     made = published_model(tmp_path)
     assert "its sizes are those of its config.json" in " ".join(made.remarks)
     assert {field: getattr(made.model.module.config, field) for field in wanted} == wanted
@@ -355,12 +354,7 @@ def test_attention_without_biases_is_seen_in_the_weights(kind, published, tmp_pa
     if published:
         own = replace(config, **OURS | {"embed_dim": told["hidden_size"]})
         monkeypatch.setitem(FAMILIES[family].presets, preset, own)
-    torch.manual_seed(0)
-    cls = getattr(transformers, name)
-    other = cls(cls.config_class(**told)).eval()
-    for parameter in other.parameters():
-        torch.nn.init.normal_(parameter, std=0.2)
-    other.save_pretrained(tmp_path)
+    other = saved(name, told, tmp_path)
     made = published_model(tmp_path)
     assert made.model.module.config.qkv_bias is False
     assert ("sizes are those of its config.json" in " ".join(made.remarks)) is not published
@@ -380,12 +374,7 @@ def test_rotary_angles_that_are_not_dinov3s_are_refused(tmp_path):
 @pytest.mark.parametrize("side", [32, 72])
 def test_a_dinov2_of_another_size_has_the_positions_that_it_has_there(name, side, tmp_path):
     """The one with registers is antialiased, the other is not: published at 518, its preprocessor makes 224 of them."""
-    cls = getattr(transformers, name)
-    torch.manual_seed(0)
-    other = cls(cls.config_class(**SMALL | {"image_size": 56})).eval()
-    for parameter in other.parameters():
-        torch.nn.init.normal_(parameter, std=0.2)
-    other.save_pretrained(tmp_path)
+    other = saved(name, SMALL | {"image_size": 56}, tmp_path)
     about = {"size": {"shortest_edge": side}, "crop_size": {"height": side, "width": side}, "do_center_crop": True}
     (tmp_path / "preprocessor_config.json").write_text(json.dumps(about))
     model = published_model(tmp_path).model
@@ -398,12 +387,7 @@ def test_a_dinov2_of_another_size_has_the_positions_that_it_has_there(name, side
 @pytest.mark.parametrize("name", ["ViT", "DeiT", "Beit"])
 def test_what_patches_do_not_fill_is_refused_until_a_size_is_named(name, tmp_path):
     told = {**BEIT, "use_mean_pooling": False} if name == "Beit" else {}
-    cls = getattr(transformers, f"{name}Model")
-    torch.manual_seed(0)
-    other = cls(cls.config_class(**WIDE | {"image_size": 33}, **told), add_pooling_layer=False).eval()
-    for parameter in other.parameters():
-        torch.nn.init.normal_(parameter, std=0.2)
-    other.save_pretrained(tmp_path)
+    other = saved(f"{name}Model", {**WIDE, "image_size": 33, **told}, tmp_path, add_pooling_layer=False)
     about = {"size": {"height": 33, "width": 33}, "image_mean": [0.5] * 3, "image_std": [0.5] * 3}
     (tmp_path / "preprocessor_config.json").write_text(json.dumps({**about, "do_center_crop": False}))
     with pytest.raises(InputError, match="pictures are 33 x 33 there"):
