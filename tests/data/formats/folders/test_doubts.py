@@ -58,7 +58,7 @@ def test_folders_called_as_splits_that_are_none_are_told(paths: tuple[str, ...])
     source = class_folders(tree(*paths))
     assert set(source.splits.tolist()) == {-1}
     (problem,) = source.problems
-    assert (problem.kind, problem.fatal) == ("unknown_split", False)
+    assert (problem.kind, problem.fatal) == ("unknown_split", paths[0] == "car/1.jpg")
     assert "test/" in problem.cause
     assert "train/" in problem.cause
 
@@ -89,7 +89,8 @@ def test_a_class_may_hold_a_folder_called_as_one_beside_it() -> None:
         (("cats/tame/1.jpg", "dogs/tame/1.jpg", "test_jpg/1.jpg"), "test_jpg/", True),
         (("trainA/1.jpg", "trainB/1.jpg", "testA/1.jpg"), "testA/, trainA/, trainB/", True),
         (("seg_train/sea/1.jpg", "seg_train/wood/1.jpg", "seg_pred/1.jpg"), "seg_train/", True),
-        (("cat/1.jpg", "dog/1.jpg", "test/1.jpg"), "test/", False),
+        (("cat/1.jpg", "dog/1.jpg", "Test/1.jpg"), "Test/", True),
+        (("car/1.jpg", "ship/1.jpg", "train/1.jpg"), "train/", False),
         (("valid/1.jpg", "invalid/1.jpg"), "valid/", False),
         (("car/new/1.jpg", "bus/new/1.jpg", "toy_train/new/1.jpg"), "toy_train/", False),
     ],

@@ -6,7 +6,7 @@ from smalti.data.formats.folders.by_folder import IMAGE_FOLDERS
 from smalti.data.formats.folders.layout import Layout, Place
 from smalti.data.formats.folders.parts import Parts
 from smalti.data.formats.labels import composed, folded, in_order, split_of, words_of
-from smalti.data.source import Problem
+from smalti.data.source import TEST, Problem
 from smalti.errors import counted, few
 
 __all__ = ["doubts"]
@@ -54,8 +54,9 @@ def _set_within(layout: Layout, folders: Sequence[Parts]) -> Iterator[Problem]:
 
 
 def _splits_as_classes(layout: Layout, folders: Sequence[Parts], classes: Set[str]) -> Iterator[Problem]:
-    """Classes that are called as splits are. Such a class there may be ("train" beside "car"), but not where all others
-    say nothing, or where these hold pictures and the others folders alone, or the other way round.
+    """Classes that are called as splits are. Such a class there may be ("train" beside "car", "valid" beside
+    "invalid"), but hardly one called test, nor where all others say nothing, or where these hold pictures and the
+    others folders alone, or the other way round.
 
     Args:
         layout: as they are read.
@@ -67,6 +68,7 @@ def _splits_as_classes(layout: Layout, folders: Sequence[Parts], classes: Set[st
         holding = {parts[-1] for parts in folders if len(parts) == layout.depth}  # pictures, not folders alone
         others = {name for name in classes - called if name.lower() not in _NO_CLASSES}
         fatal = {name in holding for name in called}.isdisjoint(name in holding for name in others)
+        fatal |= any(split_of(name) == TEST for name in called)
         shown = few("/".join((*layout.around, name, "")) for name in sorted(called))
         cause = f"called as splits are, but taken for classes: {shown}"
         mend = (
