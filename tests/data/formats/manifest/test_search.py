@@ -144,8 +144,9 @@ def test_a_table_that_leads_nowhere_and_says_what_class_folders_say_is_passed_ov
         assert (source.labels, len(source)) == (("cat", "dog"), 4)
         assert any(note.endswith("train.csv is not read: none of its pictures is there") for note in source.notes)
     put(root, train="path,label\nold/1.jpg,cat\nold/2.jpg,cow\n")
-    with pytest.raises(InputError, match="none of the 2 files named in the manifest exists"):
+    with pytest.raises(InputError, match="none of the 2 files named in the manifest exists") as refused:
         opening.open(root)
+    assert refused.value.mend.endswith("or take it away to learn by the names of folders")
 
 
 BESIDE = {

@@ -85,12 +85,15 @@ def notes(tables: Sequence[Table]) -> Iterator[str]:
             yield f"{said}: {printable(given)} is {printable(path)}"
 
 
-def none_exists(tables: Sequence[Table], where: str, files: Sequence[str], unseen: str = "") -> InputError:
+def none_exists(
+    tables: Sequence[Table], where: str, files: Sequence[str], *, unseen: str = "", by_folder: bool = False
+) -> InputError:
     """The error that says so.
 
     Args:
         files: where they were looked for by name.
         unseen: why they were not, if so.
+        by_folder: whether the folders of the pictures would say what they are.
     """
     named = Names(row.path for row in AllRows(tables))
     why, alike = f"the first is {printable(named[0])}", called_alike(named, filter(is_picture, files))
@@ -100,9 +103,7 @@ def none_exists(tables: Sequence[Table], where: str, files: Sequence[str], unsee
         why += f"; several files are called as one of them is: {few(alike)}"
     elif alike and _split_of_folders(alike[0]) is not None:
         why += f"; {printable(alike[0])} is called as one of them is, but lies in another split"
-    return InputError(
-        f"none of the {len(named)} files named in the manifest exists",
-        where=where,
-        why=why,
-        mend="give paths relative to the manifest's folder, or take it away to learn by the names of folders",
-    )
+    what = f"none of the {len(named)} files named in the manifest exists"
+    mend = "give paths relative to the manifest's folder"
+    mend += ", or take it away to learn by the names of folders" if by_folder else ""
+    return InputError(what, where=where, why=why, mend=mend)

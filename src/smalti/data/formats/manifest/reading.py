@@ -69,7 +69,7 @@ def read_file(path: str | os.PathLike[str], name: str, task: Task | None, column
         files, unseen = below(place.root)
         table = found_by_name(table, files)
         if not table.elsewhere:
-            raise none_exists([table], name, files, unseen)
+            raise none_exists([table], name, files, unseen=unseen)
     names = Names(paths([table], place))
     told = tuple(_told(meaning, column) for meaning, column in guesses.items())
     return _source(name, [table], names, place.storage(names), task, tuple(notes([table])), told)

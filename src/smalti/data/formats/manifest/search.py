@@ -66,7 +66,7 @@ def find(tree: Tree, columns: Columns | None = None) -> Found:
         else:
             astray.append([*here.values()])
     if astray and not used and not _as_the_folders(tree, astray[0]):
-        raise none_exists(astray[0], tree.name, tree.paths)
+        raise none_exists(astray[0], tree.name, tree.paths, by_folder=_class_folders(tree))
     if tables.unmeant and not used:
         max(tables.unmeant, key=lambda table: len(table.columns)).renamed(columns)  # which raises
     passed_over = [
