@@ -8,8 +8,8 @@ from smalti.embed import ConvStem
 from smalti.errors import InputError
 from smalti.models import FAMILIES, build, create_model
 from smalti.nn import Attention, Block
+from smalti.recipes.unread import LAYERLESS
 from smalti.train.optim import (
-    LAYERLESS,
     OptimConfig,
     build_optimizers,
     is_bias_of_scores,

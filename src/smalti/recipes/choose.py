@@ -24,8 +24,9 @@ from smalti.recipes.pace import UNTIMED, Pace, fastest, measure_pace
 from smalti.recipes.recipe import Choice, ModelConfig, Recipe, TargetConfig
 from smalti.recipes.teacher import AUTO, PRESET, TWO_HEADS, TeacherConfig, load_teacher, small
 from smalti.recipes.transfer import TransferConfig, Tune, freeze
+from smalti.recipes.unread import LAYERLESS
 from smalti.train.loop import LoopConfig
-from smalti.train.optim import LAYERLESS, WEIGHT_DECAY, OptimConfig
+from smalti.train.optim import WEIGHT_DECAY, OptimConfig
 
 __all__ = ["Chosen", "choose", "is_measured"]
 

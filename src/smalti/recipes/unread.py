@@ -8,9 +8,11 @@ from smalti.errors import counted
 from smalti.models import preset_config
 from smalti.recipes.recipe import Composed, Recipe
 from smalti.recipes.teacher import AUTO
-from smalti.train.optim import LAYERLESS, READERS
+from smalti.train.optim import READERS
 
-__all__ = ["Unread", "unread"]
+__all__ = ["LAYERLESS", "Unread", "unread"]
+
+LAYERLESS = ("cnn", "mlp", "rnn", "rnn_seq2seq")  # families of models without blocks, or stages of several layers
 
 READ = (  # section, the field that names a kind, the kinds, what these alone read
     *(("optim", "name", readers, (field,)) for field, readers in READERS.items()),

@@ -12,7 +12,7 @@ from smalti.configs import demand, demand_words
 from smalti.nn import Block
 from smalti.train.muon import Muon
 
-__all__ = ["LAYERLESS", "READERS", "WEIGHT_DECAY", "OptimConfig", "build_optimizers", "set_lr"]
+__all__ = ["READERS", "WEIGHT_DECAY", "OptimConfig", "build_optimizers", "set_lr"]
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class OptimConfig:
         grad_clip: largest norm of the whole gradient; None for no clipping.
         layer_decay: a layer's rate is this times that of the layer above it, so that what was learned before changes
             the less the earlier it comes (BEiT, arXiv:2106.08254); 1 gives all one rate. A layer is a block, or a stage
-            of a ResNet or ConvNeXt; models of `LAYERLESS` families have one rate whatever it says.
+            of a ResNet or ConvNeXt; a model without either has one rate whatever it says.
         ns_steps: of Muon's Newton-Schulz iteration. Five are usual; models of small pictures learn as well with three,
             which take less time, models of text do not (docs/log.md).
     """
@@ -64,7 +64,6 @@ READERS = {  # of fields that not every one reads
     "momentum": ("sgd", "rmsprop"),
     "ns_steps": ("muon",),
 }
-LAYERLESS = ("cnn", "mlp", "rnn", "rnn_seq2seq")  # families of models without blocks, or stages of several layers
 FRONT = ("patch_embed.", "token_embed.", "segment_embed.", "positions.", "embed_norm.")  # stands before the first block
 
 
