@@ -21,7 +21,7 @@ from smalti.recipes import choose as rule
 from smalti.recipes import choose_variation
 from smalti.recipes.asked import ask
 from smalti.recipes.assemble import class_weights
-from smalti.recipes.choose import choose, choose_target, taught_pace, tune_optim, without_teacher
+from smalti.recipes.choose import choose, choose_target, is_measured, taught_pace, tune_optim, without_teacher
 from smalti.recipes.choose_variation import choose_mirror
 from smalti.recipes.given import Given
 from smalti.recipes.mirror import MirrorTest
@@ -198,9 +198,20 @@ def test_the_persons_word_stands():
     assert {"model", "image size", "batch size", "optimiser", "learning rate"} <= named
 
 
-@pytest.mark.parametrize(("preset", "steps"), [("cct_mini_patch4_32", 3), ("vit_mini_patch4_32", 5)])
-def test_muon_takes_few_steps_where_that_was_measured(preset, steps):
-    assert choose(given(n=30, settings={"model": {"preset": preset}})).recipe.optim.ns_steps == steps
+@pytest.mark.parametrize(
+    ("preset", "lr", "steps"),
+    [
+        ("cct_mini_patch4_32", 3e-3, 3),
+        ("cnn_small_32", 2e-3, 3),
+        ("resnet18_32", 2e-3, 3),
+        ("vit_mini_patch4_32", 3e-3, 5),  # a range test will find another rate
+    ],
+)
+def test_muon_takes_the_rate_and_the_few_steps_that_were_measured(preset, lr, steps):
+    optim = choose(given(n=2000, settings={"model": {"preset": preset}})).recipe.optim
+    assert (optim.lr, optim.ns_steps) == (pytest.approx(lr), steps)
+    assert is_measured("muon", preset) == (steps == 3)
+    assert not is_measured("adamw", preset)
 
 
 @pytest.mark.parametrize(
@@ -332,7 +343,7 @@ def test_a_shift_that_the_pictures_do_not_have_room_for_is_told_before_training(
 
 
 def test_a_rate_that_was_not_measured_is_not_called_so():
-    for wish in ({"optim.name": "sgd"}, {"model.preset": "cnn_small_16"}):
+    for wish in ({"optim.name": "sgd"}, {"model.preset": "vit_mini_patch2_16"}):
         chosen = choose(given(settings=settle(wish, "--set")))
         assert "learning rate" not in {choice.name for choice in chosen.choices}
 

@@ -4,7 +4,6 @@ import pytest
 import torch
 from torch import nn
 
-from smalti.embed import ConvStem
 from smalti.errors import InputError
 from smalti.models import FAMILIES, build, create_model
 from smalti.nn import Attention, Block
@@ -39,7 +38,7 @@ def test_only_matrices_and_kernels_decay():
 
 
 @pytest.mark.parametrize("preset", ["vit_mini_patch4_32", "cct_mini_patch4_32"])
-def test_muon_moves_matrices_and_kernels_of_blocks_and_the_later_kernels_of_stems_and_nothing_else(preset):
+def test_muon_moves_matrices_of_blocks_and_kernels_that_see_no_pixels_and_nothing_else(preset):
     model = create_model(preset)
     adamw, muon = build_optimizers(model, OptimConfig("muon"))
     hidden = {id(p) for n, p in model.named_parameters() if is_for_muon(n, p)}
@@ -61,8 +60,10 @@ def test_names_tell_what_the_modules_are(preset):
     attentions = [m for m in modules if isinstance(m, Attention) and m.rel_bias is not None]
     biases = {id(p) for attention in attentions for p in attention.rel_bias.parameters()}
     matrices = {id(p) for m in modules if isinstance(m, Block) for p in m.parameters() if p.ndim in (2, 4)} - biases
-    stems = [[layer for layer in m.stages if isinstance(layer, nn.Conv2d)] for m in modules if isinstance(m, ConvStem)]
-    kernels = {id(layer.weight) for stem in stems for layer in stem[1:]}
+    convolutions = [m for m in modules if isinstance(m, nn.Conv2d)]
+    pixels = [m for m in convolutions if m.in_channels == model.config.in_chans]
+    assert len(pixels) == min(1, len(convolutions))
+    kernels = {id(m.weight) for m in convolutions if m.groups == 1 and m not in pixels}
     named = list(model.named_parameters())
     assert {id(p) for name, p in named if is_for_muon(name, p)} == matrices | kernels
     assert {id(p) for name, p in named if is_bias_of_scores(name)} == biases

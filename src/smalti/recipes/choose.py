@@ -36,9 +36,10 @@ LOSS_REASONS = {
     "multilabel": "each label is there or not",
     "regress": "quadratic near and linear far, so that a few wild numbers do not rule",
 }
-TUNED = ("cct_mini", "cct_midi")  # presets the rule's learning rate was measured for
+TUNED = ("cct_mini", "cct_midi")  # presets that the rule was made for
 FRESH_LR = 3e-3  # of Muon, for 64 pictures a step
-FEW_STEPS = 3  # of Muon's iteration, enough for the presets it was measured for
+RATES = {**dict.fromkeys(TUNED, FRESH_LR), "cnn_": 2e-3, "resnet": 2e-3}  # the same, where measured (docs/log.md)
+FEW_STEPS = 3  # of Muon's iteration, enough for these
 TUNE_LR = 3e-3  # of AdamW, likewise, for a model that knows something already
 DEEP_LR, DEEP_DECAY = 5e-4, 0.75  # the same for other presets, with a layer's share of the rate of the one above
 NOT_FOR_HEADS = (  # a last layer alone is fitted, not trained
@@ -238,10 +239,12 @@ def choose_batch_size(given: Given, note: Note) -> int:
 def choose_optim(given: Given, batch_size: int, note: Note) -> OptimConfig:
     """Muon with a rate that follows the root of the pictures a step."""
     name, named_lr = given.setting("optim", "name") or "muon", given.setting("optim", "lr")
-    lr = named_lr or FRESH_LR * math.sqrt(step_size(len(given.split.train), batch_size) / 64)
-    measured = is_measured(name, given.setting("model", "preset") or TUNED[0])
+    preset = given.setting("model", "preset") or TUNED[0]
+    rate = next((rate for start, rate in RATES.items() if preset.startswith(start)), FRESH_LR)
+    lr = named_lr or rate * math.sqrt(step_size(len(given.split.train), batch_size) / 64)
+    measured = is_measured(name, preset)
     steps = given.setting("optim", "ns_steps") or (FEW_STEPS if measured else OptimConfig.ns_steps)
-    note("optimiser", name, f"Muon ({steps} steps of Newton-Schulz) for the blocks and kernels of stems, else AdamW")
+    note("optimiser", name, f"Muon ({steps} steps of Newton-Schulz) for blocks and convolutions, else AdamW")
     if named_lr is not None or measured:
         note("learning rate", f"{lr:.3g}", "measured for this family of models, scaled to the batch")
     return OptimConfig(name=name, lr=lr, weight_decay=WEIGHT_DECAY[name], ns_steps=steps)
@@ -268,7 +271,7 @@ def tune_optim(given: Given, batch_size: int, note: Note) -> OptimConfig:
 
 def is_measured(optimizer: str, preset: str) -> bool:
     """Whether the rule's learning rate was measured for this optimiser and model; else a range test finds one."""
-    return optimizer == "muon" and preset.startswith(TUNED)
+    return optimizer == "muon" and preset.startswith(tuple(RATES))
 
 
 def choose_depth_drop(model: ModelConfig, epochs: float, note: Note) -> ModelConfig:

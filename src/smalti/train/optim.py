@@ -20,7 +20,7 @@ class OptimConfig:
     """How weights move.
 
     Args:
-        name: "muon" moves the matrices and kernels inside the blocks and the later kernels of a convolutional stem by
+        name: "muon" moves the matrices inside the blocks, and the kernels of convolutions that see no pixels, by
             orthogonalised momentum (Jordan et al. 2024; scaled as in arXiv:2502.16982, so that one lr serves it and
             AdamW) and everything else by AdamW; the others are torch's.
         lr: peak learning rate of the schedule.
@@ -64,6 +64,7 @@ READERS = {  # of fields that not every one reads
     "momentum": ("sgd", "rmsprop"),
     "ns_steps": ("muon",),
 }
+PIXELS = ("patch_embed.proj.", "patch_embed.stages.0.", "features.0.", "conv1.")  # convolutions of pictures
 FRONT = ("patch_embed.", "token_embed.", "segment_embed.", "positions.", "embed_norm.")  # stands before the first block
 
 
@@ -90,11 +91,10 @@ def set_lr(optimizers: list[Optimizer], lr: float) -> None:
 
 
 def is_for_muon(name: str, parameter: nn.Parameter) -> bool:
-    """Whether a parameter maps features to features: a matrix or kernel inside a block of a Transformer, or a kernel of
-    a stem but for the first, which sees pixels."""
+    """Whether a parameter maps features to features: a matrix inside a block of a Transformer, or a kernel of a
+    convolution, but for one that sees pixels and one that keeps channels apart."""
     if parameter.ndim == 4:
-        stem = name.startswith("patch_embed.stages.") and not name.startswith("patch_embed.stages.0.")
-        return stem or name.endswith(".attn.conv.weight")
+        return parameter.shape[1] > 1 and not name.startswith(PIXELS)
     return parameter.ndim == 2 and "blocks." in name and not is_bias_of_scores(name)
 
 
