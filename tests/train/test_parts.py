@@ -132,3 +132,25 @@ def test_the_range_test_finds_a_rate_that_learns_and_leaves_the_model_alone(setu
     lr = find_lr(state.model, Classify(), stream, OptimConfig("sgd"), LoopConfig(), seed=0)
     assert 1e-4 < lr < 1
     assert torch.equal(state.model.head.weight, before)
+
+
+def test_the_rate_of_a_range_test_is_no_matter_of_chance(setup):
+    """Where so few steps teach nothing, the lowest loss of a step's own batch may be that of any step."""
+    state, batches, _, _ = setup()
+
+    def found(seed: int) -> float:
+        draw = torch.Generator().manual_seed(seed)
+        stream = (batch for epoch in range(99) for batch in batches.epoch(epoch))
+        guessed = ({**one, "target": torch.randint(10, one["target"].shape, generator=draw)} for one in stream)
+        return find_lr(state.model, Classify(), guessed, OptimConfig("sgd"), LoopConfig(), seed=seed, steps=40)
+
+    rates = [found(seed) for seed in range(5)]
+    assert max(rates) <= 4 * min(rates)
+
+
+def test_a_range_test_ends_where_learning_is_undone(setup):
+    state, batches, _, _ = setup()
+    stream = (batch for epoch in range(99) for batch in batches.epoch(epoch))
+    torch.nn.init.zeros_(state.model.head.weight)  # begins at the loss of guessing, which every wild step raises
+    find_lr(state.model, Classify(), stream, OptimConfig("sgd"), LoopConfig(), seed=0)
+    assert next(stream, None) is not None

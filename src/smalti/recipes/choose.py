@@ -38,8 +38,8 @@ LOSS_REASONS = {
 }
 TUNED = ("cct_mini", "cct_midi")  # presets that the rule was made for
 FRESH_LR = 3e-3  # of Muon, for 64 pictures a step
-RATES = {**dict.fromkeys(TUNED, FRESH_LR), "cnn_": 2e-3, "resnet": 2e-3}  # the same, where measured (docs/log.md)
-FEW_STEPS = 3  # of Muon's iteration, enough for these
+RATES = {**dict.fromkeys((*TUNED, "vit_mini"), FRESH_LR), "cnn_": 2e-3, "resnet": 2e-3}  # where measured (docs/log.md)
+FEW_STEPS, FEW = 3, (*TUNED, "cnn_", "resnet")  # of Muon's iteration, and presets for which they are enough
 TUNE_LR = 3e-3  # of AdamW, likewise, for a model that knows something already
 DEEP_LR, DEEP_DECAY = 5e-4, 0.75  # the same for other presets, with a layer's share of the rate of the one above
 NOT_FOR_HEADS = (  # a last layer alone is fitted, not trained
@@ -242,10 +242,10 @@ def choose_optim(given: Given, batch_size: int, note: Note) -> OptimConfig:
     preset = given.setting("model", "preset") or TUNED[0]
     rate = next((rate for start, rate in RATES.items() if preset.startswith(start)), FRESH_LR)
     lr = named_lr or rate * math.sqrt(step_size(len(given.split.train), batch_size) / 64)
-    measured = is_measured(name, preset)
-    steps = given.setting("optim", "ns_steps") or (FEW_STEPS if measured else OptimConfig.ns_steps)
+    few = name == "muon" and preset.startswith(FEW)
+    steps = given.setting("optim", "ns_steps") or (FEW_STEPS if few else OptimConfig.ns_steps)
     note("optimiser", name, f"Muon ({steps} steps of Newton-Schulz) for blocks and convolutions, else AdamW")
-    if named_lr is not None or measured:
+    if named_lr is not None or is_measured(name, preset):
         note("learning rate", f"{lr:.3g}", "measured for this family of models, scaled to the batch")
     return OptimConfig(name=name, lr=lr, weight_decay=WEIGHT_DECAY[name], ns_steps=steps)
 
