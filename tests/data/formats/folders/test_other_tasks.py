@@ -16,6 +16,8 @@ from smalti.errors import InputError
         (("train/1.jpg", "test/2.jpg"), "2 pictures but no class folders"),
         (("train/a/1.jpg", "test/b/1.jpg"), "class 'b' occurs only in test"),
         (("JPEGImages/1.jpg", "Annotations/1.xml"), "not a classification set: it holds boxes.*Pascal VOC"),
+        (("images/train/1.jpg", "Annotations/train/1.xml"), "not a classification set: it holds boxes.*Pascal VOC"),
+        (("images/a/1.jpg", "images/b/1.jpg", "annotations/a/1.xml", "annotations/b/1.xml"), "boxes.*Pascal VOC"),
         (("images/train/1.jpg", "labels/train/1.txt"), "not a classification set: it holds boxes.*YOLO"),
         (("train/1.jpg", "train/_annotations.csv"), "not a classification set: it holds boxes.*_annotations.csv"),
         (("train/1.jpg", "annotations/instances_train.json"), "not a classification set: it holds boxes.*COCO"),
@@ -45,3 +47,13 @@ def test_classes_may_be_called_as_masks_are() -> None:
 def test_lists_in_a_folder_called_labels_are_no_boxes() -> None:
     source = class_folders(tree("dtd/images/banded/b_1.jpg", "dtd/images/dotted/d_1.jpg", "dtd/labels/train1.txt"))
     assert source.labels == ("banded", "dotted")
+
+
+def test_boxes_by_class_make_no_other_task() -> None:
+    """ImageNet, as Kaggle has it."""
+    classes = ("n01440764", "n01443537")
+    pictures = [f"ILSVRC/Data/CLS-LOC/train/{c}/{c}_{i}.JPEG" for c in classes for i in range(2)]
+    boxes = [f"ILSVRC/Annotations/CLS-LOC/train/{c}/{c}_{i}.xml" for c in classes for i in range(2)]
+    source = class_folders(tree(*pictures, *boxes, "ILSVRC/Data/CLS-LOC/test/1.JPEG"))
+    assert source.labels == classes
+    assert set(source.names) == {*pictures}

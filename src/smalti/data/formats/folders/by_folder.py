@@ -12,10 +12,14 @@ from smalti.data.formats.folders.parts import Parts, parts_of
 from smalti.data.formats.tree import Tree, is_picture
 from smalti.data.names import Names
 
-__all__ = ["IMAGE_FOLDERS", "ByFolder"]
+__all__ = ["IMAGE_FOLDERS", "MASK_FOLDERS", "ByFolder"]
 
 # What folders are called that say that pictures lie in them, not which.
 IMAGE_FOLDERS = frozenset({"images", "image", "imgs", "img", "jpegimages", "leftimg8bit"})
+# And those that say that masks of pictures do.
+MASK_FOLDERS = frozenset(
+    {"masks", "mask", "semantic_masks", "segmentationclass", "labels", "annotations", "gt", "gtfine"}
+)
 
 
 @dataclass(frozen=True)
@@ -46,3 +50,10 @@ class ByFolder:
         positions = np.frombuffer(pictures, np.int64)
         folders = [parts_of(folder, doubled) for folder in numbers]
         return cls(positions, tree.paths.take(positions), folders, np.frombuffer(folder_of, np.int64))
+
+    def without(self, left_out: NDArray[np.bool]) -> Self:
+        """All but those that `left_out` (N,) marks, and but the folders that hold no others."""
+        kept = np.flatnonzero(~left_out)
+        holding, folder_of = np.unique(self.folder_of[kept], return_inverse=True)
+        folders = [self.folders[number] for number in holding]
+        return type(self)(self.positions[kept], self.paths.take(kept), folders, folder_of)

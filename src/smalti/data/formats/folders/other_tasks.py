@@ -5,15 +5,14 @@ from itertools import accumulate
 
 import numpy as np
 
-from smalti.data.formats.folders.by_folder import IMAGE_FOLDERS, ByFolder
+from smalti.data.formats.folders.by_folder import IMAGE_FOLDERS, MASK_FOLDERS, ByFolder
 from smalti.data.formats.folders.layout import LAYOUTS
 from smalti.data.formats.folders.parts import Parts
+from smalti.data.formats.labels import split_of
 from smalti.data.names import Names
 from smalti.errors import InputError
 
 __all__ = ["refuse_other_tasks"]
-
-_MASKS = {"masks", "mask", "semantic_masks", "segmentationclass", "labels", "annotations", "gt", "gtfine"}
 
 
 def refuse_other_tasks(name: str, pictures: ByFolder, others: Names) -> None:
@@ -44,7 +43,8 @@ def _boxes(pictures: ByFolder, beside: dict[Parts, set[str]], others: Names) -> 
     """What kind of boxes there are, for messages; empty where there are none."""
     lower = [path.lower() for path in others]
     words = set().union(*beside.values()) | {part for path in lower for part in path.split("/")[:-1]}
-    if "annotations" in words and any(path.endswith(".xml") for path in lower):
+    drawn = {path.rpartition("/")[0] for path in lower if path.endswith(".xml")}
+    if "annotations" in words and drawn and not _by_class(pictures, drawn):
         return "boxes for object detection (Pascal VOC: Annotations/*.xml)"
     if any(f"/{path}".endswith("/_annotations.csv") for path in lower):
         return "boxes for object detection (_annotations.csv)"
@@ -54,6 +54,14 @@ def _boxes(pictures: ByFolder, beside: dict[Parts, set[str]], others: Names) -> 
     if boxed and {"labels", "images"} <= words and any(_stem(path) in boxed for path in pictures.paths):
         return "boxes for object detection (YOLO: labels/*.txt)"
     return ""
+
+
+def _by_class(pictures: ByFolder, drawn: set[str]) -> bool:
+    """Whether boxes lie in folders of classes below splits, as the pictures do: those of ImageNet, "train/n01440764".
+    `drawn` are the folders that hold boxes, in small letters."""
+    ends = {tuple(map(str.lower, parts[-2:])) for parts in pictures.folders if len(parts) > 1}
+    shared = ends & {tuple(folder.split("/")[-2:]) for folder in drawn}
+    return len(shared) > 1 and all(split_of(split) is not None for split, _ in shared)
 
 
 def _masks(pictures: ByFolder, beside: dict[Parts, set[str]]) -> str:
@@ -66,10 +74,10 @@ def _paired(pictures: ByFolder, beside: dict[Parts, set[str]]) -> set[str]:
     """Of folders side by side, in small letters, those of pictures and of their masks: "images" and "masks"; "train"
     and "train_labels" where most masks are called as pictures are. "face" and "face_mask" are classes."""
     for around, names in beside.items():
-        if names & IMAGE_FOLDERS and names & _MASKS:
-            return names & (IMAGE_FOLDERS | _MASKS)
+        if names & IMAGE_FOLDERS and names & MASK_FOLDERS:
+            return names & (IMAGE_FOLDERS | MASK_FOLDERS)
         for name in sorted(names):
-            for masks in sorted(names & {f"{name}_{mask}" for mask in _MASKS - {"mask"}}):
+            for masks in sorted(names & {f"{name}_{mask}" for mask in MASK_FOLDERS - {"mask"}}):
                 if _called_alike(_stems(pictures, around, name), _stems(pictures, around, masks)):
                     return {name, masks}
     return set()

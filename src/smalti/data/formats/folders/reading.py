@@ -8,6 +8,7 @@ from smalti.data.formats.folders.by_folder import ByFolder
 from smalti.data.formats.folders.doubts import doubts
 from smalti.data.formats.folders.layout import LAYOUTS, Layout
 from smalti.data.formats.folders.left_out import in_no_place, of_unread_formats
+from smalti.data.formats.folders.masks import masks_of_classes, masks_told
 from smalti.data.formats.folders.other_tasks import refuse_other_tasks
 from smalti.data.formats.folders.parts import Parts, doubled_folders
 from smalti.data.formats.folders.tables import from_table, one_class
@@ -25,8 +26,9 @@ def class_folders(tree: Tree, remarks: tuple[str, ...] = ()) -> Source:
 
     The class is the first folder, or the first one below a split; deeper folders belong to it. One folder around
     everything is looked through, and so is one that holds nothing but a folder of its own name.
-    `<class>/<split>/<picture>` is read as well. What lies beside the splits overturns neither.
-    Pictures that are left out, and folders that look like splits under other names, are among the source's problems.
+    `<class>/<split>/<picture>` is read as well. What lies beside the splits overturns neither. Masks of pictures beside
+    them are left out. What is left out, and folders that look like splits under other names, are among the source's
+    problems.
 
     Args:
         tree: the files.
@@ -38,6 +40,9 @@ def class_folders(tree: Tree, remarks: tuple[str, ...] = ()) -> Source:
     doubled = doubled_folders(tree)
     pictures = ByFolder.of(tree, doubled)
     others = tree.paths.take(np.delete(np.arange(len(tree.paths)), pictures.positions))
+    masked = masks_of_classes(pictures)
+    masks = pictures.paths.take(np.flatnonzero(masked))
+    pictures = pictures.without(masked) if len(masks) else pictures
     refuse_other_tasks(tree.name, pictures, others)
     unread = [*of_unread_formats(others)]
     if not pictures.paths:
@@ -64,6 +69,7 @@ def class_folders(tree: Tree, remarks: tuple[str, ...] = ()) -> Source:
         empty_classes=tuple(_empty_classes(tree, layout, folders)),
         problems=(
             *unread,
+            *masks_told(masks),
             *in_no_place(layout, tree.paths.take(pictures.positions[~within])),
             *doubts(layout, folders, places),
             *one_class(tree, labels, others),
