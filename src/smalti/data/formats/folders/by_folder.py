@@ -12,10 +12,11 @@ from smalti.data.formats.folders.parts import Parts, parts_of
 from smalti.data.formats.tree import Tree, is_picture
 from smalti.data.names import Names
 
-__all__ = ["IMAGE_FOLDERS", "MASK_FOLDERS", "ByFolder"]
+__all__ = ["IMAGE_FOLDERS", "MASK_FOLDERS", "NO_CLASSES", "ByFolder"]
 
 # What folders are called that say that pictures lie in them, not which.
 IMAGE_FOLDERS = frozenset({"images", "image", "imgs", "img", "jpegimages", "leftimg8bit"})
+NO_CLASSES = IMAGE_FOLDERS | {"data", "dataset"}
 # And those that say that masks of pictures do.
 MASK_FOLDERS = frozenset(
     {"masks", "mask", "semantic_masks", "segmentationclass", "labels", "annotations", "gt", "gtfine"}

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence, Set
 
-from smalti.data.formats.folders.by_folder import IMAGE_FOLDERS
+from smalti.data.formats.folders.by_folder import NO_CLASSES
 from smalti.data.formats.folders.layout import Layout, Place
 from smalti.data.formats.folders.parts import Parts
 from smalti.data.formats.labels import composed, folded, in_order, split_of, words_of
@@ -12,7 +12,6 @@ from smalti.errors import counted, few
 __all__ = ["doubts"]
 
 _SPLITS_AT_MOST = 5  # train, val, test and a little more, or the folds of a cross-validation
-_NO_CLASSES = IMAGE_FOLDERS | {"data", "dataset"}  # names that say nothing of what lies in a folder
 
 
 def doubts(layout: Layout, folders: Sequence[Parts], places: Sequence[Place | None]) -> list[Problem]:
@@ -66,7 +65,7 @@ def _splits_as_classes(layout: Layout, folders: Sequence[Parts], classes: Set[st
     called = {name for name in classes if any(split_of(word) is not None for word in words_of(name))}
     if called:
         holding = {parts[-1] for parts in folders if len(parts) == layout.depth}  # pictures, not folders alone
-        others = {name for name in classes - called if name.lower() not in _NO_CLASSES}
+        others = {name for name in classes - called if name.lower() not in NO_CLASSES}
         fatal = {name in holding for name in called}.isdisjoint(name in holding for name in others)
         fatal |= any(split_of(name) == TEST for name in called)
         shown = few("/".join((*layout.around, name, "")) for name in sorted(called))

@@ -4,15 +4,17 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from smalti.data.formats.folders.by_folder import ByFolder
+from smalti.data.formats.folders.by_folder import NO_CLASSES, ByFolder
+from smalti.data.formats.folders.classified import classified
 from smalti.data.formats.folders.doubts import doubts
+from smalti.data.formats.folders.file_names import from_file_names
 from smalti.data.formats.folders.layout import LAYOUTS, Layout
 from smalti.data.formats.folders.left_out import in_no_place, of_unread_formats
 from smalti.data.formats.folders.masks import masks_of_classes, masks_told
 from smalti.data.formats.folders.other_tasks import refuse_other_tasks
 from smalti.data.formats.folders.parts import Parts, doubled_folders
 from smalti.data.formats.folders.tables import from_table, one_class
-from smalti.data.formats.labels import class_targets
+from smalti.data.formats.labels import composed, in_order, split_named
 from smalti.data.formats.tree import Tree, is_unread_picture
 from smalti.data.names import Names
 from smalti.data.source import UNASSIGNED, Problem, Source
@@ -26,9 +28,9 @@ def class_folders(tree: Tree, remarks: tuple[str, ...] = ()) -> Source:
 
     The class is the first folder, or the first one below a split; deeper folders belong to it. One folder around
     everything is looked through, and so is one that holds nothing but a folder of its own name.
-    `<class>/<split>/<picture>` is read as well. What lies beside the splits overturns neither. Masks of pictures beside
-    them are left out. What is left out, and folders that look like splits under other names, are among the source's
-    problems.
+    `<class>/<split>/<picture>` is read as well. What lies beside the splits overturns neither. Where folders say no
+    class, the names of files may ("cat.0.jpg"). Masks of pictures beside them are left out. What is left out, and
+    folders that look like splits under other names, are among the source's problems.
 
     Args:
         tree: the files.
@@ -45,6 +47,7 @@ def class_folders(tree: Tree, remarks: tuple[str, ...] = ()) -> Source:
     pictures = pictures.without(masked) if len(masks) else pictures
     refuse_other_tasks(tree.name, pictures, others)
     unread = [*of_unread_formats(others)]
+    left_out = (*unread, *masks_told(masks))
     if not pictures.paths:
         raise _no_pictures(tree, unread, remarks)
     layout = Layout.of(pictures.folders, doubled)
@@ -53,28 +56,21 @@ def class_folders(tree: Tree, remarks: tuple[str, ...] = ()) -> Source:
     within = np.asarray([place is not None for place in places])[pictures.folder_of]
     kept, folder_of = pictures.positions[within], pictures.folder_of[within]
     classes = {number: printable(place[0], 300) for number, place in enumerate(places) if place}
+    say_nothing = all(name.lower() in NO_CLASSES or split_named(name) is not None for name in {*classes.values()})
+    if say_nothing and not remarks and (source := from_file_names(tree, pictures, layout, left_out)):
+        return source
     if not len(kept) or (remarks and len({*classes.values()}) == 1):  # a lone folder beside a manifest is no class
         raise _no_classes(tree, pictures.paths, others, remarks)
     splits = np.asarray([place[1] if place else UNASSIGNED for place in places], np.int8)[folder_of]
-    labels, targets = class_targets(map(classes.__getitem__, folder_of.tolist()), splits, tree.name)
-    return Source(
-        name=tree.name,
-        task="classify",
-        labels=labels,
-        names=tree.paths.take(kept),
-        targets=targets,
-        splits=splits,
-        storage=tree.storage.select(kept),
-        notes=(*tree.notes, *_notes(layout, others), *remarks),
-        empty_classes=tuple(_empty_classes(tree, layout, folders)),
-        problems=(
-            *unread,
-            *masks_told(masks),
-            *in_no_place(layout, tree.paths.take(pictures.positions[~within])),
-            *doubts(layout, folders, places),
-            *one_class(tree, labels, others),
-        ),
+    names = map(classes.__getitem__, folder_of.tolist())
+    problems = (
+        *left_out,
+        *in_no_place(layout, tree.paths.take(pictures.positions[~within])),
+        *doubts(layout, folders, places),
+        *one_class(tree, in_order(map(composed, classes.values())), others),
     )
+    notes, empty = (*_notes(layout, others), *remarks), _empty_classes(tree, layout, folders)
+    return classified(tree, kept, names, splits, notes=notes, problems=problems, empty_classes=empty)
 
 
 def _no_pictures(tree: Tree, unread: Sequence[Problem], remarks: Sequence[str]) -> InputError:
