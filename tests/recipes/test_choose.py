@@ -389,6 +389,12 @@ def test_the_rule_sees_the_part_of_the_budget_that_a_taught_student_has():
     assert (note.value, note.reason.split(";")[0]) == ("cnn_small_32", "trained first, with 50% of the budget")
 
 
+@pytest.mark.parametrize(("model", "epochs", "doubted"), [("auto", 10, True), ("auto", 100, False), ("", 10, False)])
+def test_a_teacher_is_doubted_where_time_is_short(model, epochs, doubted):
+    chosen = choose(given(budget=Budget(epochs=epochs), settings={"teacher": {"model": model}}))
+    assert ("worth of a teacher" in [choice.name for choice in chosen.choices]) == doubted
+
+
 def test_a_taught_student_has_the_rest_of_the_clock():
     settings = {"teacher": {"model": "auto", "budget_share": 0.3}}
     student = without_teacher(replace(given(budget=Budget(minutes=10), settings=settings), seconds=600.0))

@@ -71,6 +71,7 @@ SETTLED_BY = {  # choice: the setting, or the section of settings, by which a pe
     "evaluations": "loop.evaluations",
     "views": "views",
 }
+TAUGHT_EPOCHS = 15  # passes up to which a teacher that is trained first cost more than it brought (docs/results.md)
 TUNE_EPOCHS = 3  # passes from which on tuning the whole model beats its last layer alone
 
 EVERYTHING = TransferConfig()  # learns
@@ -116,6 +117,9 @@ def choose(given: Given) -> Chosen:
     epochs = given.epochs(pace, batch_size)
     speed = "" if pace is UNTIMED else f" at about {pace.train:,.0f} a second"
     note("epochs", f"{epochs:.3g}", f"{len(given.split.train):,} training pictures{speed}")
+    if teacher.model == AUTO and epochs < TAUGHT_EPOCHS:
+        why = f"pictures seen {epochs:.3g} times lack steps, not labels; on CIFAR-10 such a student did better alone"
+        note("worth of a teacher", "doubtful", why)
     mirror = choose_mirror(given, preprocess, note)
     model = choose_depth_drop(model, epochs, note)
     augment = choose_augment(given, preprocess.img_size, epochs, mirror, note)
