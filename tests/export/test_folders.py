@@ -30,6 +30,7 @@ CASES = {  # preset, options, kinds
     "a smaller norm": ("vit_tiny_patch16_224", {**TINY, "img_size": 64, "norm_eps": 1e-12}, ("timm",)),
     "swin, padded": ("swin_tiny_patch4_window7_224", {**SWIN, "depths": (1, 2), "img_size": 48}, ("timm",)),
     "mean": ("vit_tiny_patch16_224", {**TINY, "img_size": 64, "pool": "mean", "qk_norm": True}, ("timm",)),
+    "a normed mean": ("vit_tiny_patch16_224", {**TINY, "img_size": 64, "pool": "normed_mean"}, ("timm",)),
     "registers": ("vit_small_patch14_reg4_dinov2", {**TINY, "img_size": 56}, ("timm",)),
     "deit": ("deit_tiny_distilled_patch16_224", {**TINY, "img_size": 64}, ("timm", "hf")),
     "beit": ("beit_base_patch16_224", {**TINY, "img_size": 64}, ("timm", "hf")),
@@ -167,6 +168,7 @@ def test_a_published_size_comes_back_as_the_same_model_file(tmp_path):
 
 ODD = {  # preset, options
     "vit_small_patch14_reg4_dinov2": ("vit_small_patch14_reg4_dinov2", {**TINY, "img_size": 56}),
+    "beit, no square": ("beit_base_patch16_224", {**TINY, "img_size": (32, 64)}),
     "a hidden layer": ("vit_tiny_patch16_224", {**TINY, "img_size": 32, "pre_logits": 24}),
     "another norm": ("vit_tiny_patch16_224", {**TINY, "img_size": 32, "norm_eps": 1e-3}),
     "normed queries": ("beit_base_patch16_224", {**TINY, "img_size": 32, "qk_norm": True}),
@@ -181,6 +183,7 @@ ODD = {  # preset, options
         ("cct_mini_patch4_32", "timm", "timm has no model with a convolutional stem"),
         ("cct_mini_patch4_32", "hf", "transformers has no model with a convolutional stem"),
         ("vit_small_patch14_reg4_dinov2", "hf", "registers|LayerScale"),
+        ("beit, no square", "hf", "transformers has no model with a bias on scores over a grid that is no square"),
         ("a hidden layer", "timm", "timm has no model with a hidden layer in the head"),
         ("a hidden layer", "hf", "transformers has no model with a hidden layer in the head"),
         ("another norm", "timm", "timm has no model with norms that add 0.001"),

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -47,3 +48,12 @@ def test_text_is_not_taken_for_pictures(measure: Callable[..., object], tmp_path
     model = Model(MODULE, "classify", ("a", "b"), RULE)
     with pytest.raises(InputError, match=r"story\.txt: is text, the model is for pictures; name pictures, or a model"):
         measure(model, tmp_path / "story.txt", show=False)
+
+
+@pytest.mark.parametrize("measure", [smalti.evaluate, smalti.probe])
+def test_pictures_of_other_channels_are_refused_as_a_whole(measure: Callable[..., object], tmp_path: Path):
+    images = np.random.default_rng(0).integers(0, 256, (40, 8, 8, 4), dtype=np.uint8)
+    np.savez(tmp_path / "four.npz", images=images, labels=np.arange(40) % 2)
+    model = Model(MODULE, "classify", ("0", "1"), RULE)
+    with pytest.raises(InputError, match="the pictures have 4 channels, the model sees 1"):
+        measure(model, tmp_path / "four.npz", show=False)

@@ -6,12 +6,13 @@ import os
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 import smalti
 from smalti.cli import run
 from smalti.data.preprocess import Preprocess
 from smalti.errors import InputError
-from smalti.modelfile import read_model, write_model
+from smalti.modelfile import ModelFile, read_model, write_model
 from smalti.recipes.asked import ask
 from smalti.recipes.teacher import TeacherConfig, load_teacher, seen_by
 
@@ -87,6 +88,26 @@ def test_the_teacher_sees_the_same_picture_in_its_own_way(teacher):
     assert found.shape == own.shape
     assert (found - own)[..., 1:-1, 1:-1].abs().max() < 0.05  # up and down again: a ramp stays one
     assert seen_by(ready, ready.preprocess, own) is own
+
+
+def test_a_grey_teacher_sees_colours_as_its_own_pictures_were_made(teacher):
+    ready = smalti.load(teacher)
+    assert ready.preprocess.in_chans == 1
+    colours = torch.randint(0, 256, (1, 3, 1, 1), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+    picture = colours.expand(-1, -1, 8, 8)
+    grey = torch.from_numpy(np.array(Image.fromarray(picture[0].permute(1, 2, 0).numpy()).convert("L")))
+    other = Preprocess((8, 8), 3, (0.3, 0.4, 0.5), (0.2, 0.3, 0.1))
+    found = seen_by(ready, other, other.normalize(picture))
+    torch.testing.assert_close(found, ready.preprocess.normalize(grey[None, None]), atol=0.01, rtol=0)
+
+
+def test_a_teacher_of_other_channels_is_refused(teacher, tmp_path):
+    module = smalti.create_model("cnn_small_8", num_classes=2, in_chans=4).eval()
+    file = ModelFile("cnn", module, "classify", ("a", "b"), Preprocess((8, 8), 4, (0.5,) * 4, (0.5,) * 4))
+    write_model(tmp_path / "m", file)
+    colour = Preprocess((8, 8), 3, (0.5,) * 3, (0.5,) * 3)
+    with pytest.raises(InputError, match="the teacher sees 4 channels, the pictures have 3"):
+        load_teacher(TeacherConfig(str(tmp_path / "m")), colour, ("a", "b"), torch.device("cpu"))
 
 
 def test_a_run_goes_on_with_the_teacher_it_began_with_and_a_finished_one_without(teacher, tmp_path, monkeypatch):

@@ -365,10 +365,22 @@ def test_freezing_the_first_blocks_leaves_the_last_ones():
     assert {"layers.2.blocks.0.norm1.weight", "norm.weight", "head.fc.weight"} <= learning
 
 
+@pytest.mark.parametrize("tune", ["lora", "last"])
 @pytest.mark.parametrize("preset", ["cnn_small_8", "mlp_small_8"])
-def test_what_has_no_blocks_has_no_place_for_low_rank_parts(preset):
-    with pytest.raises(InputError, match=r'lora of a model without blocks .*; set transfer.tune to "all" or "head"'):
-        freeze(smalti.create_model(preset), TransferConfig(tune="lora"))
+def test_what_has_no_blocks_has_none_to_tune(preset, tune):
+    with pytest.raises(InputError, match=rf'{tune} of a model without blocks .*; set transfer.tune to "all" or "head"'):
+        freeze(smalti.create_model(preset), TransferConfig(tune=tune))
+
+
+def test_a_start_that_is_of_one_size_says_which(tmp_path):
+    from smalti.recipes.transfer import load_start
+
+    module = smalti.create_model("cnn_small_8", num_classes=2, in_chans=1).eval()
+    file = ModelFile("cnn", module, "classify", ("a", "b"), Preprocess((8, 8), 1, (0.5,), (0.5,)))
+    write_model(tmp_path / "m", file)
+    larger = smalti.create_model("cnn_small_8", img_size=16, num_classes=2, in_chans=1)
+    with pytest.raises(InputError, match=r"do not match .*leave out preprocess.img_size \(it is 8 x 8\)"):
+        load_start(larger, TransferConfig(str(tmp_path / "m")), ("a", "b"))
 
 
 def test_a_run_begins_with_weights_of_the_hub_and_goes_on_without_the_network(hub, tmp_path, monkeypatch):

@@ -18,6 +18,7 @@ __all__ = [
     "contrast",
     "equalize",
     "jitter",
+    "luma",
     "mean_colour",
     "posterize",
     "saturation",
@@ -160,17 +161,17 @@ def _channel_means(images: Tensor) -> Tensor:
 def _mean_grey(images: Tensor) -> Tensor:
     """The mean of the grey picture: (B, 1, 1, 1) float64."""
     means = _channel_means(images)
-    return _grey(means) if images.shape[1] == 3 else means.mean(1, keepdim=True)
+    return luma(means) if images.shape[1] == 3 else means.mean(1, keepdim=True)
 
 
-def _grey(x: Tensor) -> Tensor:
+def luma(x: Tensor) -> Tensor:
     """RGB (B, 3, H, W) to luma (B, 1, H, W)."""
     return x[:, :1] * LUMA[0] + x[:, 1:2] * LUMA[1] + x[:, 2:] * LUMA[2]
 
 
 def _grey_bytes(images: Tensor) -> Tensor:
     """The luma of bytes, rounded: whole numbers in float32."""
-    return (_grey(images.float()) + 0.5).floor_()
+    return (luma(images.float()) + 0.5).floor_()
 
 
 def _blend(start: Tensor, images: Tensor, factor: Tensor) -> Tensor:

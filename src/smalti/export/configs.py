@@ -28,22 +28,22 @@ def refuse(library: str, wrong: dict[str, bool]) -> None:
             raise InputError(f"{library} has no model with {part}", mend="train another preset, or use smalti.load")
 
 
-def ours_only(config: ViTConfig) -> dict[str, bool]:
-    """Parts of a ViT that only smalti's has, or that others have under other names."""
+def ours_only(config: ViTConfig, pools: tuple[str, ...] = ("cls", "mean")) -> dict[str, bool]:
+    """Parts of a ViT that only smalti's has, or that others have under other names; `pools` are those they have."""
     return {
         "a convolutional stem": config.stem != "patch",
         "a convolution in place of attention": config.conv_blocks > 0,
-        f'"{config.pool}" pooling': config.pool not in ("cls", "mean"),
         "rotary positions": config.rope != "none",
+        f'"{config.pool}" pooling': config.pool not in pools,
         "SwiGLU": config.mlp != "gelu",
         "no positions": config.pos_embed == "none" and not config.rel_bias,
         "a hidden layer in the head": config.pre_logits is not None,
     }
 
 
-def timm_only(config: ViTConfig) -> dict[str, bool]:
+def timm_only(config: ViTConfig, pools: tuple[str, ...] = ("cls", "mean")) -> dict[str, bool]:
     """The same, and what timm cannot be told: its norms add 1e-6. Less, as transformers' 1e-12, changes no answer."""
-    return {**ours_only(config), f"norms that add {config.norm_eps:g}": config.norm_eps > 1e-6}
+    return {**ours_only(config, pools), f"norms that add {config.norm_eps:g}": config.norm_eps > 1e-6}
 
 
 def shape(config: ViTConfig) -> dict[str, Any]:
@@ -58,15 +58,22 @@ def shape(config: ViTConfig) -> dict[str, Any]:
     }
 
 
+TIMM_POOLS = {
+    "cls": {"global_pool": "token"},
+    "mean": {"global_pool": "avg"},
+    "normed_mean": {"global_pool": "avg", "fc_norm": False},
+}  # as timm's VisionTransformer has them
+
+
 def timm_vit(config: ViTConfig) -> Arguments:
     """timm's VisionTransformer."""
-    refuse("timm", {**timm_only(config), "a bias on scores in this class": config.rel_bias})
+    refuse("timm", {**timm_only(config, tuple(TIMM_POOLS)), "a bias on scores in this class": config.rel_bias})
     return "vit_base_patch16_224", {
         **shape(config),
         "qkv_bias": config.qkv_bias,
         "qk_norm": config.qk_norm,
         "init_values": config.layer_scale,
-        "global_pool": {"cls": "token", "mean": "avg"}[config.pool],
+        **TIMM_POOLS[config.pool],
         "class_token": config.cls_token,
         "reg_tokens": config.reg_tokens,
         "no_embed_class": not config.pos_prefix,
@@ -77,8 +84,8 @@ def timm_deit(config: DeiTConfig) -> Arguments:
     """timm's VisionTransformerDistilled."""
     _, arguments = timm_vit(config)
     refuse("timm", {"registers beside a distillation token": config.reg_tokens > 0 or not config.pos_prefix})
-    for given in ("global_pool", "class_token", "reg_tokens", "no_embed_class"):
-        del arguments[given]
+    for given in ("global_pool", "fc_norm", "class_token", "reg_tokens", "no_embed_class"):
+        arguments.pop(given, None)
     return "deit_base_distilled_patch16_224", arguments
 
 
@@ -161,7 +168,11 @@ def hf_beit(config: ViTConfig) -> Arguments:
     refuse("transformers", {**ours_only(config), "positions beside a bias on scores": config.pos_embed != "none"})
     refuse(
         "transformers",
-        {"normed queries in this class": config.qk_norm, "a class token read from a BEiT": config.pool != "mean"},
+        {
+            "normed queries in this class": config.qk_norm,
+            "a class token read from a BEiT": config.pool != "mean",
+            "a bias on scores over a grid that is no square": len({*config.size}) > 1,  # it takes width for height
+        },
     )
     return "BeitForImageClassification", {
         "model_type": "beit",

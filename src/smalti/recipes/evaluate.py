@@ -5,11 +5,12 @@ from dataclasses import replace
 
 from smalti.data import opening
 from smalti.data.batches import Batches
+from smalti.data.check import Check
 from smalti.data.formats.columns import Columns, as_learned
 from smalti.data.pictures import Pictures
 from smalti.data.source import Source
 from smalti.data.split import split as split_source
-from smalti.errors import InputError
+from smalti.errors import InputError, counted
 from smalti.evaluate.evaluation import Evaluation, evaluate_on, match_labels
 from smalti.evaluate.page import write_report
 from smalti.evaluate.report import DataSummary, Report
@@ -32,7 +33,7 @@ from smalti.recipes.remarks import (
 )
 from smalti.recipes.text.systems import is_text
 
-__all__ = ["evaluate_pictures", "evaluation_page", "open_pictures"]
+__all__ = ["demand_channels", "evaluate_pictures", "evaluation_page", "open_pictures"]
 
 
 def evaluate_pictures(
@@ -68,6 +69,7 @@ def evaluate_pictures(
     source = open_pictures(model, data, model.task, download=download, columns=columns)
     matched = match_labels(source, model)
     found = checked(source, show=show)
+    demand_channels(model, found, source.name)
     source = replace(source, hashes=found.facts.hashes)
     about = {"seed": model.provenance.get("seed", 0), "fraction": model.provenance.get("fraction", 1.0)}
     parts = split_source(source, found.facts, **about)
@@ -102,6 +104,15 @@ def open_pictures(
         return opening.open(data, download=download, task=task, columns=named)  # type: ignore[arg-type]
 
     return as_learned(read, columns, model.provenance.get("columns"))
+
+
+def demand_channels(model: Model, found: Check, name: str) -> None:
+    """Raises InputError where the pictures `name` have channels that are not those of the model: colour becomes grey
+    and grey any number, no other becomes another."""
+    theirs, ours = found.channels, model.preprocess.in_chans
+    if theirs != ours and theirs != 1 and (theirs, ours) != (3, 1):
+        what = f"the pictures have {counted(theirs, 'channel')}, the model sees {ours}"
+        raise InputError(what, where=name, mend="name other pictures; smalti train --from fits a model to these")
 
 
 def evaluation_page(

@@ -8,7 +8,7 @@ from smalti.evaluate.probing import Probed, probe_on
 from smalti.nn.threads import Threads
 from smalti.ready import Model
 from smalti.recipes.assemble import checked
-from smalti.recipes.evaluate import open_pictures
+from smalti.recipes.evaluate import demand_channels, open_pictures
 from smalti.recipes.remarks import about_data, tell
 from smalti.tasks import Task
 
@@ -28,6 +28,7 @@ def probe_pictures(
     """As `smalti.probe`, of a loaded model."""
     source = open_pictures(model, data, task, download=download, columns=columns)
     found = checked(source, show=show)
+    demand_channels(model, found, source.name)
     tell(about_data(found), show)
     parts = split(source, found.facts, seed=model.provenance.get("seed", 0))
     with Threads():

@@ -10,8 +10,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from smalti.configs import demand, demand_words
+from smalti.data.colour import luma
 from smalti.data.preprocess import Preprocess
-from smalti.errors import InputError, few
+from smalti.errors import InputError, counted, few
 from smalti.objectives.objective import Forward
 from smalti.ready import Model, load
 
@@ -79,6 +80,10 @@ def load_teacher(
         raise InputError(
             f"the teacher does not know {few(unknown)}", where=config.model, mend="train it on the same labels"
         )
+    theirs, ours = teacher.preprocess.in_chans, preprocess.in_chans
+    if theirs != ours and ours != 1 and (theirs, ours) != (1, 3):
+        what = f"the teacher sees {counted(theirs, 'channel')}, the pictures have {ours}"
+        raise InputError(what, where=config.model, mend="name a teacher of such pictures")
     columns = torch.tensor([teacher.labels.index(label) for label in labels], device=device)
     return lambda images: teacher.module(seen_by(teacher, preprocess, images)).float()[:, columns]
 
@@ -95,7 +100,7 @@ def seen_by(teacher: Model, preprocess: Preprocess, images: Tensor) -> Tensor:
         return images
     pixels = images * column(preprocess.std, images) + column(preprocess.mean, images)  # in [0, 1]
     if rule.in_chans != preprocess.in_chans:
-        pixels = pixels.mean(1, keepdim=True).expand(-1, rule.in_chans, -1, -1)
+        pixels = luma(pixels) if rule.in_chans == 1 else pixels.expand(-1, rule.in_chans, -1, -1)
     if rule.img_size != preprocess.img_size:
         pixels = F.interpolate(pixels, rule.img_size, mode="bilinear", antialias=True)
     return (pixels - column(rule.mean, images)) / column(rule.std, images)

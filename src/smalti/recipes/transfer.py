@@ -19,7 +19,7 @@ from smalti.models import preset_config
 from smalti.nn import Block
 from smalti.nn.lora import add_lora
 from smalti.nn.precision import last_layers
-from smalti.weights import fit_classes, fit_input, is_hub_name, load_strictly, pinned
+from smalti.weights import DifferenceError, fit_classes, fit_input, is_hub_name, load_strictly, pinned
 
 __all__ = [
     "FROM_DATA",
@@ -153,7 +153,12 @@ def load_start(model: nn.Module, config: TransferConfig, labels: tuple[str, ...]
     keeps = file.task != "regress" and len(state) == len(learned)
     old = {label: row for row, label in enumerate(file.labels)} if keeps else {}
     rows = {row: old[label] for row, label in enumerate(labels) if label in old}
-    load_strictly(model, fit_classes(fit_input(state, model, file.module), model, rows), where=config.start)
+    try:
+        load_strictly(model, fit_classes(fit_input(state, model, file.module), model, rows), where=config.start)
+    except DifferenceError as error:
+        size = " x ".join(map(str, file.processor.img_size))
+        mend = f"leave out preprocess.img_size (it is {size}) and model.options: this model is not refitted"
+        raise InputError(error.what, where=error.where, mend=mend) from error
 
 
 def freeze(model: nn.Module, config: TransferConfig) -> None:
@@ -164,6 +169,7 @@ def freeze(model: nn.Module, config: TransferConfig) -> None:
 def freeze_first(model: nn.Module, config: TransferConfig) -> None:
     """Freezes what comes before the last blocks."""
     blocks = [name for name, module in model.named_modules() if isinstance(module, Block)]
+    demand_blocks(model, "last")
     if config.blocks > len(blocks):
         raise InputError(
             f"transfer.blocks = {config.blocks} of a model with {counted(len(blocks), 'block')}",
@@ -176,10 +182,15 @@ def freeze_first(model: nn.Module, config: TransferConfig) -> None:
 
 def freeze_matrices(model: nn.Module, config: TransferConfig) -> None:
     """Freezes all but the last layers, and gives the matrices of the blocks low-rank parts."""
-    if not any(isinstance(module, Block) for module in model.modules()):
-        what = f"transfer.tune = lora of a model without blocks ({type(model).__name__})"
-        raise InputError(what, mend='set transfer.tune to "all" or "head"')
+    demand_blocks(model, "lora")
     add_lora(model, config.rank)
+
+
+def demand_blocks(model: nn.Module, tune: Tune) -> None:
+    """Raises InputError where a model is no Transformer, whose blocks `tune` is about."""
+    if not any(isinstance(module, Block) for module in model.modules()):
+        what = f"transfer.tune = {tune} of a model without blocks ({type(model).__name__})"
+        raise InputError(what, mend='set transfer.tune to "all" or "head"')
 
 
 def freeze_trunk(model: nn.Module, config: TransferConfig) -> None:
