@@ -93,7 +93,7 @@ def test_opening_reads_no_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         (lambda p: put(p, "x/a/1.dcm", "x/b/2.dcm") / "x", "2 DCM pictures, a format that is not read: .* PNG$"),
         (lambda p: p / "train-{000000..000146}.tar", "name the folder of the files: no pattern is read"),
         (lambda p: p / "*.tar", "name the folder of the files: no pattern is read"),
-        (lambda p: put(p, "x.zip") / "x.zip", "damaged or cut short"),
+        (lambda p: put(p, "x.zip") / "x.zip", "the zip archive is damaged or cut short"),
         (lambda p: put(p, "x.tar.gz") / "x.tar.gz", "damaged or cut short"),
         (lambda p: put(p, "x.npz") / "x.npz", "cannot be read as .npz"),
         (lambda p: put(p, "x/pneumonia.npz") / "x", "no pictures found.*name one of its files as DATA: pneumonia.npz"),

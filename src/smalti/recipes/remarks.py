@@ -32,7 +32,14 @@ __all__ = [
     "varied",
 ]
 
-_TOLD = {"unread_format": "left out", "left_out": "left out", "guessed_column": "table"}  # kinds of problems
+_TOLD = {  # kinds of problems
+    "unread_format": "left out",
+    "left_out": "left out",
+    "guessed_column": "table",
+    "odd_label": "labels",
+    "duplicate_conflict": "labels",
+    "note": "data",
+}
 
 
 def tell(choices: tuple[Choice, ...], show: bool) -> None:
@@ -45,8 +52,8 @@ def tell(choices: tuple[Choice, ...], show: bool) -> None:
 
 
 def about_data(found: Check) -> tuple[Choice, ...]:
-    """What is said of pictures that cannot be read or that the layout leaves out, and of columns whose meaning was
-    guessed; nothing where there are none."""
+    """What is said of pictures that cannot be read or that the layout leaves out, of how folders, columns and labels
+    were read, and of labels that may be wrong; nothing where there is nothing."""
     n = found.n - int(found.splits.sum())
     bad = [problem.file for problem in found.problems if problem.kind == "unreadable"]
     told = [Choice("left out", counted(n, "picture"), f"cannot be read: {few(bad)}")] if n else []

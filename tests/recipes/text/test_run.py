@@ -146,10 +146,16 @@ def test_the_settings_of_targets_reach_the_loss_of_texts(text_runs):
     assert weighed.smoothing == 0.2
 
 
-def test_labelled_texts_of_one_class_are_refused_before_anything_is_written(tmp_path):
+@pytest.mark.parametrize(
+    ("rows", "told"),
+    [("hi,a\nho,a\n", "only one class to learn, 'a'"), ("hi,a\nho,b\n", "no class has two texts.*: a, b")],
+)
+def test_labelled_texts_that_leave_nothing_to_learn_or_test_are_refused_before_anything_is_written(
+    rows, told, tmp_path
+):
     table = tmp_path / "one.csv"
-    table.write_text("text,label\nhi,a\nho,a\n")
+    table.write_text(f"text,label\n{rows}")
     for refused in (smalti.check, lambda data: smalti.train(data, steps=2, out=tmp_path / "run", show=False)):
-        with pytest.raises(InputError, match="only one class to learn, 'a'"):
+        with pytest.raises(InputError, match=told):
             refused(table)
     assert not (tmp_path / "run").exists()

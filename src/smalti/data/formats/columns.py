@@ -83,7 +83,7 @@ def _column(columns: tuple[str, ...], meaning: str, name: str, where: str) -> st
     column = composed(str(name).strip().lower())
     if column and column in columns:
         return column
-    near = difflib.get_close_matches(column, filter(None, columns), 1)
+    near = difflib.get_close_matches(column, [other for other in columns if other and other not in MEANINGS], 1)
     raise NoColumnError(
         f"no column {printable(name)!r}; the columns are {few(filter(None, columns), 12)}",
         where=where,

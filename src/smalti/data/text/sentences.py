@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from smalti.data.batches import Batch
 from smalti.data.formats.columns import Columns, demand_no_columns
 from smalti.data.formats.labels import class_targets
-from smalti.data.source import Source
+from smalti.data.source import UNASSIGNED, Source
 from smalti.data.text.folders import open_class_folders
 from smalti.data.text.rows import Known, RowBatches, encode_row, padded
 from smalti.data.text.table import Texts, read_table, texts_of
@@ -99,7 +99,12 @@ class Sentences(RowBatches):
 
 
 def require_classes(source: Source) -> None:
-    """Raises InputError where labelled texts leave nothing to tell apart."""
+    """Raises InputError where labelled texts leave nothing to tell apart, or nothing to test on."""
     if len(source.labels) < 2:
         what = f"there is only one class to learn, {few(source.labels)!r}"
         raise InputError(what, where=source.name, mend="add texts of at least one other class")
+    if (source.splits == UNASSIGNED).all() and np.bincount(source.targets).max() < 2:
+        what = f"no class has two texts, so none is left to test on: {few(source.labels)}"
+        raise InputError(
+            what, where=source.name, mend="name the column of classes with --column label=NAME, or add texts"
+        )

@@ -133,7 +133,7 @@ def _required(values: dict[str, Any], column: str, where: str) -> str:
     """The text of a column. Raises InputError where there is none."""
     text = _text(values, column)
     if not text.strip():
-        raise InputError(f"no {column}", where=where, mend="give it a text, or remove the row")
+        raise InputError(f"no {column}", where=where, mend=f"give it a {column}, or remove the row")
     if isinstance(values[column], list | dict):  # of JSONL
         what = f"the {column} is {printable(text, 60)}, not a text"
         raise InputError(what, where=where, mend=f"write one {column} a row, in quotes")

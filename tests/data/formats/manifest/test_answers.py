@@ -14,6 +14,15 @@ from smalti.data.source import Source
 from smalti.errors import InputError
 
 
+@pytest.mark.parametrize("written", ["""['b', 'a']""", '["b", "a"]', "b|a"])
+def test_lists_in_a_cell_are_labels(folder: Path, written: str) -> None:
+    quoted = written.replace('"', '""')
+    path = write(folder, f'path,labels\nimages/1.png,"{quoted}"\nimages/0.png,[]\nimages/2.png,[a\n')
+    source = opening.open(path)
+    assert source.labels == ("[a", "a", "b")
+    assert source.targets.tolist() == [[0, 1, 1], [0, 0, 0], [1, 0, 0]]
+
+
 @pytest.mark.parametrize("column", ["class", "category", "Class"])
 @pytest.mark.parametrize("task", [None, "classify"])
 def test_a_label_may_be_called_a_class(folder: Path, column: str, task) -> None:

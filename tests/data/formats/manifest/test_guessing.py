@@ -68,6 +68,12 @@ def test_more_than_one_reading_is_none(tmp_path: Path, table: str, said: str) ->
         opening.open(tmp_path / "train/all.csv")
 
 
+def test_a_first_row_that_names_a_picture_is_no_header(tmp_path: Path) -> None:
+    put(tmp_path, *(f"train/p{i}.png" for i in range(6)), all=rows("train/p0.png,x", 6, "train/p{i}.png,{a}", "x", "y"))
+    with pytest.raises(InputError, match=r"the first row names no columns \(it is train/p0.png, x\); write path,label"):
+        opening.open(tmp_path / "all.csv")
+
+
 def test_folders_that_a_column_names_are_no_pictures(tmp_path: Path) -> None:
     put(tmp_path, *(f"patient{i}/p{i}.png" for i in range(4)))
     put(tmp_path, x=rows("who,id,dx", 4, "patient{i},p{i},{a}", "x", "y"))

@@ -1,8 +1,10 @@
 """What the rows of manifests say of their pictures: classes, labels or numbers."""
 
+import ast
 import math
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -93,7 +95,7 @@ def _reading(name: str, rows: AllRows, task: Task) -> Callable[[Row], list[str]]
 
 
 def _names(row: Row, *, column: str, separate: bool) -> list[str]:
-    value = row.values.get(column)
+    value = _listed(row.values.get(column)) if separate else row.values.get(column)
     parts = value if isinstance(value, list) else []
     if isinstance(value, dict) or any(isinstance(v, list | dict) or is_missing(v) for v in parts):
         raise InputError(f"{column} is {printable(value, 60)}", where=row.where, mend="give a name, or a list of names")
@@ -101,6 +103,14 @@ def _names(row: Row, *, column: str, separate: bool) -> list[str]:
     if separate and not isinstance(value, list):
         found = re.split(r"[|;]", found[0])
     return [printable(composed(text.strip()), 300) for text in found if text.strip()]
+
+
+def _listed(value: object) -> object:
+    """The list that a text spells as Python and JSON do, which pandas writes; else the value."""
+    if isinstance(value, str) and value.strip()[:1] + value.strip()[-1:] == "[]":
+        with suppress(ValueError, SyntaxError, RecursionError, MemoryError):
+            return ast.literal_eval(value.strip())
+    return value
 
 
 def _names_of_bits(row: Row) -> list[str]:

@@ -13,6 +13,7 @@ from smalti.data.formats.manifest.pictures import found_by_name, paths
 from smalti.data.formats.manifest.tables import Row, Table, is_missing
 from smalti.data.formats.places import Place, stem_of
 from smalti.data.formats.tree import is_picture
+from smalti.errors import InputError, printable
 
 __all__ = ["guessed", "likely_answer", "likely_texts"]
 
@@ -31,7 +32,13 @@ def guessed(table: Table, place: Place, files: Callable[[], Sequence[str]]) -> C
 
     Returns:
         Of path, and label, labels or target, those that no column is called and just one can mean.
+
+    Raises:
+        InputError: the first row is no header: it names a picture.
     """
+    if any(is_picture(column) for column in table.rows.header):
+        why = f"it is {', '.join(map(printable, table.rows.header))}"
+        raise InputError("the first row names no columns", where=table.name, why=why, mend="write path,label above it")
     path = {} if table.path_column else _path(table, place, files)
     return {**path, **_answer(table.renamed(path))}
 
