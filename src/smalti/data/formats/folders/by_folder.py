@@ -16,8 +16,8 @@ __all__ = ["IMAGE_FOLDERS", "MASK_FOLDERS", "NO_CLASSES", "ByFolder"]
 
 # What folders are called that say that pictures lie in them, not which.
 IMAGE_FOLDERS = frozenset({"images", "image", "imgs", "img", "jpegimages", "leftimg8bit"})
-NO_CLASSES = IMAGE_FOLDERS | {"data", "dataset"}
-# And those that say that masks of pictures do.
+NO_CLASSES = IMAGE_FOLDERS | {"data", "dataset"}  # names that say nothing of what lies in a folder
+# What those are called that hold masks of pictures.
 MASK_FOLDERS = frozenset(
     {"masks", "mask", "semantic_masks", "segmentationclass", "labels", "annotations", "gt", "gtfine"}
 )
